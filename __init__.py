@@ -1,0 +1,33 @@
+"""Lipstream: clean speech while it is spoken, helped by the speaker's lips.
+
+>>> enhancer = lipstream.Enhancer("lite", sample_rate=16000)
+>>> out = enhancer.process(chunk, lips=None)  # float32 [n] in and out, late by enhancer.latency_samples
+>>> lipstream.enhance_file("in.wav", "out.wav", video="face.mp4")
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from .stream.enhancer import Enhancer
+    from .stream.files import enhance_file
+
+__version__ = "0.1.0"
+__all__ = ["Enhancer", "InputError", "__version__", "enhance_file"]
+
+_LAZY = {"Enhancer": ".stream.enhancer", "enhance_file": ".stream.files"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public names when they are first used: ``import lipstream`` itself costs next to nothing."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_LAZY[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -1,0 +1,111 @@
+"""The command line: each room brings its commands, each command calls one library function.
+
+Nothing heavy is imported here, so that ``lipstream --help`` comes at once.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from . import __version__
+from .bench import commands as bench_commands
+from .console import complain
+from .errors import InputError
+from .stream import commands as stream_commands
+from .train import commands as train_commands
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: its arguments; those of the process if None.
+
+    Returns:
+        The exit code: 0, 2 for bad usage or bad input (told in one line on stderr), 130 after Ctrl-C.
+    """
+    try:
+        args = _parser().parse_args(argv)
+        return int(args.run(args))
+    except InputError as error:
+        complain("error", error)
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        complain("error", "interrupted: the output in the making was removed")
+        return EXIT_INTERRUPTED
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells bad usage the way bad input is told, without the whole usage in front of it."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = _Parser(
+        prog="lipstream", description="Clean speech as a stream, helped by the speaker's lips."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    stream_commands.add_parsers(subparsers)
+    _add_models(subparsers)
+    bench_commands.add_parsers(subparsers)
+    train_commands.add_parsers(subparsers)
+    _add_export(subparsers)
+    return parser
+
+
+def _add_models(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser("models", help="list the presets, their sizes and whether weights ship")
+    parser.set_defaults(run=_models)
+
+
+def _models(args: argparse.Namespace) -> int:
+    from .models.config import PRESETS
+
+    weights = Path(__file__).parent / "models" / "weights"
+    for name, config in PRESETS.items():
+        stft = config.stft
+        shipped = "weights shipped" if (weights / f"{name}.onnx").is_file() else "no weights shipped"
+        print(
+            f"{name:8}{config.num_blocks} blocks of {config.channels} channels, "
+            f"window {1000 * stft.window / stft.sample_rate:g} ms, "
+            f"hop {1000 * stft.hop / stft.sample_rate:g} ms, {shipped}"
+        )
+    return 0
+
+
+def _add_export(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser(
+        "export",
+        help="write the ONNX graphs of a preset",
+        description="Write the two ONNX graphs of a preset.",
+    )
+    parser.set_defaults(run=_export)
+    parser.add_argument("preset", help="name of the preset, see lipstream models")
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="safetensors weights (default: those shipped with the preset)",
+    )
+    parser.add_argument(
+        "--out-dir", type=Path, default=Path(), metavar="DIR", help="where to write (default: this folder)"
+    )
+
+
+def _export(args: argparse.Namespace) -> int:
+    try:
+        from .models.export import export
+    except ImportError as error:
+        raise InputError(
+            f"export needs the extra 'train': pip install 'lipstream[train]' ({error})"
+        ) from error
+    for path in export(args.preset, args.weights, args.out_dir):
+        print(path)
+    return 0

@@ -1,0 +1,179 @@
+"""Configurations of the streaming models: frozen, validated once, and the presets built from them."""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from ..errors import InputError
+
+Codec = Literal["dense", "separable", "band"]
+VisualEncoderName = Literal["mobilenet", "conv3d"]
+
+
+@dataclass(frozen=True)
+class StftConfig:
+    """Analysis and synthesis: sizes in samples at ``sample_rate`` Hz.
+
+    Raises:
+        InputError: the window is no multiple of the hop, or overlaps by less than half.
+    """
+
+    sample_rate: int = 16000
+    window: int = 400
+    hop: int = 200
+    compression: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.hop < 1 or self.window % self.hop or self.window < 2 * self.hop:
+            raise InputError(
+                f"window {self.window} must be a multiple of hop {self.hop} and at least twice as long"
+            )
+        if not 0.0 < self.compression <= 1.0:
+            raise InputError(f"compression {self.compression} must be above 0 and at most 1")
+
+    @property
+    def bins(self) -> int:
+        """Frequency bins of one frame."""
+        return self.window // 2 + 1
+
+    @property
+    def frames_per_second(self) -> float:
+        return self.sample_rate / self.hop
+
+
+@dataclass(frozen=True)
+class MixerConfig:
+    """One Mamba mixer. ``head_size`` is used by version 2 only.
+
+    ``shared_directions`` (version 2, on an axis seen from both sides) runs both directions with one set of parameters.
+    """
+
+    version: Literal[1, 2] = 1
+    d_state: int = 16
+    d_conv: int = 4
+    expand: int = 4
+    head_size: int = 16
+    shared_directions: bool = False
+
+    def __post_init__(self) -> None:
+        if self.version not in (1, 2):
+            raise InputError(f"Mamba version {self.version} is unknown: use 1 or 2")
+        if min(self.d_state, self.d_conv, self.expand, self.head_size) < 1:
+            raise InputError("d_state, d_conv, expand and head_size must be at least 1")
+        if self.shared_directions and self.version != 2:
+            raise InputError("shared_directions needs version 2 (its scan is one matrix for both directions)")
+
+
+@dataclass(frozen=True)
+class BandRegion:
+    """``bands`` neighbouring bands of ``width`` bins each."""
+
+    width: int
+    bands: int
+
+
+@dataclass(frozen=True)
+class BandCodecConfig:
+    """The band codec: full-resolution features, bands of growing width, a filter of ``taps`` frames for each bin."""
+
+    features: int = 12
+    regions: tuple[BandRegion, ...] = (BandRegion(2, 16), BandRegion(4, 16), BandRegion(8, 13))
+    taps: int = 3
+
+    @property
+    def bands(self) -> int:
+        return sum(region.bands for region in self.regions)
+
+    @property
+    def covered_bins(self) -> int:
+        return sum(region.bands * region.width for region in self.regions)
+
+
+@dataclass(frozen=True)
+class VisualConfig:
+    """The path of the lips into the network.
+
+    ``smoothing`` puts the temporal smoother behind the VCE, ``frequency_prior`` the learned prior into the FSVG.
+    """
+
+    encoder: VisualEncoderName = "conv3d"
+    embedding_size: int = 512
+    lips_size: int = 96
+    smoothing: bool = True
+    frequency_prior: bool = True
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A whole streaming model. ``causal=False`` is its bidirectional offline form of the same sizes.
+
+    Raises:
+        InputError: sizes that do not fit together.
+    """
+
+    name: str
+    channels: int
+    num_blocks: int
+    codec: Codec
+    time: MixerConfig
+    frequency: MixerConfig
+    stft: StftConfig = field(default_factory=StftConfig)
+    band: BandCodecConfig = field(default_factory=BandCodecConfig)
+    visual: VisualConfig = field(default_factory=VisualConfig)
+    causal: bool = True
+
+    def __post_init__(self) -> None:
+        if self.channels < 1 or self.num_blocks < 1:
+            raise InputError("channels and num_blocks must be at least 1")
+        if self.codec == "band" and self.band.covered_bins + 1 != self.stft.bins:
+            raise InputError(
+                f"the bands cover {self.band.covered_bins} bins, a window of {self.stft.window} has "
+                f"{self.stft.bins - 1} below Nyquist: change the regions or the window"
+            )
+
+    def offline(self) -> "ModelConfig":
+        """The same sizes, bidirectional in time."""
+        return replace(self, causal=False)
+
+
+PRESETS: dict[str, ModelConfig] = {
+    config.name: config
+    for config in (
+        ModelConfig(
+            name="parent",
+            channels=64,
+            num_blocks=4,
+            codec="dense",
+            time=MixerConfig(),
+            frequency=MixerConfig(),
+            stft=StftConfig(hop=100),
+            visual=VisualConfig(encoder="mobilenet", smoothing=False, frequency_prior=False),
+        ),
+        ModelConfig(
+            name="base",
+            channels=48,
+            num_blocks=4,
+            codec="separable",
+            time=MixerConfig(version=2, expand=2),
+            frequency=MixerConfig(version=2, d_conv=3, expand=2, shared_directions=True),
+        ),
+        ModelConfig(
+            name="lite",
+            channels=32,
+            num_blocks=2,
+            codec="band",
+            time=MixerConfig(version=2, expand=2),
+            frequency=MixerConfig(version=2, d_conv=3, expand=2, shared_directions=True),
+        ),
+    )
+}
+
+
+def preset(name: str) -> ModelConfig:
+    """The configuration of a preset.
+
+    Raises:
+        InputError: there is no such preset.
+    """
+    if name not in PRESETS:
+        raise InputError(f"unknown model '{name}': choose one of {', '.join(PRESETS)}")
+    return PRESETS[name]

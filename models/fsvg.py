@@ -1,0 +1,38 @@
+"""FSVG, the frequency-selective visual gate: where along frequency the lips may speak."""
+
+import torch
+from torch import Tensor, nn
+
+
+class FSVG(nn.Module):
+    """Gate in (0, 1) for each frame and band from audio and visual features, by a 1x1 convolution. Stateless."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2 * channels, 1, 1)
+
+    def logits(self, audio: Tensor, visual: Tensor) -> Tensor:
+        """``[B, C, T, F]`` twice -> ``[B, 1, T, F]``."""
+        return self.conv(torch.cat([audio, visual], dim=1))
+
+    def forward(self, audio: Tensor, visual: Tensor) -> Tensor:
+        """``[B, C, T, F]`` twice -> gate ``[B, 1, T, F]``."""
+        return torch.sigmoid(self.logits(audio, visual))
+
+
+class FSVGWithPrior(FSVG):
+    """`FSVG` with a learned prior for each band, initialised to favour 300 Hz - 3 kHz, where lips tell most.
+
+    Args:
+        channels: channels of the features.
+        band_hz: centre frequency of each band in Hz, ``[F]``.
+    """
+
+    def __init__(self, channels: int, band_hz: Tensor) -> None:
+        super().__init__(channels)
+        speech = (band_hz >= 300.0) & (band_hz <= 3000.0)
+        self.prior = nn.Parameter(torch.where(speech, 1.0, -1.0))
+
+    def logits(self, audio: Tensor, visual: Tensor) -> Tensor:
+        """``[B, C, T, F]`` twice -> ``[B, 1, T, F]``."""
+        return super().logits(audio, visual) + self.prior

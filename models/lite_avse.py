@@ -1,0 +1,140 @@
+"""LiteAVSEMamba: the audio-visual model of this project, from noisy to clean spectrum."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .codec import make_codec
+from .config import ModelConfig, preset
+from .fusion import VisualFusion
+from .level import InputLevel, LevelState
+from .state import State
+from .tf_mamba import BlockState, CausalTFMambaBlock, TFMambaBlock
+
+
+class NetState(NamedTuple):
+    """What the network carries from one frame to the next."""
+
+    level: LevelState
+    codec: State
+    fusion: State
+    blocks: tuple[BlockState, ...]
+
+
+class LiteAVSEMamba(nn.Module):
+    """Encoder -> double-gated fusion with the lips -> N x TF-Mamba -> decoder.
+
+    Causal with the state protocol (`models.state`), or, where ``config.causal`` is false, the bidirectional offline
+    form of the same sizes, which has no ``step`` and must be given whole recordings.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.level = InputLevel(config.stft.frames_per_second)
+        self.codec = make_codec(config)
+        self.fusion = VisualFusion(config.channels, config.visual, self.codec.band_hz)
+        self.blocks = nn.ModuleList(self._block() for _ in range(config.num_blocks))
+
+    def _block(self) -> nn.Module:
+        config = self.config
+        if config.causal:
+            return CausalTFMambaBlock(config.channels, config.time, config.frequency, self.codec.positions)
+        return TFMambaBlock(config.channels, config.time, config.frequency)
+
+    def init_state(
+        self, batch: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32
+    ) -> NetState:
+        """The state before the first frame. The offline form carries none in its blocks."""
+        return NetState(
+            level=self.level.init_state(batch, device, dtype),
+            codec=self.codec.init_state(batch, device, dtype),
+            fusion=self.fusion.init_state(batch, device, dtype),
+            blocks=tuple(
+                block.init_state(batch, device, dtype)
+                for block in self.blocks
+                if isinstance(block, CausalTFMambaBlock)
+            ),
+        )
+
+    def forward(
+        self,
+        spectrum: Tensor,
+        embedding: Tensor | None = None,
+        video_age_s: Tensor | None = None,
+        state: NetState | None = None,
+    ) -> tuple[Tensor, Tensor, NetState]:
+        """Enhance a chunk of frames.
+
+        Args:
+            spectrum: ``[B, 2, T, F]``.
+            embedding: ``[B, T, E]``, of the newest video frame at each audio frame; None for audio alone.
+            video_age_s: ``[B, T]``, seconds since that frame was captured; needed with ``embedding``.
+            state: None at the start of a recording.
+
+        Returns:
+            The enhanced spectrum ``[B, 2, T, F]``, alpha ``[B, T]``, the next state.
+
+        Raises:
+            ValueError: an embedding without its age.
+        """
+        # Blocks that are given no state know that they start from zero and may use a faster kernel.
+        block_states = None if state is None else state.blocks
+        if state is None:
+            state = self.init_state(spectrum.shape[0], spectrum.device, spectrum.dtype)
+        gain, level = self.level(spectrum, state.level)
+        features, skip, codec = self.codec.encode(spectrum * gain[:, None, :, None], state.codec)
+        features, alpha, fusion = self._fuse(features, embedding, video_age_s, state.fusion)
+        features, blocks = self._run_blocks(features, block_states)
+        enhanced, codec = self.codec.decode(features, skip, spectrum, codec)
+        return enhanced, alpha, NetState(level, codec, fusion, blocks)
+
+    def step(
+        self, spectrum: Tensor, embedding: Tensor | None, video_age_s: Tensor | None, state: NetState
+    ) -> tuple[Tensor, Tensor, NetState]:
+        """One frame: ``[B, 2, F], [B, E], [B]`` -> ``[B, 2, F]``, alpha ``[B]``, state."""
+        frame = spectrum.unsqueeze(2)
+        gain, level = self.level.step(spectrum, state.level)
+        features, skip, codec = self.codec.encode(frame * gain[:, None, None, None], state.codec)
+        if embedding is not None and video_age_s is not None:
+            embedding, video_age_s = embedding.unsqueeze(1), video_age_s.unsqueeze(1)
+        features, alpha, fusion = self._fuse(features, embedding, video_age_s, state.fusion)
+        column, blocks = features.squeeze(2), []
+        for block, block_state in zip(self.blocks, state.blocks, strict=True):
+            column, after = block.step(column, block_state)
+            blocks.append(after)
+        enhanced, codec = self.codec.decode(column.unsqueeze(2), skip, frame, codec)
+        return enhanced.squeeze(2), alpha.squeeze(1), NetState(level, codec, fusion, tuple(blocks))
+
+    def _fuse(
+        self, features: Tensor, embedding: Tensor | None, video_age_s: Tensor | None, state: State
+    ) -> tuple[Tensor, Tensor, State]:
+        if embedding is None:
+            return features, features.new_zeros(features.shape[0], features.shape[2]), state
+        if video_age_s is None:
+            raise ValueError("an embedding needs its age: pass video_age_s [B, T] in seconds")
+        return self.fusion(features, embedding, video_age_s, state)
+
+    def _run_blocks(
+        self, features: Tensor, states: tuple[BlockState, ...] | None
+    ) -> tuple[Tensor, tuple[BlockState, ...]]:
+        if not self.config.causal:
+            for block in self.blocks:
+                features = block(features)
+            return features, ()
+        after = []
+        for block, state in zip(self.blocks, states or (None,) * len(self.blocks), strict=True):
+            features, block_state = block(features, state)
+            after.append(block_state)
+        return features, tuple(after)
+
+
+def build(name: str, causal: bool = True) -> LiteAVSEMamba:
+    """An untrained model of a preset, causal or in its bidirectional offline form.
+
+    Raises:
+        InputError: there is no such preset.
+    """
+    config = preset(name)
+    return LiteAVSEMamba(config if causal else config.offline())

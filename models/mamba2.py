@@ -1,0 +1,150 @@
+"""Mamba-2 mixers over rows: causal with carried state, and two-sided for an axis without an arrow."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..kernels import cpu_mixer
+from ..kernels.conv import causal_conv1d, causal_conv1d_step, symmetric_conv1d
+from ..kernels.ssd import ssd_chunked, ssd_step, ssd_two_sided, ssd_two_sided_long
+from .mixer_state import MixerState
+
+#: Longest axis that the two-sided mixer treats as one dense matrix a head.
+QUADRATIC_LENGTH = 256
+
+
+class RMSNorm(nn.Module):
+    """``x / rms(x) * weight`` over the last axis (Zhang & Sennrich 2019)."""
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[..., C] -> [..., C]``."""
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps) * self.weight
+
+
+class _Mamba2Base(nn.Module):
+    """The parameters both mixers share, named and laid out as in mamba-ssm's ``Mamba2`` with one group."""
+
+    def __init__(self, channels: int, d_state: int, d_conv: int, expand: int, head_size: int) -> None:
+        super().__init__()
+        self.inner = expand * channels
+        self.d_state, self.d_conv, self.head_size = d_state, d_conv, head_size
+        if self.inner % head_size:
+            raise ValueError(
+                f"head_size {head_size} must divide expand * channels = {self.inner}: choose another head_size"
+            )
+        self.heads = self.inner // head_size
+        mixed = self.inner + 2 * d_state
+        self.in_proj = nn.Linear(channels, self.inner + mixed + self.heads, bias=False)
+        self.conv1d = nn.Conv1d(mixed, mixed, d_conv, groups=mixed)
+        dt = torch.exp(torch.rand(self.heads) * (math.log(0.1) - math.log(0.001)) + math.log(0.001))
+        self.dt_bias = nn.Parameter(dt + torch.log(-torch.expm1(-dt)))  # softplus(dt_bias) = dt
+        self.A_log = nn.Parameter(torch.log(torch.empty(self.heads).uniform_(1, 16)))
+        self.D = nn.Parameter(torch.ones(self.heads))
+        self.norm = RMSNorm(self.inner)
+        self.out_proj = nn.Linear(self.inner, channels, bias=False)
+
+    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """``[..., C]`` -> gate z ``[..., E]``, what the convolution mixes ``[..., E + 2N]``, dt ``[..., H]``."""
+        mixed = self.inner + 2 * self.d_state
+        z, xbc, dt = self.in_proj(x).split([self.inner, mixed, self.heads], dim=-1)
+        return z, xbc, F.softplus(dt + self.dt_bias)
+
+    def _heads(self, xbc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Activated ``[..., E + 2N]`` -> x ``[..., H, P]``, B and C ``[..., N]``."""
+        x, b, c = F.silu(xbc).split([self.inner, self.d_state, self.d_state], dim=-1)
+        return x.unflatten(-1, (self.heads, self.head_size)), b, c
+
+    def _gate(self, y: Tensor, z: Tensor) -> Tensor:
+        """``y [..., H, P]`` gated by z, normalised, back to ``[..., C]``."""
+        return self.out_proj(self.norm(y.flatten(-2) * F.silu(z)))
+
+    def _fused(self, x: Tensor, two_sided: bool) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Output, projection and last state by the compiled kernel, in training on CPU; None where it cannot serve."""
+        if not (torch.is_grad_enabled() and x.device.type == "cpu" and cpu_mixer.available()):
+            return None
+        projected = self.in_proj(x)
+        assert self.conv1d.bias is not None
+        weights = cpu_mixer.MixerWeights(
+            self._taps(), self.conv1d.bias, self.dt_bias, self._decay(), self.D, self.norm.weight
+        )
+        y, last = cpu_mixer.mixer_core(projected, weights, self.d_state, two_sided, self.norm.eps)
+        return self.out_proj(y), projected, last
+
+    def _decay(self) -> Tensor:
+        return -torch.exp(self.A_log)
+
+    def _taps(self) -> Tensor:
+        return self.conv1d.weight.squeeze(1)
+
+
+class Mamba2Mixer(_Mamba2Base):
+    """Causal Mamba-2 (Dao & Gu 2024) over the last-but-one axis of rows ``[R, L, C]``."""
+
+    def __init__(
+        self, channels: int, d_state: int = 16, d_conv: int = 4, expand: int = 2, head_size: int = 16
+    ) -> None:
+        super().__init__(channels, d_state, d_conv, expand, head_size)
+
+    def init_state(
+        self, rows: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32
+    ) -> MixerState:
+        """Zeros: conv ``[R, K - 1, E + 2N]`` and ssm ``[R, H, P, N]``."""
+        return MixerState(
+            conv=torch.zeros(rows, self.d_conv - 1, self.inner + 2 * self.d_state, device=device, dtype=dtype),
+            ssm=torch.zeros(rows, self.heads, self.head_size, self.d_state, device=device, dtype=dtype),
+        )
+
+    def step(self, x: Tensor, state: MixerState) -> tuple[Tensor, MixerState]:
+        """One frame ``[R, C] -> [R, C]``."""
+        z, xbc, dt = self._project(x)
+        xbc, conv = causal_conv1d_step(xbc, self._taps(), self.conv1d.bias, state.conv)
+        x, b, c = self._heads(xbc)
+        y, ssm = ssd_step(x, dt, self._decay(), b, c, self.D, state.ssm)
+        return self._gate(y, z), MixerState(conv, ssm)
+
+    def forward(self, x: Tensor, state: MixerState | None = None) -> tuple[Tensor, MixerState]:
+        """A chunk ``[R, L, C] -> [R, L, C]`` of any length."""
+        if state is None:
+            fused = self._fused(x, two_sided=False)
+            state = self.init_state(x.shape[0], x.device, x.dtype)
+            if fused is not None:
+                y, projected, last = fused
+                joined = torch.cat([state.conv, projected[..., self.inner : -self.heads]], dim=1)
+                return y, MixerState(joined[:, x.shape[1] :].detach(), last.view_as(state.ssm))
+        z, xbc, dt = self._project(x)
+        xbc, conv = causal_conv1d(xbc, self._taps(), self.conv1d.bias, state.conv)
+        x, b, c = self._heads(xbc)
+        y, ssm = ssd_chunked(x, dt, self._decay(), b, c, self.D, state.ssm)
+        return self._gate(y, z), MixerState(conv, ssm)
+
+
+class TwoSidedMamba2Mixer(_Mamba2Base):
+    """Mamba-2 in both directions at once, ``[R, L, C] -> [R, L, C]``, with shared projections.
+
+    Half the cost of two mixers: the projections run once and the two scans are one matrix a head
+    (Hwang et al. 2024, "Hydra"). The short convolution is centred, so its width must be odd.
+    """
+
+    def __init__(
+        self, channels: int, d_state: int = 16, d_conv: int = 3, expand: int = 2, head_size: int = 16
+    ) -> None:
+        if d_conv % 2 == 0:
+            raise ValueError(f"a two-sided mixer needs an odd d_conv, got {d_conv}: use {d_conv + 1}")
+        super().__init__(channels, d_state, d_conv, expand, head_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Whole rows ``[R, L, C] -> [R, L, C]``."""
+        fused = self._fused(x, two_sided=True)
+        if fused is not None:
+            return fused[0]
+        z, xbc, dt = self._project(x)
+        heads, b, c = self._heads(symmetric_conv1d(xbc, self._taps(), self.conv1d.bias))
+        scan = ssd_two_sided if x.shape[1] <= QUADRATIC_LENGTH else ssd_two_sided_long
+        return self._gate(scan(heads, dt, self._decay(), b, c, self.D), z)

@@ -1,0 +1,145 @@
+"""SEMamba: the parent model, audio-only, bidirectional, for whole recordings (Chao et al. 2024, SLT)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import InputError
+from .dense_codec import DenseEncoder, MagDecoder, PhaseDecoder
+from .semamba_blocks import SEMambaBlock
+
+
+@dataclass(frozen=True)
+class SEMambaConfig:
+    """Sizes of a `SEMamba`; the defaults are the published ones, for 16 kHz.
+
+    Attributes:
+        hid_feature: channels C of the network.
+        num_tfmamba: time-frequency blocks.
+        d_state, d_conv, expand: of each Mamba mixer.
+        n_fft, hop_size, win_size: of the STFT, in samples.
+        compress_factor: exponent on the magnitudes.
+        beta: largest value of the magnitude mask.
+
+    Raises:
+        InputError: a value is out of its range.
+    """
+
+    hid_feature: int = 64
+    num_tfmamba: int = 4
+    d_state: int = 16
+    d_conv: int = 4
+    expand: int = 4
+    n_fft: int = 400
+    hop_size: int = 100
+    win_size: int = 400
+    compress_factor: float = 0.3
+    beta: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name in ("hid_feature", "num_tfmamba", "d_state", "d_conv", "expand", "n_fft", "hop_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.n_fft % 4:
+            raise InputError(
+                f"n_fft must be a multiple of 4, for the codec halves its bins, got {self.n_fft}"
+            )
+        if not self.hop_size <= self.win_size // 2 <= self.n_fft // 2:
+            raise InputError(
+                f"hop_size {self.hop_size} must be at most half of win_size {self.win_size}, "
+                f"and win_size at most n_fft {self.n_fft}"
+            )
+        if not 0.0 < self.compress_factor <= 1.0:
+            raise InputError(f"compress_factor must be above 0 and at most 1, got {self.compress_factor}")
+        if not self.beta > 0.0:
+            raise InputError(f"beta must be above 0, got {self.beta}")
+
+    @property
+    def bins(self) -> int:
+        """Frequency bins F of one frame."""
+        return self.n_fft // 2 + 1
+
+
+class SEMamba(nn.Module):
+    """Compressed noisy magnitude and phase to clean ones, of whole recordings at unit RMS.
+
+    `semamba_offline.enhance_offline` goes from wave to wave.
+    Parameters are named and shaped as in the published checkpoints, so that these load with ``strict=True``.
+    """
+
+    def __init__(self, config: SEMambaConfig) -> None:
+        super().__init__()
+        self.config = config
+        channels, bins = config.hid_feature, config.bins
+        self.dense_encoder = DenseEncoder(2, channels, bins, causal=False)
+        self.TSMamba = nn.ModuleList(
+            SEMambaBlock(channels, config.d_state, config.d_conv, config.expand)
+            for _ in range(config.num_tfmamba)
+        )
+        self.mask_decoder = MagDecoder(channels, bins, config.beta, causal=False)
+        self.phase_decoder = PhaseDecoder(channels, bins, causal=False)
+
+    def forward(self, noisy_mag: Tensor, noisy_pha: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Enhance spectra.
+
+        Args:
+            noisy_mag: ``[B, F, T]``, magnitudes to the power of ``compress_factor``.
+            noisy_pha: ``[B, F, T]``, phases in radians.
+
+        Returns:
+            Compressed magnitude and phase, both ``[B, F, T]``, and their complex spectrum ``[B, F, T, 2]``.
+        """
+        x = torch.stack([noisy_mag, noisy_pha], dim=1).transpose(2, 3)  # [B, 2, T, F]
+        x, _ = self.dense_encoder(x)
+        for block in self.TSMamba:
+            x = block(x)
+        mag = self.mask_decoder(x)[0].squeeze(1).transpose(1, 2) * noisy_mag
+        pha = self.phase_decoder(x)[0].transpose(1, 2)
+        return mag, pha, torch.stack([mag * torch.cos(pha), mag * torch.sin(pha)], dim=-1)
+
+
+def load_semamba_checkpoint(path: str | PathLike[str]) -> SEMamba:
+    """Load a published checkpoint, ``{"generator": state_dict}``, on the CPU.
+
+    The sizes are read from the shapes. Window (``n_fft``), hop (a quarter of it), compression and beta leave
+    no trace there; they are taken to be as published.
+
+    Raises:
+        InputError: the file is missing or no such checkpoint.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InputError(f"cannot read the checkpoint '{path}': {error.strerror}") from error
+    except Exception as error:  # the unpickler raises whatever foreign bytes lead it to
+        raise InputError(f"'{path}' is no checkpoint of torch weights: give the file as published") from error
+    weights = checkpoint.get("generator") if isinstance(checkpoint, dict) else None
+    if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise InputError(f"'{path}' holds no SEMamba weights: they belong under the key 'generator'")
+    try:
+        model = SEMamba(_config_of(weights))
+        model.load_state_dict(dict(weights), strict=True)
+    except (LookupError, ArithmeticError, ValueError, RuntimeError) as error:
+        raise InputError(f"'{path}' holds the weights of another model, not of SEMamba") from error
+    return model.eval()
+
+
+def _config_of(weights: Mapping[str, Tensor]) -> SEMambaConfig:
+    """The sizes that the shapes of a state dict tell."""
+    mixer = "TSMamba.0.time_mamba.forward_blocks.0.mixer"
+    inner, d_state = weights[f"{mixer}.A_log"].shape
+    channels = weights["dense_encoder.dense_conv_1.0.weight"].shape[0]
+    n_fft = 2 * (weights["mask_decoder.lsigmoid.slope"].shape[0] - 1)
+    return SEMambaConfig(
+        hid_feature=channels,
+        num_tfmamba=len({name.split(".")[1] for name in weights if name.startswith("TSMamba.")}),
+        d_state=d_state,
+        d_conv=weights[f"{mixer}.conv1d.weight"].shape[2],
+        expand=inner // channels,
+        n_fft=n_fft,
+        hop_size=n_fft // 4,
+        win_size=n_fft,
+    )

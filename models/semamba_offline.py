@@ -1,0 +1,62 @@
+"""Whole recordings through `SEMamba`: wave to wave, as the published inference does it, on any device."""
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from .pcs import perceptual_contrast_stretching
+from .semamba import SEMamba, SEMambaConfig
+
+#: Input below this RMS counts as silence: it is not brought to unit level.
+_SILENCE_RMS = 1e-8
+
+
+def analyse(wave: Tensor, config: SEMambaConfig) -> tuple[Tensor, Tensor]:
+    """Compressed magnitude and phase of a centred Hann STFT: ``[B, N]`` -> twice ``[B, F, T]``."""
+    window = torch.hann_window(config.win_size, device=wave.device, dtype=wave.dtype)
+    spectrum = torch.stft(
+        wave,
+        config.n_fft,
+        config.hop_size,
+        config.win_size,
+        window,
+        center=True,
+        pad_mode="reflect",
+        return_complex=True,
+    )
+    return spectrum.abs() ** config.compress_factor, spectrum.angle()
+
+
+def synthesise(mag: Tensor, pha: Tensor, config: SEMambaConfig, length: int) -> Tensor:
+    """The inverse of `analyse`: twice ``[B, F, T]`` -> ``[B, length]``."""
+    window = torch.hann_window(config.win_size, device=mag.device, dtype=mag.dtype)
+    spectrum = torch.polar(mag ** (1.0 / config.compress_factor), pha)
+    return torch.istft(
+        spectrum, config.n_fft, config.hop_size, config.win_size, window, center=True, length=length
+    )
+
+
+@torch.no_grad()
+def enhance_offline(model: SEMamba, wave: Tensor, pcs: bool = False) -> Tensor:
+    """Enhance whole recordings.
+
+    Args:
+        model: in the mode it should run in (`load_semamba_checkpoint` gives it ready).
+        wave: ``[B, N]`` at 16 kHz, on the model's device; each row is brought to unit RMS for the network.
+        pcs: stretch the perceptual contrast of the result (`perceptual_contrast_stretching`).
+
+    Returns:
+        ``[B, N]`` at the level of the input.
+
+    Raises:
+        InputError: the wave is not ``[B, N]``, shorter than half a frame, or not finite.
+    """
+    least = model.config.n_fft // 2 + 1
+    if wave.ndim != 2 or wave.shape[1] < least:
+        raise InputError(f"a wave of shape [B, N] with N >= {least} is needed, got {list(wave.shape)}")
+    if not torch.isfinite(wave).all():
+        raise InputError("the wave has samples that are NaN or infinite: clean or replace them first")
+    rms = wave.square().mean(dim=1, keepdim=True).sqrt().clamp(min=_SILENCE_RMS)
+    mag, pha, _ = model(*analyse(wave / rms, model.config))
+    enhanced = synthesise(mag, pha, model.config, wave.shape[1]) * rms
+    return perceptual_contrast_stretching(enhanced) if pcs else enhanced

@@ -1,0 +1,140 @@
+"""Time-frequency Mamba blocks: along time causal (or bidirectional, offline), along frequency bidirectional."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .config import MixerConfig
+from .mamba1 import Mamba1Mixer
+from .mamba2 import Mamba2Mixer, RMSNorm, TwoSidedMamba2Mixer
+from .mixer_state import MixerState
+
+
+def make_mixer(channels: int, config: MixerConfig) -> Mamba1Mixer | Mamba2Mixer:
+    """The causal mixer that a configuration describes."""
+    if config.version == 1:
+        return Mamba1Mixer(channels, config.d_state, config.d_conv, config.expand)
+    return Mamba2Mixer(channels, config.d_state, config.d_conv, config.expand, config.head_size)
+
+
+class CausalMamba(nn.Module):
+    """Pre-norm residual mixer ``y = x + mixer(norm(x))`` over rows ``[R, L, C]``, with the mixer's state."""
+
+    def __init__(self, channels: int, config: MixerConfig) -> None:
+        super().__init__()
+        self.norm = RMSNorm(channels)
+        self.mixer = make_mixer(channels, config)
+
+    def init_state(
+        self, rows: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32
+    ) -> MixerState:
+        return self.mixer.init_state(rows, device, dtype)
+
+    def step(self, x: Tensor, state: MixerState) -> tuple[Tensor, MixerState]:
+        """``[R, C] -> [R, C]``."""
+        y, state = self.mixer.step(self.norm(x), state)
+        return x + y, state
+
+    def forward(self, x: Tensor, state: MixerState | None = None) -> tuple[Tensor, MixerState]:
+        """``[R, L, C] -> [R, L, C]``."""
+        y, state = self.mixer(self.norm(x), state)
+        return x + y, state
+
+
+class BidirectionalMamba(nn.Module):
+    """Two `CausalMamba`, one on the flipped rows, side by side: ``[R, L, C] -> [R, L, 2C]``."""
+
+    def __init__(self, channels: int, config: MixerConfig) -> None:
+        super().__init__()
+        self.ahead = CausalMamba(channels, config)
+        self.back = CausalMamba(channels, config)
+        self.out_channels = 2 * channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        back, _ = self.back(x.flip(1))
+        return torch.cat([self.ahead(x)[0], back.flip(1)], dim=-1)
+
+
+class SharedBidirectionalMamba(nn.Module):
+    """Pre-norm residual `TwoSidedMamba2Mixer`: ``[R, L, C] -> [R, L, C]``."""
+
+    def __init__(self, channels: int, config: MixerConfig) -> None:
+        super().__init__()
+        self.norm = RMSNorm(channels)
+        width = config.d_conv | 1  # centred, so odd
+        self.mixer = TwoSidedMamba2Mixer(channels, config.d_state, width, config.expand, config.head_size)
+        self.out_channels = channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.mixer(self.norm(x))
+
+
+def make_bidirectional(channels: int, config: MixerConfig) -> BidirectionalMamba | SharedBidirectionalMamba:
+    """The mixer of an axis without an arrow that a configuration describes."""
+    return (SharedBidirectionalMamba if config.shared_directions else BidirectionalMamba)(channels, config)
+
+
+class BlockState(NamedTuple):
+    """State of a causal block: only the time axis carries one."""
+
+    time: MixerState
+
+
+class CausalTFMambaBlock(nn.Module):
+    """Causal Mamba along time, then bidirectional Mamba along frequency within each frame.
+
+    Each axis: Mamba, a linear layer back to C channels, plus the input (Chao et al. 2024, SEMamba, section 2.2, with
+    the backward direction of the time axis left out).
+    """
+
+    def __init__(self, channels: int, time: MixerConfig, frequency: MixerConfig, positions: int) -> None:
+        super().__init__()
+        self.positions = positions
+        self.time_mamba = CausalMamba(channels, time)
+        self.time_linear = nn.Linear(channels, channels)
+        self.frequency_mamba = make_bidirectional(channels, frequency)
+        self.frequency_linear = nn.Linear(self.frequency_mamba.out_channels, channels)
+
+    def init_state(
+        self, batch: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32
+    ) -> BlockState:
+        return BlockState(time=self.time_mamba.init_state(batch * self.positions, device, dtype))
+
+    def step(self, x: Tensor, state: BlockState) -> tuple[Tensor, BlockState]:
+        """``[B, C, F] -> [B, C, F]``."""
+        batch = x.shape[0]
+        frame = x.transpose(1, 2)  # [B, F, C]
+        y, time = self.time_mamba.step(frame.flatten(0, 1), state.time)
+        frame = frame + self.time_linear(y).unflatten(0, (batch, self.positions))
+        frame = frame + self.frequency_linear(self.frequency_mamba(frame))
+        return frame.transpose(1, 2), BlockState(time)
+
+    def forward(self, x: Tensor, state: BlockState | None = None) -> tuple[Tensor, BlockState]:
+        """``[B, C, T, F] -> [B, C, T, F]``."""
+        batch, _, frames, positions = x.shape
+        rows = x.permute(0, 3, 2, 1).flatten(0, 1)  # [B * F, T, C]
+        y, time = self.time_mamba(rows, None if state is None else state.time)
+        rows = rows + self.time_linear(y)
+        rows = rows.unflatten(0, (batch, positions)).transpose(1, 2).flatten(0, 1)  # [B * T, F, C]
+        rows = rows + self.frequency_linear(self.frequency_mamba(rows))
+        return rows.unflatten(0, (batch, frames)).permute(0, 3, 1, 2), BlockState(time)
+
+
+class TFMambaBlock(nn.Module):
+    """The offline twin: bidirectional along time and along frequency. ``[B, C, T, F] -> [B, C, T, F]``."""
+
+    def __init__(self, channels: int, time: MixerConfig, frequency: MixerConfig) -> None:
+        super().__init__()
+        self.time_mamba = make_bidirectional(channels, time)
+        self.time_linear = nn.Linear(self.time_mamba.out_channels, channels)
+        self.frequency_mamba = make_bidirectional(channels, frequency)
+        self.frequency_linear = nn.Linear(self.frequency_mamba.out_channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, _, frames, positions = x.shape
+        rows = x.permute(0, 3, 2, 1).flatten(0, 1)
+        rows = rows + self.time_linear(self.time_mamba(rows))
+        rows = rows.unflatten(0, (batch, positions)).transpose(1, 2).flatten(0, 1)
+        rows = rows + self.frequency_linear(self.frequency_mamba(rows))
+        return rows.unflatten(0, (batch, frames)).permute(0, 3, 1, 2)

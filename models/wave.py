@@ -1,0 +1,83 @@
+"""Wave to wave: hop in, hop out. What every runtime runs."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .lite_avse import LiteAVSEMamba, NetState
+from .stft import Analysis, Synthesis
+
+
+class WaveState(NamedTuple):
+    """Everything that one stream carries from one hop to the next."""
+
+    analysis: Tensor
+    net: NetState
+    synthesis: Tensor
+
+
+class WaveModel(nn.Module):
+    """Analysis, network, attenuation limit and synthesis around a `LiteAVSEMamba`.
+
+    The output lags the input by ``window - hop`` samples.
+    """
+
+    def __init__(self, net: LiteAVSEMamba) -> None:
+        super().__init__()
+        self.net = net
+        self.analysis = Analysis(net.config.stft)
+        self.synthesis = Synthesis(net.config.stft)
+
+    def init_state(
+        self, batch: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32
+    ) -> WaveState:
+        """The state before the first hop."""
+        return WaveState(
+            analysis=self.analysis.init_state(batch, device, dtype),
+            net=self.net.init_state(batch, device, dtype),
+            synthesis=self.synthesis.init_state(batch, device, dtype),
+        )
+
+    def step(
+        self, hop: Tensor, embedding: Tensor | None, video_age_s: Tensor | None, dry: Tensor, state: WaveState
+    ) -> tuple[Tensor, Tensor, WaveState]:
+        """One hop.
+
+        Args:
+            hop: ``[B, hop]``.
+            embedding: ``[B, E]`` of the newest video frame, or None.
+            video_age_s: ``[B]``, or None.
+            dry: ``[B]``, share of the noisy signal in the output (``10 ** (-limit_db / 20)``; 1 bypasses).
+            state: of the stream.
+
+        Returns:
+            ``[B, hop]``, alpha ``[B]``, state.
+        """
+        spectrum, analysis = self.analysis.step(hop, state.analysis)
+        enhanced, alpha, net = self.net.step(spectrum, embedding, video_age_s, state.net)
+        mixed = enhanced + dry[:, None, None] * (spectrum - enhanced)
+        wave, synthesis = self.synthesis.step(mixed, state.synthesis)
+        return wave, alpha, WaveState(analysis, net, synthesis)
+
+    def forward(
+        self,
+        wave: Tensor,
+        embedding: Tensor | None = None,
+        video_age_s: Tensor | None = None,
+        dry: Tensor | None = None,
+        state: WaveState | None = None,
+    ) -> tuple[Tensor, Tensor, WaveState]:
+        """A chunk of whole hops, or a recording: ``[B, T * hop]`` with ``[B, T, E]``, ``[B, T]``, dry ``[B, T]``.
+
+        Returns:
+            ``[B, T * hop]``, lagging by ``window - hop``; alpha ``[B, T]``; state.
+        """
+        if state is None:
+            state = self.init_state(wave.shape[0], wave.device, wave.dtype)
+        spectrum, analysis = self.analysis(wave, state.analysis)
+        enhanced, alpha, net = self.net(spectrum, embedding, video_age_s, state.net)
+        if dry is not None:
+            enhanced = enhanced + dry[:, None, :, None] * (spectrum - enhanced)
+        out, synthesis = self.synthesis(enhanced, state.synthesis)
+        return out, alpha, WaveState(analysis, net, synthesis)

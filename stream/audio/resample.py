@@ -1,0 +1,121 @@
+"""Stateful resampling between any two whole rates, with a short delay that is known to the sample.
+
+A windowed-sinc low-pass in polyphase form (R. E. Crochiere, L. R. Rabiner, "Multirate Digital Signal
+Processing", 1983, chapter 4) with a Kaiser window (J. F. Kaiser, 1974): linear phase, flat within 0.01 dB
+up to 0.89 of the lower Nyquist frequency and 80 dB down from 1.11 of it, so that what folds back lies in
+the transition band alone.
+
+Why not soxr, which does this for whole files: its filters work in large blocks. Measured between 48 and 16
+kHz, a chunk waits 20 (LQ) to 37 ms (HQ) there, each way, and 12-15 ms with its variable-rate engine; here
+1.5 ms.
+"""
+
+from functools import lru_cache
+from math import ceil, gcd
+
+import numpy as np
+import numpy.typing as npt
+
+from .fifo import SampleFifo
+
+#: Half the length of the filter, in samples of the lower rate: 1.5 ms where that is 16 kHz.
+HALF_LENGTH = 24
+#: Kaiser's formula for 80 dB: 0.1102 * (80 - 8.7).
+KAISER_BETA = 7.857
+
+
+class Resampler:
+    """One stream from one rate to another; equal rates pass the samples through untouched.
+
+    Output sample m stands for the time ``m / rate_out`` exactly, and is ready as soon as `inputs_needed`
+    (m) samples were pushed. The same blocks pulled give the same samples, bit for bit, however they were
+    pushed.
+
+    Args:
+        rate_in: rate of the samples pushed, in Hz.
+        rate_out: rate of the samples pulled, in Hz.
+    """
+
+    def __init__(self, rate_in: int, rate_out: int) -> None:
+        self._up = rate_out // gcd(rate_in, rate_out)
+        self._down = rate_in // gcd(rate_in, rate_out)
+        self._taps = polyphase_filter(self._up, self._down)
+        #: Samples of input that an output needs from after its own time, beyond the one at or before it.
+        self._after = self._taps.shape[1] // 2
+        self._inputs = SampleFifo(4 * self._taps.shape[1])
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the next sample pushed is the first of a new stream, after silence."""
+        before = self._taps.shape[1] - 1 - self._after
+        self._inputs.clear()
+        self._inputs.push(np.zeros(before, np.float32))
+        self._oldest = -before  # index in the stream of the oldest sample held
+        self._next = 0  # index of the next output
+
+    @property
+    def ready(self) -> int:
+        """Number of samples that can be pulled now."""
+        complete = self._oldest + len(self._inputs) - self._after
+        return max(0, -(-complete * self._up // self._down) - self._next)
+
+    def inputs_needed(self, outputs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """How many samples must have been pushed before each of these outputs (counted from 0) is ready."""
+        return outputs * self._down // self._up + self._after + 1
+
+    def push(self, samples: npt.NDArray[np.float32]) -> None:
+        """Take the next samples, float32 ``[n]``, finite."""
+        self._inputs.push(samples)
+
+    def pull(self, count: int) -> npt.NDArray[np.float32]:
+        """Give the next `count` samples (no more than are ready), float32 ``[count]``."""
+        if count == 0:
+            return np.empty(0, np.float32)
+        positions = np.arange(self._next, self._next + count) * self._down
+        indices = positions // self._up
+        length = self._taps.shape[1]
+        windows = np.lib.stride_tricks.sliding_window_view(self._inputs.view(), length)
+        first = indices - (length - 1 - self._after) - self._oldest
+        output = np.einsum("nt,nt->n", windows[first], self._taps[positions - indices * self._up])
+        self._next += count
+        self._forget()
+        return output
+
+    def _forget(self) -> None:
+        """Drop the inputs that no later output needs."""
+        before = self._taps.shape[1] - 1 - self._after
+        oldest_needed = self._next * self._down // self._up - before
+        # Where the rate falls, the next output may start beyond what was pushed so far.
+        surplus = min(oldest_needed - self._oldest, len(self._inputs))
+        self._inputs.drop(surplus)
+        self._oldest += surplus
+
+
+@lru_cache(maxsize=16)
+def polyphase_filter(up: int, down: int) -> npt.NDArray[np.float32]:
+    """The low-pass for a ratio ``up / down`` in lowest terms, float32 ``[up, 2 * half]`` (``[1, 1]`` for 1
+    / 1).
+
+    Row p makes the output that lies p / up of an input sample after input i, from inputs ``i - half + 1`` to
+    ``i + half``. Each row sums to 1, so a constant stays that constant.
+    """
+    if up == down:
+        return np.ones((1, 1), np.float32)
+    cutoff = min(1.0, up / down)  # in Nyquist frequencies of the input
+    half = ceil(HALF_LENGTH / cutoff)
+    phases = np.arange(up)[:, None] / up
+    distance = np.abs(np.arange(1 - half, half + 1) - phases) * cutoff  # in samples of the lower rate
+    taps = np.interp(distance, *_prototype(), right=0.0)
+    return (taps / taps.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _prototype() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Half the impulse response, so finely that a line between two points errs by less than -130 dB.
+
+    A ratio such as 16000 / 95999 has millions of taps; looking them up takes a tenth of the Bessel
+    function's time.
+    """
+    distance = np.arange(2048 * HALF_LENGTH + 1) / 2048  # in samples of the lower rate
+    window = np.i0(KAISER_BETA * np.sqrt(1 - (distance / HALF_LENGTH) ** 2)) / np.i0(KAISER_BETA)
+    return distance, np.sinc(distance) * window

@@ -1,0 +1,165 @@
+"""Enhance a file as a live stream would be: block by block, in memory that does not grow with its length."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .audio.formats import choose_format
+from .audio.io import AudioLayout, AudioReader, AudioWriter, check_output
+from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NO_LIMIT_DB, Enhancer
+from .latency import LatencyBudget
+from .lips_feed import LipsFeed, open_lips
+from .runtimes.base import Float32
+
+#: Called now and then with the seconds done and the seconds there are.
+Progress = Callable[[float, float], None]
+
+CHUNK_MS = 500.0
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What `enhance_file` did.
+
+    Attributes:
+        source: the input file.
+        output: the output file.
+        sample_rate: of both, in Hz.
+        channels: of both.
+        duration_s: length of both.
+        elapsed_s: time that reading, enhancing and writing took, the loading of the model not counted.
+        latency: of the stream; the file itself is aligned with its input.
+        mean_alpha: mean confidence in the video over all hops and channels, in [0, 1].
+        video_frames: frames of the video within the length of the audio; 0 without video.
+        face_frames: those of them with a usable face.
+        warnings: what the user should know, one line each.
+    """
+
+    source: str
+    output: str
+    sample_rate: int
+    channels: int
+    duration_s: float
+    elapsed_s: float
+    latency: LatencyBudget
+    mean_alpha: float
+    video_frames: int
+    face_frames: int
+    warnings: tuple[str, ...]
+
+    @property
+    def rtf(self) -> float:
+        """Real-time factor: time taken for each second of the file (all its channels)."""
+        return self.elapsed_s / self.duration_s
+
+    @property
+    def face_share(self) -> float:
+        """The share of the video's frames that had a usable face, in [0, 1]."""
+        return self.face_frames / self.video_frames if self.video_frames else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it for JSON; latency as `LatencyBudget.as_dict`."""
+        computed = {"rtf": self.rtf, "face_share": self.face_share, "latency": self.latency.as_dict()}
+        return asdict(self) | computed
+
+
+def enhance_file(
+    src: str | Path,
+    dst: str | Path,
+    *,
+    video: str | Path | None = None,
+    model: str = "lite",
+    runtime: str = "onnx",
+    atten_limit_db: float = NO_LIMIT_DB,
+    chunk_ms: float = CHUNK_MS,
+    progress: Progress | None = None,
+) -> FileReport:
+    """Enhance an audio file into another one of the same length, rate and channels, aligned with it.
+
+    Args:
+        src: WAV, FLAC, OGG Vorbis, Opus, MP3 or whatever else libsndfile reads, 8 to 96 kHz. Each channel is
+            enhanced as a stream of its own.
+        dst: where to write, in the format its extension names, at the resolution of `src`. A file there is
+            replaced, but only by a complete one.
+        video: video of the speaker, its time 0 that of the audio: lips help in all channels. One without a
+            face gets a warning, not an error.
+        model: name of a preset.
+        runtime: name of a runtime.
+        atten_limit_db: as for `Enhancer`.
+        chunk_ms: length of the blocks read and enhanced; the output does not depend on it.
+        progress: called after each block with the seconds done and the seconds there are.
+
+    Raises:
+        InputError: `src` or `video` cannot be read, `dst` cannot be written or is an input as well, a bad
+            option.
+    """
+    source, target = Path(src), Path(dst)
+    if not 1 <= chunk_ms <= 60_000:
+        raise InputError(f"chunk_ms must be from 1 to 60000 ms, not {chunk_ms:g}")
+    with AudioReader(source) as reader:
+        layout = reader.layout
+        check_output(target, [source] if video is None else [source, Path(video)])
+        output_layout = _output_layout(source, target, layout)
+        enhancers = [
+            Enhancer(model, layout.sample_rate, runtime, atten_limit_db) for _ in range(layout.channels)
+        ]
+        blocks = reader.blocks(round(layout.sample_rate * chunk_ms / 1000))
+        started = time.perf_counter()
+        with (
+            open_lips(None if video is None else Path(video)) as lips,
+            AudioWriter(target, output_layout) as output,
+        ):
+            frames = _stream(blocks, enhancers, lips, layout, output, progress)
+    return FileReport(
+        source=str(source),
+        output=str(target),
+        sample_rate=layout.sample_rate,
+        channels=layout.channels,
+        duration_s=frames / layout.sample_rate,
+        elapsed_s=time.perf_counter() - started,
+        latency=enhancers[0].latency,
+        mean_alpha=float(np.mean([enhancer.mean_alpha for enhancer in enhancers])),
+        video_frames=lips.video_frames if lips else 0,
+        face_frames=lips.face_frames if lips else 0,
+        warnings=lips.warnings(frames / layout.sample_rate) if lips else (),
+    )
+
+
+def _output_layout(source: Path, target: Path, layout: AudioLayout) -> AudioLayout:
+    """What the output will say of itself; InputError for a rate or an extension out of reach."""
+    if not MIN_SAMPLE_RATE <= layout.sample_rate <= MAX_SAMPLE_RATE:
+        raise InputError(
+            f"{source} has {layout.sample_rate} Hz: "
+            f"resample it to {MIN_SAMPLE_RATE}-{MAX_SAMPLE_RATE} Hz first"
+        )
+    container, subtype = choose_format(target, source, layout.format, layout.subtype)
+    return replace(layout, format=container, subtype=subtype)
+
+
+def _stream(
+    blocks: Iterator[Float32],
+    enhancers: list[Enhancer],
+    lips: LipsFeed | None,
+    layout: AudioLayout,
+    output: AudioWriter,
+    progress: Progress | None,
+) -> int:
+    """Enhance all blocks, leaving the lag out at the start and flushing it at the end; returns the frames."""
+    frames = 0
+    lag = enhancers[0].latency_samples
+    for block in blocks:
+        frames += len(block)
+        now_s = frames / layout.sample_rate
+        crops = lips.until(now_s) if lips else None
+        enhanced = [enhancer.process(block[:, c], crops) for c, enhancer in enumerate(enhancers)]
+        output.write(np.stack(enhanced, axis=1)[lag:])
+        lag = max(0, lag - len(block))
+        if progress is not None:
+            progress(now_s, layout.duration_s)
+    output.write(np.stack([enhancer.flush() for enhancer in enhancers], axis=1)[lag:])
+    return frames

@@ -1,0 +1,73 @@
+"""A runtime that only passes sound through, and the shipped weights."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lipstream.stream.runtimes.base import Float32, StreamSpec, UInt8
+
+WEIGHTS = Path(__file__).resolve().parents[2] / "models" / "weights" / "lite.onnx"
+
+
+class PassThrough:
+    """Hann-weighted overlap-add with a gain in place of a network: the framing of a real model, invertible.
+
+    Writes down the first element of each embedding and each age it is given. Alpha is 1 / (1 + age in hops).
+    """
+
+    def __init__(self, gain: float = 1.0, window: int = 400, hop: int = 200) -> None:
+        self.spec = StreamSpec("pass-through", 16_000, window, hop, 512, 96)
+        self.state_bytes = 0
+        self._gain = gain
+        self._root = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window))
+        self._root *= np.sqrt(2 * hop / window)
+        self.reset()
+
+    def reset(self) -> None:
+        self._recent = np.zeros(self.spec.window_samples)
+        self._overlap = np.zeros(self.spec.window_samples)
+        self.embeddings: list[float] = []
+        self.ages_s: list[float] = []
+        self.encoded: list[int] = []
+
+    def process_hop(
+        self, hop: Float32, embedding: Float32, video_age_s: float, dry: float
+    ) -> tuple[Float32, float]:
+        count = self.spec.hop_samples
+        self._recent = np.concatenate([self._recent[count:], hop])
+        spectrum = np.fft.rfft(self._root * self._recent)
+        mixed = dry * spectrum + (1 - dry) * self._gain * spectrum
+        self._overlap += self._root * np.fft.irfft(mixed, self.spec.window_samples)
+        output = self._overlap[:count].astype(np.float32)
+        self._overlap = np.concatenate([self._overlap[count:], np.zeros(count)])
+        self.embeddings.append(float(embedding[0]))
+        self.ages_s.append(video_age_s)
+        return output, 1 / (1 + video_age_s * self.spec.sample_rate / count)
+
+    def encode_lips(self, crop: UInt8) -> Float32:
+        self.encoded.append(int(crop[0, 0, 0]))
+        return np.full(self.spec.embedding_size, crop[0, 0, 0], np.float32)
+
+
+@pytest.fixture(scope="session")
+def pass_through() -> Callable[..., PassThrough]:
+    """Makes pass-through runtimes: ``gain`` scales the enhanced signal, ``window`` and ``hop`` in samples."""
+    return PassThrough
+
+
+@pytest.fixture
+def pass_through_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every model name loads a pass-through runtime, for what is told by names."""
+    from lipstream.stream import runtimes
+
+    monkeypatch.setattr(runtimes, "load_runtime", lambda model, runtime: PassThrough(), raising=False)
+
+
+@pytest.fixture(scope="session")
+def shipped_weights() -> Path:
+    """The ONNX graph of the lite preset that ships with the package; skips where it is not there yet."""
+    if not WEIGHTS.is_file():
+        pytest.skip("no shipped weights: lipstream export lite writes them")
+    return WEIGHTS

@@ -1,0 +1,228 @@
+"""The public shell: any chunking, any rate, the declared lag, controls, and errors that change nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lipstream import Enhancer, InputError
+from lipstream.stream.runtimes.base import Float32
+
+RATES = [8_000, 16_000, 22_050, 44_100, 48_000, 96_000]
+
+Make = Callable[..., Any]
+
+
+def noise(count: int, seed: int = 0) -> Float32:
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, count).astype(np.float32)
+
+
+def streamed(enhancer: Enhancer, signal: Float32, chunk: int = 333) -> Float32:
+    pieces = [enhancer.process(signal[start : start + chunk]) for start in range(0, len(signal), chunk)]
+    return np.concatenate([*pieces, enhancer.flush()])
+
+
+@settings(deadline=None)
+@given(
+    rate=st.sampled_from(RATES),
+    sizes=st.lists(st.one_of(st.integers(0, 40), st.integers(0, 5_000)), max_size=10),
+)
+def test_any_chunking_gives_the_same_samples(pass_through: Make, rate: int, sizes: list[int]) -> None:
+    signal = noise(sum(sizes))
+    chunked = Enhancer(sample_rate=rate, runtime=pass_through())
+    pieces = []
+    for end, size in zip(np.cumsum(sizes), sizes, strict=True):
+        pieces.append(chunked.process(signal[end - size : end]))
+        assert pieces[-1].dtype == np.float32
+        assert len(pieces[-1]) == size
+    whole = Enhancer(sample_rate=rate, runtime=pass_through()).process(signal)
+    np.testing.assert_array_equal(np.concatenate([*pieces, np.zeros(0)]), whole)
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("at", [0, 1, 777, 2_345])
+def test_an_impulse_comes_out_after_the_declared_latency(pass_through: Make, rate: int, at: int) -> None:
+    enhancer = Enhancer(sample_rate=rate, runtime=pass_through())
+    signal = np.zeros(6_000, np.float32)
+    signal[at] = 1
+    output = streamed(enhancer, signal)
+    assert np.argmax(np.abs(output)) - at == enhancer.latency_samples == enhancer.latency.total
+
+
+def test_the_latency_at_16_khz_is_25_ms(pass_through: Make) -> None:
+    enhancer = Enhancer(runtime=pass_through())
+    assert enhancer.latency_samples == 400
+    assert enhancer.latency.ms == 25
+
+
+@pytest.mark.parametrize(("window", "hop"), [(400, 200), (512, 128), (480, 160)])
+def test_a_model_that_changes_nothing_gives_the_input_back(pass_through: Make, window: int, hop: int) -> None:
+    enhancer = Enhancer(runtime=pass_through(window=window, hop=hop))
+    signal = noise(5_000)
+    output = streamed(enhancer, signal)
+    np.testing.assert_allclose(output[window:], signal, atol=1e-6)
+    assert enhancer.latency_samples == window
+
+
+@pytest.mark.parametrize("rate", [rate for rate in RATES if rate != 16_000])
+def test_resampling_there_and_back_keeps_speech_in_place(pass_through: Make, rate: int) -> None:
+    times = np.arange(rate) / rate
+    tones = np.array([150, 437, 1_210, 2_903, 3_450])
+    signal = 0.1 * np.sin(2 * np.pi * times[:, None] * tones + tones).sum(axis=1)
+    enhancer = Enhancer(sample_rate=rate, runtime=pass_through())
+    output = streamed(enhancer, signal.astype(np.float32))[enhancer.latency_samples :]
+    assert len(output) == len(signal)
+    np.testing.assert_allclose(output[2_000:-2_000], signal[2_000:-2_000], atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("chunk", "lips", "fix"),
+    [
+        (np.array([0, np.nan], np.float32), None, "NaN"),
+        (np.array([np.inf, 0], np.float32), None, "infinity"),
+        (np.zeros(10), None, "float32"),
+        (np.zeros(10, np.int16), None, "float32"),
+        ([0.0, 0.0], None, "float32"),
+        (np.zeros((10, 2), np.float32), None, "each channel"),
+        (np.zeros(10, np.float32), np.zeros((96, 96), np.uint8), r"\[96, 96, 3\]"),
+        (np.zeros(10, np.float32), np.zeros((96, 96, 3)), "uint8"),
+        (np.zeros(10, np.float32), [(0.0, np.zeros((64, 64, 3), np.uint8))], r"\[96, 96, 3\]"),
+        (np.zeros(10, np.float32), [(0.0, None)], "NoneType"),
+        (np.zeros(10, np.float32), [(np.nan, np.zeros((96, 96, 3), np.uint8))], "finite"),
+        (np.zeros(10, np.float32), (0.0, np.zeros((96, 96, 3), np.uint8)), r"\(time_s, crop\)"),
+        (np.zeros(10, np.float32), 5, r"\(time_s, crop\)"),
+        (np.full(10, np.nan, np.float32), np.zeros((96, 96, 3), np.uint8), "NaN"),
+    ],
+)
+def test_a_bad_chunk_or_crop_is_refused_and_changes_nothing(
+    pass_through: Make, chunk: Any, lips: Any, fix: str
+) -> None:
+    signal = noise(3_000)
+    enhancer, spared = Enhancer(runtime=pass_through()), Enhancer(runtime=pass_through())
+    before = enhancer.process(signal[:1_111])
+    with pytest.raises(InputError, match=fix):
+        enhancer.process(chunk, lips)
+    after = enhancer.process(signal[1_111:])
+    np.testing.assert_array_equal(np.concatenate([before, after]), spared.process(signal))
+    assert enhancer.alpha == spared.alpha
+
+
+def test_reset_leaves_nothing_of_the_stream_before(pass_through: Make) -> None:
+    crop = np.full((96, 96, 3), 9, np.uint8)
+    enhancer, fresh = (Enhancer(sample_rate=44_100, runtime=pass_through()) for _ in range(2))
+    enhancer.process(noise(7_777, seed=1), [(0.0, crop), (1e3, crop)])
+    enhancer.reset()
+    assert enhancer.mean_alpha == enhancer.alpha == 0
+    np.testing.assert_array_equal(streamed(enhancer, noise(5_000)), streamed(fresh, noise(5_000)))
+    assert enhancer.mean_alpha == fresh.mean_alpha
+
+
+def test_a_runtime_that_was_in_use_starts_afresh(pass_through: Make) -> None:
+    used = pass_through()
+    used.process_hop(noise(200), np.zeros(512, np.float32), 0.0, 0.0)
+    np.testing.assert_array_equal(
+        streamed(Enhancer(runtime=used), noise(900)), streamed(Enhancer(runtime=pass_through()), noise(900))
+    )
+
+
+@pytest.mark.parametrize("count", [0, 1, 399, 400, 1_000])
+def test_flush_gives_exactly_what_is_still_to_come(pass_through: Make, count: int) -> None:
+    enhancer = Enhancer(runtime=pass_through())
+    signal = noise(count)
+    head, tail = enhancer.process(signal), enhancer.flush()
+    assert len(tail) == enhancer.latency_samples
+    np.testing.assert_allclose(np.concatenate([head, tail])[400:], signal, atol=1e-6)
+
+
+@pytest.mark.parametrize(("limit_db", "left"), [(0, 1.0), (6.0206, 0.5), (20, 0.1), (100, 0), (np.inf, 0)])
+def test_the_attenuation_limit_leaves_its_share_in_place(
+    pass_through: Make, limit_db: float, left: float
+) -> None:
+    enhancer = Enhancer(runtime=pass_through(gain=0.0), atten_limit_db=limit_db)
+    signal = noise(3_000)
+    np.testing.assert_allclose(streamed(enhancer, signal)[400:], left * signal, atol=1e-5)
+
+
+def test_bypass_and_limit_change_while_it_runs_without_a_jump(pass_through: Make) -> None:
+    enhancer = Enhancer(runtime=pass_through(gain=0.0))
+    level = np.full(2_000, 0.5, np.float32)
+    pieces = [enhancer.process(level)]
+    enhancer.bypass = True
+    pieces.append(enhancer.process(level))
+    enhancer.bypass = False
+    enhancer.atten_limit_db = 20
+    pieces.append(enhancer.process(level))
+    output = np.concatenate([*pieces, enhancer.flush()])[400:]
+    assert np.abs(output[1_000:1_400]).max() == 0
+    np.testing.assert_allclose(output[2_500:3_400], 0.5, atol=1e-6)
+    np.testing.assert_allclose(output[4_500:5_400], 0.05, atol=1e-6)
+    assert np.abs(np.diff(output[:5_800])).max() < 0.5 * np.pi / 400 + 1e-4  # the slope of a cross-fade
+
+
+@pytest.mark.parametrize("rate", [7_999, 96_001, 0, -1, 16_000.5, "16k", None, np.nan, np.inf])
+def test_a_bad_rate_is_refused(pass_through: Make, rate: Any) -> None:
+    with pytest.raises(InputError, match="sample_rate"):
+        Enhancer(sample_rate=rate, runtime=pass_through())
+
+
+def test_a_whole_number_of_any_type_is_a_rate(pass_through: Make) -> None:
+    rates: list[Any] = [48_000.0, np.int64(48_000), np.float32(48_000)]
+    for rate in rates:
+        assert Enhancer(sample_rate=rate, runtime=pass_through()).sample_rate == 48_000
+
+
+@pytest.mark.parametrize("limit", [-1, np.nan, "loud", None])
+def test_a_bad_attenuation_limit_is_refused_and_the_old_one_stays(pass_through: Make, limit: Any) -> None:
+    with pytest.raises(InputError, match="atten_limit_db"):
+        Enhancer(runtime=pass_through(), atten_limit_db=limit)
+    enhancer = Enhancer(runtime=pass_through(), atten_limit_db=12)
+    with pytest.raises(InputError, match="atten_limit_db"):
+        enhancer.atten_limit_db = limit
+    assert enhancer.atten_limit_db == 12
+
+
+@pytest.mark.usefixtures("shipped_weights")
+class TestShippedModel:
+    """The same promises with the real network."""
+
+    def test_any_chunking_gives_the_same_samples(self) -> None:
+        signal = 0.1 * noise(12_000)
+        one, other = Enhancer(), Enhancer()
+        np.testing.assert_array_equal(streamed(one, signal, 97), streamed(other, signal, 5_000))
+
+    @pytest.mark.parametrize("rate", [16_000, 48_000])
+    def test_bypass_gives_an_impulse_back_after_the_declared_latency(self, rate: int) -> None:
+        enhancer = Enhancer(sample_rate=rate, bypass=True)
+        signal = np.zeros(6_000, np.float32)
+        signal[3_000] = 0.5
+        assert np.argmax(np.abs(streamed(enhancer, signal))) - 3_000 == enhancer.latency_samples
+
+    def test_silence_stays_silence(self) -> None:
+        assert np.abs(streamed(Enhancer(), np.zeros(16_000, np.float32))).max() < 1e-4
+
+    def test_reset_is_as_new(self) -> None:
+        signal = 0.1 * noise(6_000)
+        enhancer = Enhancer()
+        first = streamed(enhancer, signal)
+        enhancer.reset()
+        np.testing.assert_array_equal(streamed(enhancer, signal), first)
+
+    def test_it_comes_nearer_to_the_clean_recording(self, shared_data: Path) -> None:
+        import soundfile
+
+        noisy_path = sorted((shared_data / "test" / "audio").glob("*noise*.noisy.flac"))[0]
+        noisy, _ = soundfile.read(noisy_path, dtype="float32")
+        clean, _ = soundfile.read(str(noisy_path).replace(".noisy.", ".clean."), dtype="float32")
+        enhancer = Enhancer()
+        output = streamed(enhancer, noisy)[enhancer.latency_samples :]
+        assert si_sdr_db(output, clean) > si_sdr_db(noisy, clean)
+
+
+def si_sdr_db(estimate: Float32, target: Float32) -> float:
+    """Scale-invariant signal-to-distortion ratio (Le Roux et al., ICASSP 2019)."""
+    scaled = target * np.dot(estimate, target) / np.dot(target, target)
+    return 10 * float(np.log10(np.sum(scaled**2) / np.sum((estimate - scaled) ** 2)))

@@ -1,0 +1,98 @@
+"""Which lips count when: by time stamp, in order, the last one holding, and trusted less as it ages."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lipstream import Enhancer, InputError
+from lipstream.stream.runtimes.base import Float32, UInt8
+
+Make = Callable[..., Any]
+
+
+def noise(count: int) -> Float32:
+    return np.random.default_rng(0).uniform(-0.5, 0.5, count).astype(np.float32)
+
+
+def crop_of(value: int) -> UInt8:
+    return np.full((96, 96, 3), value, np.uint8)
+
+
+def test_a_frame_counts_from_its_time_on_and_the_last_one_holds(pass_through: Make) -> None:
+    runtime = pass_through()
+    enhancer = Enhancer(runtime=runtime)
+    enhancer.process(noise(600), [(0.0125, crop_of(1)), (0.03, crop_of(2)), (0.06, crop_of(3))])
+    enhancer.process(noise(600))
+    assert runtime.embeddings == [1, 1, 2, 2, 3, 3]  # hops end at 12.5, 25, 37.5, 50, 62.5, 75 ms
+    np.testing.assert_allclose(runtime.ages_s, [0, 0.0125, 0.0075, 0.02, 0.0025, 0.015], atol=1e-9)
+
+
+def test_every_frame_passes_the_visual_encoder_once_and_in_order(pass_through: Make) -> None:
+    runtime = pass_through()
+    enhancer = Enhancer(runtime=runtime)
+    enhancer.process(noise(500), [(0.0, crop_of(1)), (0.001, crop_of(2)), (0.001, crop_of(3))])
+    enhancer.process(noise(500), [(0.02, crop_of(4))])  # late, but not before the one given last
+    assert runtime.encoded == [1, 2, 3, 4]
+    assert runtime.embeddings == [3, 3, 4, 4, 4]
+
+
+def test_a_bare_crop_is_as_old_as_its_chunk(pass_through: Make) -> None:
+    runtime = pass_through()
+    enhancer = Enhancer(sample_rate=48_000, runtime=runtime)
+    enhancer.process(noise(4_800))
+    enhancer.process(noise(4_800), crop_of(7))
+    first = runtime.embeddings.index(7)
+    now_s = (first + 1) * 0.0125
+    assert now_s - 0.0125 < 0.1 <= now_s
+    assert runtime.ages_s[first] == pytest.approx(now_s - 0.1)
+
+
+def test_without_video_the_model_hears_of_none(pass_through: Make) -> None:
+    runtime = pass_through()
+    Enhancer(runtime=runtime).process(noise(400))
+    assert runtime.embeddings == [0, 0]
+    assert min(runtime.ages_s) >= 1e6
+
+
+def test_video_can_be_switched_off_and_on(pass_through: Make) -> None:
+    runtime = pass_through()
+    enhancer = Enhancer(runtime=runtime)
+    enhancer.process(noise(200), crop_of(1))
+    enhancer.video = False
+    enhancer.process(noise(200), crop_of(2))
+    enhancer.video = True
+    enhancer.process(noise(200))
+    enhancer.process(noise(200), crop_of(3))
+    assert runtime.embeddings == [1, 0, 1, 3]
+    assert runtime.encoded == [1, 3]
+    assert runtime.ages_s[1] >= 1e6
+
+
+def test_times_must_not_go_backwards(pass_through: Make) -> None:
+    enhancer = Enhancer(runtime=pass_through())
+    enhancer.process(noise(100), [(0.5, crop_of(1))])
+    with pytest.raises(InputError, match="order of time"):
+        enhancer.process(noise(100), [(0.4, crop_of(2))])
+    with pytest.raises(InputError, match="order of time"):
+        enhancer.process(noise(100), [(0.7, crop_of(2)), (0.6, crop_of(3))])
+    enhancer.process(noise(100), [(0.55, crop_of(2))])
+
+
+def test_the_callers_array_may_be_used_again(pass_through: Make) -> None:
+    runtime = pass_through()
+    enhancer = Enhancer(runtime=runtime)
+    crop = crop_of(5)
+    enhancer.process(noise(100), crop)
+    crop[:] = 6
+    enhancer.process(noise(100))
+    assert runtime.embeddings == [5]
+
+
+def test_alpha_is_that_of_the_last_hop_and_mean_alpha_of_all(pass_through: Make) -> None:
+    enhancer = Enhancer(runtime=pass_through())
+    assert enhancer.alpha == enhancer.mean_alpha == 0
+    enhancer.process(noise(400), [(0.0125, crop_of(1))])  # ages of 0 and 1 hop: alpha 1 and 1/2
+    assert enhancer.alpha == pytest.approx(0.5)
+    assert enhancer.mean_alpha == pytest.approx(0.75)

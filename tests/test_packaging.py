@@ -1,0 +1,94 @@
+"""What an installed copy holds, and what it must not."""
+
+import importlib.metadata
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+ROOMS = ["bench", "kernels", "models", "stream", "train"]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder a wheel of this checkout unpacks into, as site-packages would hold it."""
+    folder = tmp_path_factory.mktemp("packaging")
+    # A copy, so that no build folder of an earlier day adds its files and none is left in the checkout.
+    left_out = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "demo-out", "runs")
+    shutil.copytree(REPOSITORY, folder / "source", ignore=left_out)
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--wheel-dir", folder, folder / "source"], check=True)
+    (wheel,) = folder.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(folder / "site")
+    return folder / "site"
+
+
+def files_of(folder: Path, pattern: str) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob(pattern) if path.is_file()}
+
+
+def run_beside(installed: Path, code: str) -> str:
+    """Print ``code``'s output, run in an isolated interpreter that finds the unpacked wheel first."""
+    setup = f"import sys; sys.path.insert(0, {str(installed)!r})\n"
+    command = [sys.executable, "-I", "-c", setup + code]
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=installed.parent).stdout
+
+
+def test_the_wheel_has_one_top_level_package(installed: Path) -> None:
+    names = {path.name for path in installed.iterdir() if not path.name.endswith(".dist-info")}
+    assert names == {"lipstream"}
+
+
+def test_the_wheel_carries_every_module(installed: Path) -> None:
+    modules = {path.name for path in REPOSITORY.glob("*.py")}
+    for room in ROOMS:
+        modules |= {f"{room}/{module}" for module in files_of(REPOSITORY / room, "*.py")}
+    assert files_of(installed / "lipstream", "*.py") == modules
+
+
+def test_the_wheel_carries_all_data_files_of_the_rooms(installed: Path) -> None:
+    data = files_of(installed / "lipstream", "*") - files_of(installed / "lipstream", "*.py")
+    expected = {"py.typed"}
+    for room, pattern in [("models/weights", "*"), ("kernels", "*.cpp"), ("train/recipes", "*.toml")]:
+        expected |= {f"{room}/{file}" for file in files_of(REPOSITORY / room, pattern)}
+    assert data == expected
+    assert {Path(file).suffix for file in data} >= {".onnx", ".safetensors", ".toml"}
+
+
+def test_an_installed_copy_imports_as_lipstream_alone(installed: Path) -> None:
+    where = run_beside(installed, "import lipstream; print(lipstream.__file__)")
+    assert Path(where.strip()) == installed / "lipstream" / "__init__.py"
+    code = f"from importlib.util import find_spec; print([room for room in {ROOMS} if find_spec(room)])"
+    assert run_beside(installed, code).strip() == "[]"
+
+
+def test_the_command_is_installed_and_the_base_install_needs_no_torch(installed: Path) -> None:
+    (metadata,) = installed.glob("*.dist-info")
+    distribution = importlib.metadata.Distribution.at(metadata)
+    (command,) = distribution.entry_points
+    assert (command.name, command.value) == ("lipstream", "lipstream.cli:main")
+    requirements = [Requirement(line) for line in distribution.requires or []]
+    base = {requirement.name for requirement in requirements if not requirement.marker}
+    assert base == {"numpy", "onnxruntime", "rich", "sounddevice", "soundfile"}
+
+
+def test_every_dependency_has_a_pin_that_satisfies_it() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    extras = {name: lines for name, lines in project["optional-dependencies"].items() if name != "cuda"}
+    lines = project["dependencies"] + [line for extra in extras.values() for line in extra]
+    wanted = [requirement for requirement in map(Requirement, lines) if requirement.name != "lipstream"]
+    pins = {}
+    for line in (REPOSITORY / "constraints.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            name, version = line.split("==")
+            pins[canonicalize_name(name)] = Version(version)
+    assert {canonicalize_name(need.name) for need in wanted} <= pins.keys()
+    assert not [str(need) for need in wanted if pins[canonicalize_name(need.name)] not in need.specifier]
