@@ -33,16 +33,23 @@ struct Grads {
 template <typename T>
 inline T sigmoid(T x) { return T(1) / (T(1) + std::exp(-x)); }
 
+// log(1 + e^x) without branches, so that a loop over it vectorises; the series serves where 1 + y would round y away.
 template <typename T>
-inline T softplus(T x) { return x > T(20) ? x : std::log1p(std::exp(x)); }
+inline T softplus(T x) {
+    const T y = std::exp(x < T(20) ? x : T(20));
+    if constexpr (sizeof(T) == 8) return x < T(20) ? std::log1p(y) : x;
+    const T log = y < T(0.03) ? y * (T(1) - y * (T(0.5) - y * (T(1) / 3 - y / 4))) : std::log(T(1) + y);
+    return x < T(20) ? log : x;
+}
 
 // What one row needs between its projections; reused from row to row.
 template <typename T>
 struct Scratch {
-    std::vector<T> pre, act, dt, decay, u, y, gated, history[2], taps;  // forward
-    std::vector<T> g_y, g_act, g_dt, g_u, g_h, g_pre;                   // backward
+
+    std::vector<T> pre, act, dt, kept, decay, u, y, gated, history[2], taps;  // forward
+    std::vector<T> g_y, g_act, g_dt, g_u, g_h, g_pre, g_decay;          // backward
     Scratch(const Shape &s, bool backward)
-        : pre(s.length * s.mixed()), act(s.length * s.mixed()), dt(s.length * s.heads), decay(s.length * s.inner),
+        : pre(s.length * s.mixed()), act(s.length * s.mixed()), dt(s.length * s.heads), kept(s.length * s.heads), decay(s.length * s.inner),
           u(s.length * s.inner), y(s.length * s.inner), gated(s.inner), taps(s.taps * s.mixed()) {
         const int states = (backward ? s.length : 0) + 1;
         history[0].resize(size_t(states) * s.state * s.inner);
@@ -50,13 +57,20 @@ struct Scratch {
         if (!backward) return;
         g_y.resize(y.size()); g_act.resize(act.size()); g_dt.resize(dt.size()); g_u.resize(u.size());
         g_h.resize(size_t(s.state) * s.inner); g_pre.resize(pre.size());
+        g_decay.resize(s.inner);
     }
 };
 
 // Short convolution and its activation, step sizes and decays of one row.
 template <typename T>
 void prepare(const Shape &s, const Weights<T> &w, const T *row, Scratch<T> &k) {
-    const int M = s.mixed(), W = s.width(), P = s.head_size();
+    const int M = s.mixed(), W = s.width(), P = s.head_size(), H = s.heads, steps = s.length * H;
+    for (int t = 0; t < s.length; ++t)
+        for (int h = 0; h < H; ++h) k.dt[t * H + h] = row[t * W + s.inner + M + h] + w.dt_bias[h];
+    for (int i = 0; i < steps; ++i) k.dt[i] = softplus(k.dt[i]);
+    for (int t = 0; t < s.length; ++t)
+        for (int h = 0; h < H; ++h) k.kept[t * H + h] = k.dt[t * H + h] * w.A[h];
+    for (int i = 0; i < steps; ++i) k.kept[i] = std::exp(k.kept[i]);
     for (int t = 0; t < s.length; ++t) {
         T *pre = &k.pre[t * M], *act = &k.act[t * M];
         std::memcpy(pre, w.bias, sizeof(T) * M);
@@ -64,13 +78,14 @@ void prepare(const Shape &s, const Weights<T> &w, const T *row, Scratch<T> &k) {
             const int from = t - s.lead() + j;
             if (from < 0 || from >= s.length) continue;
             const T *x = row + from * W + s.inner, *tap = &k.taps[j * M];
+#pragma GCC ivdep
             for (int m = 0; m < M; ++m) pre[m] += tap[m] * x[m];
         }
+#pragma GCC ivdep
         for (int m = 0; m < M; ++m) act[m] = pre[m] * sigmoid(pre[m]);
-        const T *raw = row + t * W + s.inner + M;
-        for (int h = 0; h < s.heads; ++h) {
-            const T dt = softplus(raw[h] + w.dt_bias[h]), a = std::exp(dt * w.A[h]);
-            k.dt[t * s.heads + h] = dt;
+        for (int h = 0; h < H; ++h) {
+            const T dt = k.dt[t * H + h], a = k.kept[t * H + h];
+#pragma GCC ivdep
             for (int p = h * P; p < (h + 1) * P; ++p) {
                 k.decay[t * s.inner + p] = a;
                 k.u[t * s.inner + p] = act[p] * dt;
@@ -80,9 +95,10 @@ void prepare(const Shape &s, const Weights<T> &w, const T *row, Scratch<T> &k) {
 }
 
 // One direction of the scan; adds its output to k.y. With `keep` every state is left in the history.
-template <typename T>
-void scan(const Shape &s, Scratch<T> &k, bool reverse, bool keep) {
-    const int E = s.inner, N = s.state, M = s.mixed(), size = N * E;
+// kE, kN: sizes known at compile time, so that the loops unroll into registers; 0 where they are not.
+template <typename T, int kE, int kN>
+void scan_sized(const Shape &s, Scratch<T> &k, bool reverse, bool keep) {
+    const int E = kE ? kE : s.inner, N = kN ? kN : s.state, M = s.mixed(), size = N * E;
     T *history = k.history[reverse].data();
     std::memset(history, 0, sizeof(T) * size);
     for (int i = 0; i < s.length; ++i) {
@@ -102,6 +118,15 @@ void scan(const Shape &s, Scratch<T> &k, bool reverse, bool keep) {
     }
 }
 
+// Calls FUNCTION with the sizes of the shipped models at compile time, or with any.
+#define SIZED(FUNCTION, ...)                                              \
+    if (s.inner == 64 && s.state == 16) FUNCTION<T, 64, 16>(__VA_ARGS__); \
+    else if (s.inner == 96 && s.state == 16) FUNCTION<T, 96, 16>(__VA_ARGS__); \
+    else FUNCTION<T, 0, 0>(__VA_ARGS__)
+
+template <typename T>
+void scan(const Shape &s, Scratch<T> &k, bool reverse, bool keep) { SIZED(scan_sized, s, k, reverse, keep); }
+
 // y = D x (+ both scans - the diagonal they share).
 template <typename T>
 void mix(const Shape &s, const Weights<T> &w, Scratch<T> &k, bool keep) {
@@ -110,6 +135,7 @@ void mix(const Shape &s, const Weights<T> &w, Scratch<T> &k, bool keep) {
         const T *x = &k.act[t * M], *B = x + E, *C = B + N;
         T shared = 0;
         if (s.two_sided) for (int n = 0; n < N; ++n) shared += B[n] * C[n];
+#pragma GCC ivdep
         for (int e = 0; e < E; ++e) k.y[t * E + e] = w.D[e / P] * x[e] - shared * k.u[t * E + e];
     }
     scan(s, k, false, keep);
@@ -119,6 +145,7 @@ void mix(const Shape &s, const Weights<T> &w, Scratch<T> &k, bool keep) {
 template <typename T>
 T gate(const Shape &s, const Weights<T> &w, const T *z, const T *y, T *gated) {
     T power = 0;
+#pragma GCC ivdep
     for (int e = 0; e < s.inner; ++e) {
         gated[e] = y[e] * z[e] * sigmoid(z[e]);
         power += gated[e] * gated[e];
@@ -132,6 +159,7 @@ void forward_row(const Shape &s, const Weights<T> &w, const T *row, Scratch<T> &
     mix(s, w, k, false);
     for (int t = 0; t < s.length; ++t) {
         const T scale = gate(s, w, row + t * s.width(), &k.y[t * s.inner], k.gated.data());
+#pragma GCC ivdep
         for (int e = 0; e < s.inner; ++e) out[t * s.inner + e] = k.gated[e] * scale * w.norm[e];
     }
     for (int e = 0; e < s.inner; ++e)  // [E, N], as the reference keeps it
@@ -139,17 +167,16 @@ void forward_row(const Shape &s, const Weights<T> &w, const T *row, Scratch<T> &
 }
 
 // Gradient of one direction of the scan: into g_act (B and C), g_u and, through the decay, g_dt and g.A.
-template <typename T>
-void scan_backward(const Shape &s, const Weights<T> &w, Scratch<T> &k, Grads<T> &g, bool reverse) {
-    const int E = s.inner, N = s.state, M = s.mixed(), P = s.head_size(), size = N * E;
-    T *gh = k.g_h.data();
+template <typename T, int kE, int kN>
+void scan_backward_sized(const Shape &s, const Weights<T> &w, Scratch<T> &k, Grads<T> &g, bool reverse) {
+    const int E = kE ? kE : s.inner, N = kN ? kN : s.state, M = s.mixed(), P = s.head_size(), size = N * E;
+    T *gh = k.g_h.data(), *ga = k.g_decay.data();
     std::memset(gh, 0, sizeof(T) * size);
-    std::vector<T> g_decay(E);
     for (int i = s.length - 1; i >= 0; --i) {
         const int t = reverse ? s.length - 1 - i : i;
         const T *before = &k.history[reverse][size_t(i) * size], *h = before + size;
         const T *B = &k.act[t * M + E], *C = B + N, *a = &k.decay[t * E], *u = &k.u[t * E], *gy = &k.g_y[t * E];
-        T *gB = &k.g_act[t * M + E], *gC = gB + N, *gu = &k.g_u[t * E], *ga = g_decay.data();
+        T *gB = &k.g_act[t * M + E], *gC = gB + N, *gu = &k.g_u[t * E];
         std::memset(ga, 0, sizeof(T) * E);
         for (int n = 0; n < N; ++n) {
             const T b = B[n], c = C[n];
@@ -170,7 +197,7 @@ void scan_backward(const Shape &s, const Weights<T> &w, Scratch<T> &k, Grads<T> 
         for (int q = 0; q < s.heads; ++q) {
             T sum = 0;
             for (int p = q * P; p < (q + 1) * P; ++p) sum += ga[p];
-            sum *= a[q * P];
+            sum *= k.kept[t * s.heads + q];
             k.g_dt[t * s.heads + q] += sum * w.A[q];
             g.A[q] += sum * k.dt[t * s.heads + q];
         }
@@ -178,15 +205,22 @@ void scan_backward(const Shape &s, const Weights<T> &w, Scratch<T> &k, Grads<T> 
 }
 
 template <typename T>
+void scan_backward(const Shape &s, const Weights<T> &w, Scratch<T> &k, Grads<T> &g, bool reverse) {
+    SIZED(scan_backward_sized, s, w, k, g, reverse);
+}
+
+template <typename T>
 void gate_backward(const Shape &s, const Weights<T> &w, const T *z, const T *y, const T *g_out, T *gated, T *g_y,
                    T *g_z, T *g_norm) {
     const T scale = gate(s, w, z, y, gated);
     T along = 0;
+#pragma GCC ivdep
     for (int e = 0; e < s.inner; ++e) {
         along += g_out[e] * w.norm[e] * gated[e];
         g_norm[e] += g_out[e] * gated[e] * scale;
     }
     along *= scale * scale * scale / s.inner;
+#pragma GCC ivdep
     for (int e = 0; e < s.inner; ++e) {
         const T grad = g_out[e] * w.norm[e] * scale - gated[e] * along, sig = sigmoid(z[e]);
         g_y[e] = grad * z[e] * sig;
@@ -227,6 +261,7 @@ void backward_row(const Shape &s, const Weights<T> &w, const T *row, const T *g_
         for (int q = 0; q < s.heads; ++q) {
             const T dt = k.dt[t * s.heads + q], d = w.D[q];
             T sum = k.g_dt[t * s.heads + q], g_d = 0;
+#pragma GCC ivdep
             for (int p = q * P; p < (q + 1) * P; ++p) {
                 sum += gu[p] * x[p];
                 g_d += gy[p] * x[p];
@@ -239,6 +274,7 @@ void backward_row(const Shape &s, const Weights<T> &w, const T *row, const T *g_
         }
         const T *pre = &k.pre[t * M];
         T *g_pre = &k.g_pre[t * M];
+#pragma GCC ivdep
         for (int m = 0; m < M; ++m) {
             const T sig = sigmoid(pre[m]);
             g_pre[m] = g_act[m] * sig * (T(1) + pre[m] * (T(1) - sig));

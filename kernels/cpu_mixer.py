@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 _SOURCE = Path(__file__).with_name("cpu_mixer.cpp")
-_FLAGS = ("-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC", "-std=c++17")
+_FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-ffast-math", "-fopenmp", "-shared", "-fPIC", "-std=c++17")
 
 
 class MixerWeights(NamedTuple):

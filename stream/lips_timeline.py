@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from math import isfinite
+from math import inf, isfinite
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class LipsTimeline:
     def reset(self) -> None:
         """Forget all frames: a new stream begins at time 0."""
         self._waiting: deque[tuple[float, UInt8]] = deque()
-        self._latest_s = -NO_VIDEO_AGE_S
+        self._latest_s = -inf
         self._embedding = self._none
         self._captured_s: float | None = None
 
@@ -63,10 +63,10 @@ class LipsTimeline:
             self._latest_s = frames[-1][0]
 
     def at(self, time_s: float, enabled: bool) -> tuple[Float32, float]:
-        """The embedding of the newest frame captured by this time (which must not go backwards), and its
-        age in s.
+        """The embedding of the newest frame captured by this time, and its age in seconds at this time.
 
-        While not `enabled`, frames whose moment comes are dropped without the cost of embedding them.
+        The time must not go backwards. While not `enabled`, frames whose moment comes are dropped without
+        the cost of embedding them.
         """
         while self._waiting and self._waiting[0][0] <= time_s:
             captured_s, crop = self._waiting.popleft()

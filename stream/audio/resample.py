@@ -5,9 +5,9 @@ Processing", 1983, chapter 4) with a Kaiser window (J. F. Kaiser, 1974): linear 
 up to 0.89 of the lower Nyquist frequency and 80 dB down from 1.11 of it, so that what folds back lies in
 the transition band alone.
 
-Why not soxr, which does this for whole files: its filters work in large blocks. Measured between 48 and 16
-kHz, a chunk waits 20 (LQ) to 37 ms (HQ) there, each way, and 12-15 ms with its variable-rate engine; here
-1.5 ms.
+Why not soxr, which does this for whole files: its filters work in large blocks. Measured between 48 and
+16 kHz, a sample waits 20 (LQ) to 37 ms (HQ) there, each way, and 12-15 ms in its variable-rate engine;
+here it waits 1.5 ms.
 """
 
 from functools import lru_cache
@@ -40,17 +40,17 @@ class Resampler:
         self._up = rate_out // gcd(rate_in, rate_out)
         self._down = rate_in // gcd(rate_in, rate_out)
         self._taps = polyphase_filter(self._up, self._down)
-        #: Samples of input that an output needs from after its own time, beyond the one at or before it.
+        # Inputs that an output needs after and before the newest one that is no later than itself.
         self._after = self._taps.shape[1] // 2
+        self._before = self._taps.shape[1] - 1 - self._after
         self._inputs = SampleFifo(4 * self._taps.shape[1])
         self.reset()
 
     def reset(self) -> None:
         """Forget everything: the next sample pushed is the first of a new stream, after silence."""
-        before = self._taps.shape[1] - 1 - self._after
         self._inputs.clear()
-        self._inputs.push(np.zeros(before, np.float32))
-        self._oldest = -before  # index in the stream of the oldest sample held
+        self._inputs.push(np.zeros(self._before, np.float32))
+        self._oldest = -self._before  # index in the stream of the oldest sample held
         self._next = 0  # index of the next output
 
     @property
@@ -73,9 +73,8 @@ class Resampler:
             return np.empty(0, np.float32)
         positions = np.arange(self._next, self._next + count) * self._down
         indices = positions // self._up
-        length = self._taps.shape[1]
-        windows = np.lib.stride_tricks.sliding_window_view(self._inputs.view(), length)
-        first = indices - (length - 1 - self._after) - self._oldest
+        windows = np.lib.stride_tricks.sliding_window_view(self._inputs.view(), self._taps.shape[1])
+        first = indices - self._before - self._oldest
         output = np.einsum("nt,nt->n", windows[first], self._taps[positions - indices * self._up])
         self._next += count
         self._forget()
@@ -83,8 +82,7 @@ class Resampler:
 
     def _forget(self) -> None:
         """Drop the inputs that no later output needs."""
-        before = self._taps.shape[1] - 1 - self._after
-        oldest_needed = self._next * self._down // self._up - before
+        oldest_needed = self._next * self._down // self._up - self._before
         # Where the rate falls, the next output may start beyond what was pushed so far.
         surplus = min(oldest_needed - self._oldest, len(self._inputs))
         self._inputs.drop(surplus)
@@ -93,11 +91,10 @@ class Resampler:
 
 @lru_cache(maxsize=16)
 def polyphase_filter(up: int, down: int) -> npt.NDArray[np.float32]:
-    """The low-pass for a ratio ``up / down`` in lowest terms, float32 ``[up, 2 * half]`` (``[1, 1]`` for 1
-    / 1).
+    """The low-pass for a ratio ``up / down`` in lowest terms, float32 ``[up, 2 * half]``.
 
     Row p makes the output that lies p / up of an input sample after input i, from inputs ``i - half + 1`` to
-    ``i + half``. Each row sums to 1, so a constant stays that constant.
+    ``i + half``. Each row sums to 1, so a constant stays that constant. At 1 / 1 it is a single 1.
     """
     if up == down:
         return np.ones((1, 1), np.float32)
