@@ -15,9 +15,10 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from ..models.lite_avse import build
+from ..models.lite_avse import LiteAVSEMamba, build
 from ..models.state import state_bytes
 from ..models.wave import WaveModel
+from .latency import VIDEO_FPS
 
 aten = torch.ops.aten
 
@@ -39,18 +40,23 @@ class Macs:
 
 @dataclass(frozen=True)
 class Complexity:
-    """The size of a model, its visual encoder apart.
+    """The size of a model.
 
     Attributes:
-        parameters: numbers in the weights.
-        macs_per_second: all multiply-accumulates for a second of audio with video present.
-        products_per_second: those in matrix products and convolutions, which is what most tools count.
+        parameters: numbers in the weights, the visual encoder's included.
+        visual_parameters: those of the visual encoder.
+        macs_per_second: all multiply-accumulates for a second of audio with video present, without the visual
+            encoder.
+        products_per_second: those of them in matrix products and convolutions, all that most tools count.
+        visual_macs_per_second: all multiply-accumulates of the visual encoder for `VIDEO_FPS` frames.
         state_bytes: what one stream carries; None for the offline form, which carries nothing.
     """
 
     parameters: int
+    visual_parameters: int
     macs_per_second: float
     products_per_second: float
+    visual_macs_per_second: float
     state_bytes: int | None
 
 
@@ -74,11 +80,12 @@ def streaming_complexity(preset: str) -> Complexity:
     """
     model = WaveModel(build(preset)).eval()
     config = model.net.config
-    state = model.init_state(1)
     hop, embedding = torch.zeros(1, config.stft.hop), torch.zeros(1, config.visual.embedding_size)
     age_s, dry = torch.zeros(1), torch.zeros(1)
+    state = model.init_state(1)
     macs = count_macs(lambda: model.step(hop, embedding, age_s, dry, state))
-    return _complexity(model.net, macs, 1 / config.stft.frames_per_second, state_bytes(state))
+    carried = state_bytes(state) + state_bytes(model.net.visual.init_state(1))
+    return _complexity(model.net, macs, 1 / config.stft.frames_per_second, carried)
 
 
 def offline_complexity(preset: str, seconds: int = 4) -> Complexity:
@@ -90,20 +97,22 @@ def offline_complexity(preset: str, seconds: int = 4) -> Complexity:
     model = WaveModel(build(preset, causal=False)).eval()
     config = model.net.config
     frames = round(seconds * config.stft.frames_per_second)
-    wave, embedding = (
-        torch.zeros(1, frames * config.stft.hop),
-        torch.zeros(1, frames, config.visual.embedding_size),
-    )
-    macs = count_macs(lambda: model(wave, embedding, torch.zeros(1, frames)))
-    return _complexity(model.net, macs, seconds, None)
+    wave = torch.zeros(1, frames * config.stft.hop)
+    embedding, age_s = torch.zeros(1, frames, config.visual.embedding_size), torch.zeros(1, frames)
+    return _complexity(model.net, count_macs(lambda: model(wave, embedding, age_s)), seconds, None)
 
 
-def _complexity(net: nn.Module, macs: Macs, seconds: float, state_bytes: int | None) -> Complexity:
+def _complexity(net: LiteAVSEMamba, macs: Macs, seconds: float, carried_bytes: int | None) -> Complexity:
+    size = net.config.visual.lips_size
+    crop, lips_state = torch.zeros(1, 3, size, size), net.visual.init_state(1)
+    visual_macs = count_macs(lambda: net.visual.step(crop, lips_state))
     return Complexity(
         parameters=count_parameters(net),
+        visual_parameters=count_parameters(net.visual),
         macs_per_second=macs.total / seconds,
         products_per_second=macs.products / seconds,
-        state_bytes=state_bytes,
+        visual_macs_per_second=visual_macs.total * VIDEO_FPS,
+        state_bytes=carried_bytes,
     )
 
 

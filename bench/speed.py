@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..stream.runtimes import load_runtime
+from ..stream.runtimes import RUNTIMES, load_runtime
 from .latency import RuntimeTimes, measure_runtime
 from .machine import Machine, fingerprint
 from .report import format_count, format_table
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 #: The offline form holds a whole recording in memory: longer files are timed by their first seconds.
 OFFLINE_MAX_S = 10.0
 
+#: Columns of `_size_cells`.
+SIZE_HEADERS = ("\nparameters", "of them\nvisual", "\nMAC/s", "of them\nproducts", "visual\nMAC/s")
 UNKNOWN = "-"
 
 
@@ -67,7 +69,7 @@ class LatencyReport:
         return format_table(headers, rows)
 
     def _models(self) -> str:
-        headers = ["", "latency ms", "first output ms", "RTF", "state", "parameters", "MAC/s", "of products"]
+        headers = ["", "latency\nms", "first output\nms", "\nRTF", "\nstate", *SIZE_HEADERS]
         rows = [
             [
                 f"{entry.model} {entry.runtime}",
@@ -184,7 +186,7 @@ def measure_rtf(
 
 def available_runtimes() -> list[str]:
     """The runtimes whose packages are installed."""
-    return ["onnx", "eager"] if _has_torch() else ["onnx"]
+    return [name for name in RUNTIMES if name == "onnx" or _has_torch()]
 
 
 def _has_torch() -> bool:
@@ -204,9 +206,12 @@ def _time_cells(times: "FileTimes | OfflineTimes") -> list[str]:
 
 def _size_cells(size: "Complexity | None") -> list[str]:
     if size is None:
-        return [UNKNOWN] * 3
-    return [
-        format_count(size.parameters),
-        format_count(size.macs_per_second),
-        format_count(size.products_per_second),
-    ]
+        return [UNKNOWN] * len(SIZE_HEADERS)
+    numbers = (
+        size.parameters,
+        size.visual_parameters,
+        size.macs_per_second,
+        size.products_per_second,
+        size.visual_macs_per_second,
+    )
+    return [format_count(number) for number in numbers]

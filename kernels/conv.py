@@ -8,7 +8,8 @@ from torch import Tensor
 def causal_conv1d(x: Tensor, weight: Tensor, bias: Tensor | None, context: Tensor) -> tuple[Tensor, Tensor]:
     """Depthwise convolution that sees the present and the ``K - 1`` samples before it.
 
-    ``y[t] = bias + sum_k weight[k] * x[t - (K - 1) + k]`` (Gu & Dao 2023, the short convolution of section 3.4).
+    ``y[t] = bias + sum_k weight[k] * x[t - (K - 1) + k]`` (Gu & Dao 2023, the short convolution of
+    section 3.4).
 
     Args:
         x: ``[R, L, D]``.
@@ -29,8 +30,10 @@ def causal_conv1d(x: Tensor, weight: Tensor, bias: Tensor | None, context: Tenso
     return y, joined[:, length:]
 
 
-def causal_conv1d_step(x: Tensor, weight: Tensor, bias: Tensor | None, context: Tensor) -> tuple[Tensor, Tensor]:
-    """One step of `causal_conv1d`: ``x [R, D]``, context ``[R, K - 1, D]`` -> ``y [R, D]`` and the next context."""
+def causal_conv1d_step(
+    x: Tensor, weight: Tensor, bias: Tensor | None, context: Tensor
+) -> tuple[Tensor, Tensor]:
+    """One step of `causal_conv1d`: ``x [R, D]``, context ``[R, K - 1, D]`` -> ``y [R, D]``, next context."""
     window = torch.cat([context, x.unsqueeze(1)], dim=1)
     y = (window * weight.t()).sum(dim=1)
     if bias is not None:

@@ -30,8 +30,9 @@ struct Grads {
     T *taps, *bias, *dt_bias, *A, *D, *norm;
 };
 
+// The exponent is bounded because the fast reciprocal of infinity is not 0 but NaN.
 template <typename T>
-inline T sigmoid(T x) { return T(1) / (T(1) + std::exp(-x)); }
+inline T sigmoid(T x) { return T(1) / (T(1) + std::exp(x > T(-80) ? -x : T(80))); }
 
 // log(1 + e^x) without branches, so that a loop over it vectorises; the series serves where 1 + y would round y away.
 template <typename T>

@@ -6,8 +6,8 @@ The recurrence (Dao & Gu 2024, "Transformers are SSMs", equation 1 with scalar d
     y[t] = h[t] C[t] + D x[t]
 
 Shapes used throughout: rows ``R``, length ``L``, heads ``H``, head size ``P``, state size ``N``.
-``x [R, L, H, P]``, ``dt [R, L, H]`` (positive, after softplus), ``A [H]`` (negative), ``B, C [R, L, N]`` (shared by
-the heads), ``D [H]``, state ``h [R, H, P, N]``. All functions are pure and differentiable.
+``x [R, L, H, P]``, ``dt [R, L, H]`` (positive, after softplus), ``A [H]`` (negative), ``B, C [R, L, N]``
+(shared by the heads), ``D [H]``, state ``h [R, H, P, N]``. All functions are pure and differentiable.
 """
 
 import torch
@@ -21,7 +21,7 @@ CHUNK = 32
 def ssd_step(
     x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, h: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """One step: ``x [R, H, P]``, ``dt [R, H]``, ``B, C [R, N]``, ``h [R, H, P, N]`` -> ``y [R, H, P]`` and next ``h``."""
+    """One step: ``x [R, H, P]``, ``dt [R, H]``, ``B, C [R, N]``, ``h`` -> ``y [R, H, P]``, next ``h``."""
     decay = torch.exp(dt * A)
     h = h * decay[..., None, None] + (x * dt[..., None])[..., None] * B[:, None, None, :]
     y = (h * C[:, None, None, :]).sum(-1) + x * D[:, None]
@@ -51,7 +51,7 @@ def _causal_decay(log_decay: Tensor) -> Tensor:
 def ssd_chunked(
     x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, h: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Whole sequences in chunks: quadratic inside a chunk, recurrent between chunks (Dao & Gu 2024, section 6).
+    """Whole sequences: quadratic inside a chunk, recurrent between chunks (Dao & Gu 2024, section 6).
 
     Returns:
         ``y [R, L, H, P]`` and the state after the last frame.
@@ -82,7 +82,7 @@ def ssd_chunked(
 
 
 def ssd_quadratic(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
-    """Short sequences from a zero state as one masked matmul a head (Dao & Gu 2024, equation 16). ``-> y [R, L, H, P]``."""
+    """Short sequences from a zero state: one masked matmul a head (Dao & Gu 2024, equation 16). ``-> y``."""
     decay = _causal_decay((dt * A).transpose(1, 2))
     scores = (C @ B.transpose(-1, -2))[:, None] * decay
     y = scores @ (x * dt[..., None]).transpose(1, 2)
@@ -93,7 +93,7 @@ def ssd_two_sided(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Ten
     """Both directions of a short axis as one masked matmul a head; each position counts itself once.
 
     Equals the forward scan plus the flipped scan of the flipped sequence, with shared parameters, minus the
-    diagonal they share (the quasi-separable mixer of Hwang et al. 2024, "Hydra", section 3). ``-> y [R, L, H, P]``.
+    diagonal they share (the quasi-separable mixer of Hwang et al. 2024, "Hydra", section 3). ``-> y``.
     """
     log_decay = (dt * A).transpose(1, 2)  # [R, H, L]
     after = log_decay.cumsum(-1)

@@ -1,8 +1,9 @@
 """The codec of `lite`: bands that grow wider with frequency, and one complex filter for each bin.
 
-Low bins keep narrow bands, where the harmonics of a voice lie; high bins share wide ones. The decoder sees the
-full-resolution features of the encoder beside the bands, and starts from "pass everything through". Nothing here looks
-at time but the filter, which combines a bin with its own past (deep filtering, Mack & Habets 2020).
+Low bins keep narrow bands, where the harmonics of a voice lie; high bins share wide ones. The decoder sees
+the full-resolution features of the encoder beside the bands, and starts from "pass everything through".
+Nothing here looks at time but the filter, which combines a bin with its own past (deep filtering, Mack &
+Habets 2020).
 """
 
 import torch
@@ -17,7 +18,7 @@ _UNIT_GAIN_BIAS = _MAX_GAIN / (_MAX_GAIN**2 - 1.0) ** 0.5
 
 
 class BandEncoder(nn.Module):
-    """Features ``[B, 3, T, F]`` (compressed real, imaginary, magnitude) -> bands ``[B, C, T, P]`` and a skip."""
+    """Features ``[B, 3, T, F]`` (compressed real, imaginary, magnitude) -> bands ``[B, C, T, P]``, skip."""
 
     def __init__(self, channels: int, config: BandCodecConfig) -> None:
         super().__init__()
@@ -45,7 +46,7 @@ class BandEncoder(nn.Module):
 
 
 class BandDecoder(nn.Module):
-    """Bands and skip -> the filter of each bin, ``[B, 2, taps, T, F]`` (real and imaginary part of each tap)."""
+    """Bands and skip -> the filter of each bin, ``[B, 2, taps, T, F]`` (real, imaginary part of each tap)."""
 
     def __init__(self, channels: int, config: BandCodecConfig) -> None:
         super().__init__()
@@ -88,7 +89,9 @@ class DeepFilter(nn.Module):
         """Silence before the start: ``[B, 2, taps - 1, F]``."""
         return torch.zeros(batch, 2, self.taps - 1, self.bins, device=device, dtype=dtype)
 
-    def forward(self, spectrum: Tensor, filters: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, spectrum: Tensor, filters: Tensor, state: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """``[B, 2, T, F], [B, 2, taps, T, F] -> [B, 2, T, F]``."""
         frames = spectrum.shape[2]
         if state is None:

@@ -6,13 +6,17 @@
 ``encode`` is given the spectrum at unit level, ``decode`` the spectrum as it came.
 """
 
-from typing import NamedTuple
+from itertools import pairwise
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from .band_codec import BandDecoder, BandEncoder, DeepFilter
 from .config import ModelConfig
+from .dense_codec import DenseEncoder, MagDecoder, PhaseDecoder, encoded_bins
+from .lite_codec import LiteDenseEncoder, LiteMagDecoder, LitePhaseDecoder
+from .state import State
 
 #: Power below which the compressed magnitude goes smoothly to its floor (-60 dB under the running level).
 _EPS = 1e-6
@@ -53,7 +57,7 @@ class BandCodec(nn.Module):
             edges += [edges[-1] + region.width * (k + 1) for k in range(region.bands)]
         bin_hz = config.stft.sample_rate / config.stft.window
         #: Centre frequency of each band in Hz.
-        self.band_hz = torch.tensor([(a + b - 1) / 2 * bin_hz for a, b in zip(edges, edges[1:], strict=False)])
+        self.band_hz = torch.tensor([(a + b - 1) / 2 * bin_hz for a, b in pairwise(edges)])
 
     def init_state(
         self, batch: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32
@@ -74,6 +78,81 @@ class BandCodec(nn.Module):
         return enhanced, BandCodecState(past)
 
 
-def make_codec(config: ModelConfig) -> BandCodec:
+class DenseCodecState(NamedTuple):
+    """States of the three dense blocks; empty in the offline form."""
+
+    encoder: State
+    magnitude: State
+    phase: State
+
+
+class DenseCodec(nn.Module):
+    """The parent's codec, dense or depthwise separable: magnitude mask and phase from two decoders.
+
+    In its offline form it is the parent's own, which needs whole recordings.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        dense = config.codec == "dense"
+        bins, channels, causal = config.stft.bins, config.channels, config.causal
+        self.compression = config.stft.compression
+        self.encoder = (DenseEncoder if dense else LiteDenseEncoder)(2, channels, bins, causal=causal)
+        self.magnitude = (MagDecoder if dense else LiteMagDecoder)(channels, bins, causal=causal)
+        self.phase = (PhaseDecoder if dense else LitePhaseDecoder)(channels, bins, causal=causal)
+        self.positions = encoded_bins(bins)
+        bin_hz = config.stft.sample_rate / config.stft.window
+        #: Centre frequency of each position in Hz: the encoder halves the bins.
+        self.band_hz = (2 * torch.arange(self.positions) + 1) * bin_hz
+
+    def init_state(
+        self, batch: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32
+    ) -> DenseCodecState:
+        """Silence before the start."""
+        parts = (self.encoder, self.magnitude, self.phase)
+        return DenseCodecState(*(part.init_state(batch, device, dtype) for part in parts))
+
+    def encode(self, spectrum: Tensor, state: DenseCodecState) -> tuple[Tensor, Tensor, DenseCodecState]:
+        """See the module. There is no skip: it is empty."""
+        _, magnitude = compress(spectrum, self.compression)
+        phase = torch.atan2(spectrum[:, 1:], spectrum[:, :1])
+        features, encoder = self.encoder(torch.cat([magnitude, phase], dim=1), state.encoder)
+        return features, features.new_empty(0), state._replace(encoder=encoder)
+
+    def decode(
+        self, features: Tensor, skip: Tensor, spectrum: Tensor, state: DenseCodecState
+    ) -> tuple[Tensor, DenseCodecState]:
+        """See the module. The mask multiplies the compressed magnitude, as in SEMamba."""
+        mask, magnitude = self.magnitude(features, state.magnitude)
+        phase, phase_state = self.phase(features, state.phase)
+        gain = mask.squeeze(1) ** (1.0 / self.compression)
+        size = gain * torch.sqrt(spectrum.square().sum(1) + 1e-12)
+        enhanced = torch.stack([size * phase.cos(), size * phase.sin()], dim=1)
+        return enhanced, DenseCodecState(state.encoder, magnitude, phase_state)
+
+
+class Codec(Protocol):
+    """What both kinds offer; see the module.
+
+    Attributes:
+        positions: P, positions along frequency of the features.
+        band_hz: their centre frequencies in Hz, ``[P]``.
+    """
+
+    positions: int
+    band_hz: Tensor
+
+    def init_state(
+        self, batch: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32
+    ) -> State: ...
+
+    def encode(self, spectrum: Tensor, state: State) -> tuple[Tensor, Tensor, State]: ...
+
+    def decode(
+        self, features: Tensor, skip: Tensor, spectrum: Tensor, state: State
+    ) -> tuple[Tensor, State]: ...
+
+
+def make_codec(config: ModelConfig) -> Codec:
     """The codec that a configuration names."""
-    return BandCodec(config)
+    return BandCodec(config) if config.codec == "band" else DenseCodec(config)

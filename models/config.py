@@ -1,7 +1,7 @@
 """Configurations of the streaming models: frozen, validated once, and the presets built from them."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from ..errors import InputError
 
@@ -9,12 +9,16 @@ Codec = Literal["dense", "separable", "band"]
 VisualEncoderName = Literal["mobilenet", "conv3d"]
 
 
+def _choices(names: object) -> str:
+    return f"choose one of {', '.join(get_args(names))}"
+
+
 @dataclass(frozen=True)
 class StftConfig:
     """Analysis and synthesis: sizes in samples at ``sample_rate`` Hz.
 
     Raises:
-        InputError: the window is no multiple of the hop, or overlaps by less than half.
+        InputError: a window that is odd, no multiple of the hop, or overlaps by less than half, and the like.
     """
 
     sample_rate: int = 16000
@@ -23,9 +27,11 @@ class StftConfig:
     compression: float = 0.3
 
     def __post_init__(self) -> None:
-        if self.hop < 1 or self.window % self.hop or self.window < 2 * self.hop:
+        if self.sample_rate < 1:
+            raise InputError(f"sample rate {self.sample_rate} must be at least 1 Hz")
+        if self.hop < 1 or self.window % self.hop or self.window < 2 * self.hop or self.window % 2:
             raise InputError(
-                f"window {self.window} must be a multiple of hop {self.hop} and at least twice as long"
+                f"window {self.window} must be even, a multiple of hop {self.hop} and at least twice as long"
             )
         if not 0.0 < self.compression <= 1.0:
             raise InputError(f"compression {self.compression} must be above 0 and at most 1")
@@ -44,7 +50,8 @@ class StftConfig:
 class MixerConfig:
     """One Mamba mixer. ``head_size`` is used by version 2 only.
 
-    ``shared_directions`` (version 2, on an axis seen from both sides) runs both directions with one set of parameters.
+    ``shared_directions`` (version 2, on an axis seen from both sides) runs both directions with one set of
+    parameters.
     """
 
     version: Literal[1, 2] = 1
@@ -73,11 +80,17 @@ class BandRegion:
 
 @dataclass(frozen=True)
 class BandCodecConfig:
-    """The band codec: full-resolution features, bands of growing width, a filter of ``taps`` frames for each bin."""
+    """The band codec: full-resolution features, bands of growing width, a filter of ``taps`` frames a bin."""
 
     features: int = 12
     regions: tuple[BandRegion, ...] = (BandRegion(2, 16), BandRegion(4, 16), BandRegion(8, 13))
     taps: int = 3
+
+    def __post_init__(self) -> None:
+        if min(self.features, self.taps) < 1:
+            raise InputError("features and taps of the band codec must be at least 1")
+        if not self.regions or any(min(region.width, region.bands) < 1 for region in self.regions):
+            raise InputError("the band codec needs regions, each with a width and bands of at least 1")
 
     @property
     def bands(self) -> int:
@@ -92,7 +105,8 @@ class BandCodecConfig:
 class VisualConfig:
     """The path of the lips into the network.
 
-    ``smoothing`` puts the temporal smoother behind the VCE, ``frequency_prior`` the learned prior into the FSVG.
+    ``smoothing`` puts the temporal smoother behind the VCE, ``frequency_prior`` the learned prior into the
+    FSVG.
     """
 
     encoder: VisualEncoderName = "conv3d"
@@ -100,6 +114,12 @@ class VisualConfig:
     lips_size: int = 96
     smoothing: bool = True
     frequency_prior: bool = True
+
+    def __post_init__(self) -> None:
+        if self.encoder not in get_args(VisualEncoderName):
+            raise InputError(f"unknown visual encoder '{self.encoder}': {_choices(VisualEncoderName)}")
+        if self.embedding_size < 1 or self.lips_size < 2:
+            raise InputError("embedding_size must be at least 1 and lips_size at least 2")
 
 
 @dataclass(frozen=True)
@@ -124,6 +144,12 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.channels < 1 or self.num_blocks < 1:
             raise InputError("channels and num_blocks must be at least 1")
+        if self.codec not in get_args(Codec):
+            raise InputError(f"unknown codec '{self.codec}': {_choices(Codec)}")
+        for mixer in (self.time, self.frequency):
+            inner = mixer.expand * self.channels
+            if mixer.version == 2 and inner % mixer.head_size:
+                raise InputError(f"head_size {mixer.head_size} must divide expand * channels = {inner}")
         if self.codec == "band" and self.band.covered_bins + 1 != self.stft.bins:
             raise InputError(
                 f"the bands cover {self.band.covered_bins} bins, a window of {self.stft.window} has "

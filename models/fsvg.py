@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class FSVG(nn.Module):
-    """Gate in (0, 1) for each frame and band from audio and visual features, by a 1x1 convolution. Stateless."""
+    """Gate in (0, 1) of each frame and band, by a 1x1 convolution of audio and visual features. Stateless."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

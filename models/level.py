@@ -41,8 +41,8 @@ class LevelState(NamedTuple):
 class InputLevel(nn.Module):
     """The gain that brings the running level of a spectrum to unit power; no parameters.
 
-    The level is the mean power of the frames so far, older frames fading with ``time_constant_s``. It replaces the
-    utterance RMS of SEMamba, which looks into the future.
+    The level is the mean power of the frames so far, older frames fading with ``time_constant_s``. It
+    replaces the utterance RMS of SEMamba, which looks into the future.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class InputLevel(nn.Module):
         self, batch: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32
     ) -> LevelState:
         """No frame heard yet."""
-        zeros = torch.zeros(batch, device=device, dtype=dtype)
-        return LevelState(power=zeros, frames=zeros)
+        power, frames = torch.zeros(2, batch, device=device, dtype=dtype)
+        return LevelState(power, frames)
 
     def step(self, spectrum: Tensor, state: LevelState) -> tuple[Tensor, LevelState]:
         """``[B, 2, F]`` -> gain ``[B]``."""

@@ -11,6 +11,7 @@ from .fusion import VisualFusion
 from .level import InputLevel, LevelState
 from .state import State
 from .tf_mamba import BlockState, CausalTFMambaBlock, TFMambaBlock
+from .visual import make_visual_encoder
 
 
 class NetState(NamedTuple):
@@ -25,8 +26,10 @@ class NetState(NamedTuple):
 class LiteAVSEMamba(nn.Module):
     """Encoder -> double-gated fusion with the lips -> N x TF-Mamba -> decoder.
 
-    Causal with the state protocol (`models.state`), or, where ``config.causal`` is false, the bidirectional offline
-    form of the same sizes, which has no ``step`` and must be given whole recordings.
+    Causal with the state protocol (`models.state`), or, where ``config.causal`` is false, the bidirectional
+    offline form of the same sizes, which has no ``step`` and must be given whole recordings. The visual
+    encoder, ``visual``, runs apart from it, once a video frame; its embeddings are held for the audio frames
+    that follow.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -34,6 +37,7 @@ class LiteAVSEMamba(nn.Module):
         self.config = config
         self.level = InputLevel(config.stft.frames_per_second)
         self.codec = make_codec(config)
+        self.visual = make_visual_encoder(config.visual)
         self.fusion = VisualFusion(config.channels, config.visual, self.codec.band_hz)
         self.blocks = nn.ModuleList(self._block() for _ in range(config.num_blocks))
 
@@ -102,6 +106,7 @@ class LiteAVSEMamba(nn.Module):
         features, alpha, fusion = self._fuse(features, embedding, video_age_s, state.fusion)
         column, blocks = features.squeeze(2), []
         for block, block_state in zip(self.blocks, state.blocks, strict=True):
+            assert isinstance(block, CausalTFMambaBlock)
             column, after = block.step(column, block_state)
             blocks.append(after)
         enhanced, codec = self.codec.decode(column.unsqueeze(2), skip, frame, codec)

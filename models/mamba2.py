@@ -37,7 +37,7 @@ class _Mamba2Base(nn.Module):
         self.d_state, self.d_conv, self.head_size = d_state, d_conv, head_size
         if self.inner % head_size:
             raise ValueError(
-                f"head_size {head_size} must divide expand * channels = {self.inner}: choose another head_size"
+                f"head_size {head_size} must divide expand * channels = {self.inner}: choose another"
             )
         self.heads = self.inner // head_size
         mixed = self.inner + 2 * d_state
@@ -51,7 +51,7 @@ class _Mamba2Base(nn.Module):
         self.out_proj = nn.Linear(self.inner, channels, bias=False)
 
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """``[..., C]`` -> gate z ``[..., E]``, what the convolution mixes ``[..., E + 2N]``, dt ``[..., H]``."""
+        """``[..., C]`` -> gate z ``[..., E]``, the convolution's input ``[..., E + 2N]``, dt ``[..., H]``."""
         mixed = self.inner + 2 * self.d_state
         z, xbc, dt = self.in_proj(x).split([self.inner, mixed, self.heads], dim=-1)
         return z, xbc, F.softplus(dt + self.dt_bias)
@@ -66,8 +66,8 @@ class _Mamba2Base(nn.Module):
         return self.out_proj(self.norm(y.flatten(-2) * F.silu(z)))
 
     def _fused(self, x: Tensor, two_sided: bool) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Output, projection and last state by the compiled kernel, in training on CPU; None where it cannot serve."""
-        if not (torch.is_grad_enabled() and x.device.type == "cpu" and cpu_mixer.available()):
+        """Output, projection, last state from the compiled kernel, in training; None where it can't serve."""
+        if not (torch.is_grad_enabled() and cpu_mixer.serves(x)):
             return None
         projected = self.in_proj(x)
         assert self.conv1d.bias is not None
@@ -97,7 +97,9 @@ class Mamba2Mixer(_Mamba2Base):
     ) -> MixerState:
         """Zeros: conv ``[R, K - 1, E + 2N]`` and ssm ``[R, H, P, N]``."""
         return MixerState(
-            conv=torch.zeros(rows, self.d_conv - 1, self.inner + 2 * self.d_state, device=device, dtype=dtype),
+            conv=torch.zeros(
+                rows, self.d_conv - 1, self.inner + 2 * self.d_state, device=device, dtype=dtype
+            ),
             ssm=torch.zeros(rows, self.heads, self.head_size, self.d_state, device=device, dtype=dtype),
         )
 

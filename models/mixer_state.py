@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class MixerState(NamedTuple):
-    """``conv [R, K - 1, D]``: the last inputs of the short convolution; ``ssm``: the state of the recurrence."""
+    """``conv [R, K - 1, D]``: last inputs of the short convolution; ``ssm``: the state of the recurrence."""
 
     conv: Tensor
     ssm: Tensor

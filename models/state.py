@@ -1,4 +1,4 @@
-"""The state protocol: every layer that looks at time carries what it must remember in a NamedTuple of tensors.
+"""The state protocol: a layer that looks at time carries what it must remember in a NamedTuple of tensors.
 
 Three verbs and no hidden state::
 
@@ -6,8 +6,9 @@ Three verbs and no hidden state::
     step(x, state) -> (y, state)                  one frame, [B, C, F]
     forward(x, state=None) -> (y, state)          a chunk of T >= 1 frames, [B, C, T, F], or a whole recording
 
-``forward(x)`` equals looping ``step``, whatever the chunking, in output and in final state. Nothing mutates a state.
-Containers nest the NamedTuples of their children, so each tensor has a stable name such as ``blocks.0.time.ssm``.
+``forward(x)`` equals looping ``step``, whatever the chunking, in output and in final state. Nothing mutates a
+state. Containers nest the NamedTuples of their children, so each tensor has a stable name such as
+``blocks.0.time.ssm``.
 """
 
 from collections.abc import Iterator, Sequence

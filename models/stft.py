@@ -1,8 +1,8 @@
 """The short-time Fourier transform and its inverse as streaming layers.
 
 Square-root Hann windows on both sides. One frame a hop; the output lags its input by ``window - hop`` samples
-(overlap-add, Allen & Rabiner 1977). The transforms are matmuls: one node in an exported graph, the same arithmetic
-in every runtime. A spectrum is ``[B, 2, T, F]``: real part, imaginary part.
+(overlap-add, Allen & Rabiner 1977). The transforms are matmuls: one node in an exported graph, the same
+arithmetic in every runtime. A spectrum is ``[B, 2, T, F]``: real part, imaginary part.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""Time-frequency Mamba blocks: along time causal (or bidirectional, offline), along frequency bidirectional."""
+"""Time-frequency Mamba blocks: causal along time (offline: bidirectional), bidirectional along frequency."""
 
 from typing import NamedTuple
 
@@ -84,8 +84,8 @@ class BlockState(NamedTuple):
 class CausalTFMambaBlock(nn.Module):
     """Causal Mamba along time, then bidirectional Mamba along frequency within each frame.
 
-    Each axis: Mamba, a linear layer back to C channels, plus the input (Chao et al. 2024, SEMamba, section 2.2, with
-    the backward direction of the time axis left out).
+    Each axis: Mamba, a linear layer back to C channels, plus the input (Chao et al. 2024, SEMamba, section
+    2.2, with the backward direction of the time axis left out).
     """
 
     def __init__(self, channels: int, time: MixerConfig, frequency: MixerConfig, positions: int) -> None:

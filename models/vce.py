@@ -29,8 +29,9 @@ class VCE(nn.Module):
 class VCEWithTemporalSmoothing(nn.Module):
     """`VCE` through a one-pole smoother with learned, separate speeds for rising and falling confidence.
 
-    ``alpha[t] = alpha[t-1] + c (raw[t] - alpha[t-1])`` with ``c = rise`` where raw is above alpha, else ``fall``, both
-    in (0, 1): a convex combination, so alpha stays in [0, 1]. State: alpha of the frame before, ``[B, 1]``.
+    ``alpha[t] = alpha[t-1] + c (raw[t] - alpha[t-1])`` with ``c = rise`` where raw is above alpha, else
+    ``fall``, both in (0, 1): a convex combination, so alpha stays in [0, 1]. State: alpha of the frame
+    before, ``[B, 1]``.
     """
 
     def __init__(self, embedding_size: int, hidden: int = 64) -> None:

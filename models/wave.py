@@ -68,16 +68,23 @@ class WaveModel(nn.Module):
         dry: Tensor | None = None,
         state: WaveState | None = None,
     ) -> tuple[Tensor, Tensor, WaveState]:
-        """A chunk of whole hops, or a recording: ``[B, T * hop]`` with ``[B, T, E]``, ``[B, T]``, dry ``[B, T]``.
+        """A chunk of whole hops, or a recording.
+
+        Args:
+            wave: ``[B, T * hop]``.
+            embedding: ``[B, T, E]`` of the newest video frame at each hop; None for audio alone.
+            video_age_s: ``[B, T]``, seconds since that frame was captured; needed with ``embedding``.
+            dry: ``[B, T]``, share of the noisy signal in the output; None for none.
+            state: None at the start of a recording.
 
         Returns:
             ``[B, T * hop]``, lagging by ``window - hop``; alpha ``[B, T]``; state.
         """
-        if state is None:
-            state = self.init_state(wave.shape[0], wave.device, wave.dtype)
-        spectrum, analysis = self.analysis(wave, state.analysis)
-        enhanced, alpha, net = self.net(spectrum, embedding, video_age_s, state.net)
+        # The layers begin by themselves: mixers that are given no state may use a faster kernel.
+        before = (None, None, None) if state is None else state
+        spectrum, analysis = self.analysis(wave, before[0])
+        enhanced, alpha, net = self.net(spectrum, embedding, video_age_s, before[1])
         if dry is not None:
             enhanced = enhanced + dry[:, None, :, None] * (spectrum - enhanced)
-        out, synthesis = self.synthesis(enhanced, state.synthesis)
+        out, synthesis = self.synthesis(enhanced, before[2])
         return out, alpha, WaveState(analysis, net, synthesis)

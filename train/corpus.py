@@ -1,13 +1,15 @@
 """The recordings that training mixes from: clean speech, noise and room impulse responses, decoded once.
 
-Layout of the folder (16 kHz mono): ``train/speech.csv`` with columns file, start_s, end_s, source, speaker, tier;
-``train/noise.csv`` with file, start_s, end_s, source, class; ``train/rir/*.flac``.
+Layout of the folder (16 kHz mono): ``train/speech.csv`` with columns file, start_s, end_s, source, speaker;
+``train/noise.csv`` with file, start_s, end_s, source; ``train/rir/*.flac``. Other columns are for people.
 """
 
 import csv
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +24,10 @@ Float32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording inside a decoded file. ``group`` is what a split keeps together: a speaker or a noise source."""
+    """One recording inside a decoded file.
+
+    ``group`` is what a split keeps together: a speaker or a noise source.
+    """
 
     samples: Int16
     start: int
@@ -31,9 +36,9 @@ class Clip:
     group: str
 
     def read(self, length: int, rng: np.random.Generator) -> Float32:
-        """``length`` samples float32 in [-1, 1) from a random place of the clip, going on in its file when it is short.
+        """``length`` samples float32 in [-1, 1) from a random place of the clip.
 
-        What lies beyond the end of the file is the start of the file.
+        A clip that is short goes on in its file, and beyond the end of the file with the file's start.
         """
         spare = max(self.end - self.start - length, 0)
         first = self.start + int(rng.integers(0, spare + 1))
@@ -45,14 +50,14 @@ class Clip:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Clips of speech (by source) and noise, and impulse responses (float32, peak-aligned at their direct sound)."""
+    """Clips of speech and noise, and impulse responses (from the direct sound on at unit energy)."""
 
     speech: tuple[Clip, ...]
     noise: tuple[Clip, ...]
     rirs: tuple[Float32, ...]
 
     def split(self, held_out: Callable[[Clip], bool]) -> tuple["Corpus", "Corpus"]:
-        """Two corpora: the clips that ``held_out`` refuses, and the ones it takes. Impulse responses serve both."""
+        """Two corpora: the clips that ``held_out`` refuses and those it takes, each with all responses."""
         parts = []
         for keep in (False, True):
             speech = tuple(clip for clip in self.speech if held_out(clip) is keep)
@@ -61,15 +66,32 @@ class Corpus:
         return parts[0], parts[1]
 
 
+def _read_mono(path: Path, dtype: str) -> npt.NDArray[Any]:
+    try:
+        samples, rate = soundfile.read(path, dtype=dtype)
+    except soundfile.SoundFileError as error:
+        raise InputError(f"{path} cannot be read as audio ({error})") from error
+    if rate != SAMPLE_RATE or samples.ndim != 1:
+        raise InputError(f"{path}: training audio must be mono at {SAMPLE_RATE} Hz")
+    mono: npt.NDArray[Any] = samples
+    return mono
+
+
+def _cache_name(path: Path) -> str:
+    """Tells a recording from others of its name, and from what it held before it was changed."""
+    stat = path.stat()
+    identity = f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+    return f"{path.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.npy"
+
+
 def _decode(path: Path, cache: Path) -> Int16:
     """The samples of a compressed file, mapped from the cache, which is filled on first use."""
-    cached = cache / f"{path.stem}.npy"
+    if not path.is_file():
+        raise InputError(f"{path} is listed for training but missing")
+    cached = cache / _cache_name(path)
     if not cached.exists():
-        samples, rate = soundfile.read(path, dtype="int16")
-        if rate != SAMPLE_RATE or samples.ndim != 1:
-            raise InputError(f"{path}: training audio must be mono at {SAMPLE_RATE} Hz")
         partial = cached.with_suffix(".part.npy")
-        np.save(partial, samples)
+        np.save(partial, _read_mono(path, "int16"))
         partial.replace(cached)
     mapped: Int16 = np.load(cached, mmap_mode="r")
     return mapped
@@ -79,20 +101,25 @@ def _read_clips(folder: Path, table: str, group: str, cache: Path) -> tuple[Clip
     path = folder / "train" / table
     if not path.is_file():
         raise InputError(f"{path} is missing: point the recipe's data at a folder with train/{table}")
-    decoded: dict[str, Int16] = {}
+    with path.open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    missing = {"file", "start_s", "end_s", "source", group} - set(rows[0] if rows else ())
+    if missing:
+        raise InputError(f"{path} has no rows with the columns {', '.join(sorted(missing))}")
+    decoded = {name: _decode(folder / name, cache) for name in dict.fromkeys(row["file"] for row in rows)}
     clips = []
-    with path.open(newline="") as handle:
-        for row in csv.DictReader(handle):
-            if row["file"] not in decoded:
-                decoded[row["file"]] = _decode(folder / row["file"], cache)
+    for row in rows:
+        try:
             start, end = (int(float(row[key]) * SAMPLE_RATE) for key in ("start_s", "end_s"))
-            clips.append(Clip(decoded[row["file"]], start, end, row["source"], row[group]))
+        except ValueError as error:
+            raise InputError(f"{path}: start_s and end_s of {row['file']} must be seconds") from error
+        clips.append(Clip(decoded[row["file"]], start, end, row["source"], row[group]))
     return tuple(clips)
 
 
 def _read_rir(path: Path) -> Float32:
     """An impulse response from its direct sound on, at unit energy."""
-    response, _ = soundfile.read(path, dtype="float32")
+    response = _read_mono(path, "float32")
     response = response[int(np.argmax(np.abs(response))) :]
     return np.asarray(response / np.sqrt(np.sum(response**2)), dtype=np.float32)
 
@@ -101,7 +128,7 @@ def read_corpus(folder: Path, cache: Path) -> Corpus:
     """Read the corpus of a data folder; decoded samples are kept in ``cache`` and mapped from there.
 
     Raises:
-        InputError: a table is missing, or a recording is not 16 kHz mono.
+        InputError: a table or a column is missing, or a recording is missing, unreadable or not 16 kHz mono.
     """
     cache.mkdir(parents=True, exist_ok=True)
     return Corpus(

@@ -5,7 +5,6 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,27 +12,22 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..errors import InputError
-from ..models.lite_avse import build
+from ..models.fusion import FRESH_AGE_S
+from ..models.checkpoint import load_model
+from ..models.lite_avse import LiteAVSEMamba, build
 from ..models.wave import WaveModel
-from .corpus import Clip, read_corpus
+from .batches import Batch, read_sources
+from .embedding import embed
 from .losses import SpectralLoss
-from .mixing import Mixer
 from .recipe import OptimizerConfig, Recipe
 from .validation import ValidationSet
 
-#: Share of the speakers kept for validation.
-_HELD_OUT_SPEAKERS = 0.08
-
-
-def _held_out(clip: Clip, recipe: Recipe) -> bool:
-    """Whole noise sources by name, speakers by a hash of theirs that does not change between runs."""
-    if clip.source in recipe.held_out_noise:
-        return True
-    digest = sum(byte * 31**k for k, byte in enumerate(clip.group.encode())) % 1000
-    return "/ls" in clip.group and digest < 1000 * _HELD_OUT_SPEAKERS
+#: Steps between two lines of the log.
+_LOG_EVERY = 50
 
 
 def learning_rate(step: int, config: OptimizerConfig, steps: int) -> float:
@@ -43,6 +37,28 @@ def learning_rate(step: int, config: OptimizerConfig, steps: int) -> float:
     progress = min((step - config.warmup_steps) / max(steps - config.warmup_steps, 1), 1.0)
     cosine = 0.5 * (1.0 + math.cos(math.pi * progress))
     return config.learning_rate * (config.final_fraction + (1.0 - config.final_fraction) * cosine)
+
+
+def _initial(recipe: Recipe) -> LiteAVSEMamba:
+    if recipe.start_from:
+        return load_model(recipe.preset, Path(recipe.start_from)).train()
+    return build(recipe.preset, causal=not recipe.offline)
+
+
+def _trained_parameters(net: LiteAVSEMamba, recipe: Recipe) -> list[nn.Parameter]:
+    """All parameters, or those of the path of the lips where the recipe freezes the audio path."""
+    if not recipe.video.freeze_audio:
+        return list(net.parameters())
+    net.requires_grad_(False)
+    for part in (net.visual, net.fusion):
+        part.requires_grad_(True)
+    return [*net.visual.parameters(), *net.fusion.parameters()]
+
+
+def _means(rows: list[dict[str, float]]) -> dict[str, float]:
+    """Mean of each term over the steps that have it."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: round(float(np.mean([row[name] for row in rows if name in row])), 5) for name in names}
 
 
 @dataclass
@@ -65,62 +81,52 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(recipe.seed)
         torch.set_flush_denormal(True)
-        self.model = WaveModel(build(recipe.preset, causal=not recipe.offline))
+        self.model = WaveModel(_initial(recipe))
         self.average = copy.deepcopy(self.model).eval()
         self.loss = SpectralLoss(recipe.loss)
+        self.trained = _trained_parameters(self.model.net, recipe)
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), betas=(0.9, 0.98), weight_decay=recipe.optimizer.weight_decay
+            self.trained, betas=(0.9, 0.98), weight_decay=recipe.optimizer.weight_decay
         )
-        training, held_out = read_corpus(Path(recipe.data), cache).split(lambda clip: _held_out(clip, recipe))
-        self.mixer = Mixer(training, recipe.mix)
-        self.validation = ValidationSet(Mixer(held_out, recipe.mix), recipe.validation_items)
+        self.source, held_out = read_sources(recipe, cache)
+        self.validation = ValidationSet(held_out, recipe.validation_items)
         self.progress = Progress()
         if (folder / "checkpoint.pt").exists():
             self._resume()
 
     def run(self) -> None:
         """Train to the last step, validating and saving on the way."""
-        started, heard_s = time.monotonic(), 0.0
+        started, heard = time.monotonic(), 0
         recent: list[dict[str, float]] = []
-        for noisy, clean in self._batches():
-            terms = self._train_step(noisy, clean)
-            heard_s += noisy.numel() / 16000
+        while self.progress.step < self.recipe.steps:
+            batch = self.source.draw(self.recipe.batch, self.recipe.seed, self.progress.step)
+            terms = self._train_step(batch)
+            heard += batch.noisy.numel()
             if terms is None:
                 self.progress.skipped_batches += 1
             else:
                 recent.append(terms)
             self.progress.step += 1
-            if self.progress.step % 50 == 0:
-                means = {key: round(float(np.mean([row[key] for row in recent])), 5) for key in recent[0]}
-                speed = heard_s / (time.monotonic() - started)
-                self._log(means | {"audio_s_per_s": round(speed, 2)})
+            if self.progress.step % _LOG_EVERY == 0:
+                speed = heard / self.model.net.config.stft.sample_rate / (time.monotonic() - started)
+                self._log(_means(recent) | {"audio_s_per_s": round(speed, 2)})
                 recent = []
-            if self.progress.step % self.recipe.validate_every == 0 or self.progress.step == self.recipe.steps:
+            if (
+                self.progress.step % self.recipe.validate_every == 0
+                or self.progress.step == self.recipe.steps
+            ):
                 self._validate()
-                self._save_checkpoint()
+                self.save_checkpoint()
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of step after step; what a step draws depends on the seed and the step alone."""
-        while self.progress.step < self.recipe.steps:
-            pairs = []
-            for item in range(self.recipe.batch):
-                rng = np.random.default_rng((self.recipe.seed, self.progress.step, item))
-                pairs.append(self.mixer.draw(rng))
-            noisy, clean = (torch.from_numpy(np.stack(waves)) for waves in zip(*pairs, strict=True))
-            yield noisy, clean
-
-    def _train_step(self, noisy: Tensor, clean: Tensor) -> dict[str, float] | None:
-        """One optimizer step; None where the loss is not finite and the batch was skipped."""
-        config = self.recipe.optimizer
-        lag = self.model.net.config.stft.window - self.model.net.config.stft.hop
-        estimate = self.model(noisy)[0][:, lag:]
-        loss, terms = self.loss(estimate, clean[:, :-lag], noisy[:, :-lag])
+    def _train_step(self, batch: Batch) -> dict[str, float] | None:
+        """One optimizer step; None where loss or gradient is not finite and the batch was skipped."""
         self.optimizer.zero_grad()
+        loss, terms = self._loss(batch)
         if not torch.isfinite(loss):
             return None
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
-        if not torch.isfinite(norm):
+        config = self.recipe.optimizer
+        if not torch.isfinite(torch.nn.utils.clip_grad_norm_(self.trained, config.clip_norm)):
             return None
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.progress.step, config, self.recipe.steps)
@@ -130,6 +136,23 @@ class Trainer:
             for mean, value in zip(self.average.parameters(), self.model.parameters(), strict=True):
                 mean.lerp_(value, 1 - decay)
         return {name: float(term) for name, term in terms.items()} | {"loss": float(loss.detach())}
+
+    def _loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a batch; with faces, plus the cross-entropy of alpha against whether they can be trusted."""
+        lag = self.model.net.config.stft.window - self.model.net.config.stft.hop
+        if batch.video is None:
+            estimate = self.model(batch.noisy)[0]
+        else:
+            embedding, age_s = embed(self.model.net, batch.video)
+            estimate, alpha, _ = self.model(batch.noisy, embedding, age_s)
+        loss, terms = self.loss(estimate[:, lag:], batch.clean[:, :-lag], batch.noisy[:, :-lag])
+        if batch.video is not None:
+            fresh = age_s < FRESH_AGE_S
+            trust = batch.video.trust[:, None].expand_as(alpha)[fresh]
+            alpha_loss = F.binary_cross_entropy(alpha[fresh].clamp(1e-4, 1 - 1e-4), trust)
+            loss = loss + self.recipe.video.alpha_weight * alpha_loss
+            terms["alpha"] = alpha_loss.detach()
+        return loss, terms
 
     def _validate(self) -> None:
         scores = self.validation.score(self.average)
@@ -144,7 +167,8 @@ class Trainer:
         with (self.folder / "log.jsonl").open("a") as handle:
             handle.write(line + "\n")
 
-    def _save_checkpoint(self) -> None:
+    def save_checkpoint(self) -> None:
+        """Write everything that `Trainer` needs to go on from here."""
         content: dict[str, Any] = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),

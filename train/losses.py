@@ -23,7 +23,11 @@ class LossConfig:
 
 
 def si_sdr(estimate: Tensor, target: Tensor) -> Tensor:
-    """Scale-invariant signal-to-distortion ratio in dB, ``[B, N], [B, N] -> [B]`` (Le Roux et al. 2019, equation 5)."""
+    """Scale-invariant signal-to-distortion ratio in dB, ``[B, N], [B, N] -> [B]``.
+
+    Le Roux, Wisdom, Erdogan, Hershey: "SDR - half-baked or well done?", ICASSP 2019, equation 5, on signals
+    with their mean. Small constants keep it and its gradient finite for silence and for perfect estimates.
+    """
     scale = (estimate * target).sum(-1, keepdim=True) / (target.square().sum(-1, keepdim=True) + 1e-8)
     projected = scale * target
     noise = estimate - projected
@@ -31,10 +35,12 @@ def si_sdr(estimate: Tensor, target: Tensor) -> Tensor:
 
 
 class SpectralLoss(nn.Module):
-    """Compressed magnitude and complex MSE (Braun & Tashev 2021, equation 4), an extra price for lost speech, SI-SDR.
+    """Squared error of the compressed magnitude and spectrum, an extra price for lost speech, and SI-SDR.
 
-    ``lost_speech`` weighs the square of the magnitude that is missing in the estimate: speech eaten hurts more than
-    noise left. All pairs are scaled by the level of the noisy signal, so that loud mixtures do not count more.
+    Magnitude and spectrum: Braun, Tashev: "A consolidated view of loss functions for supervised deep
+    learning-based speech enhancement", TSP 2021, equation 4. ``lost_speech`` weighs the square of the
+    magnitude that is missing in the estimate: speech eaten hurts more than noise left. All pairs are scaled
+    by the level of the noisy signal, so that loud mixtures do not count more.
     """
 
     window: Tensor
@@ -45,11 +51,13 @@ class SpectralLoss(nn.Module):
         self.register_buffer("window", torch.hann_window(config.window).sqrt(), persistent=False)
 
     def _compressed(self, wave: Tensor) -> tuple[Tensor, Tensor]:
+        """``[B, N]`` -> the compressed magnitude ``[B, F, T]`` and spectrum ``[B, F, T, 2]``."""
         config = self.config
         spectrum = torch.stft(wave, config.window, config.hop, window=self.window, return_complex=True)
         spectrum = torch.view_as_real(spectrum) / config.window**0.5
         power = spectrum.square().sum(-1) + _EPS
-        return power ** (config.compression / 2), spectrum * power[..., None] ** ((config.compression - 1) / 2)
+        magnitude = power ** (config.compression / 2)
+        return magnitude, spectrum * power[..., None] ** ((config.compression - 1) / 2)
 
     def forward(self, estimate: Tensor, clean: Tensor, noisy: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """``[B, N]`` each -> the weighted sum (a scalar) and its terms, detached, by name."""

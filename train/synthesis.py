@@ -1,4 +1,4 @@
-"""Noise from formulas: what no recording in the pool holds (notes on generalisation in docs/training.md)."""
+"""Noise from formulas: what no recording in the pool holds (docs/training.md tells why)."""
 
 import numpy as np
 
@@ -12,7 +12,8 @@ def _spectral_curve(bins: int, spread_db: float, rng: np.random.Generator) -> Fl
     """A smooth random gain for each bin of a real FFT."""
     hz = np.linspace(0, SAMPLE_RATE / 2, bins)
     knots = np.geomspace(50, SAMPLE_RATE / 2, _CURVE_POINTS)
-    gain_db = np.interp(np.log(np.maximum(hz, 30)), np.log(knots), rng.uniform(-spread_db, spread_db, _CURVE_POINTS))
+    levels = rng.uniform(-spread_db, spread_db, _CURVE_POINTS)
+    gain_db = np.interp(np.log(np.maximum(hz, 30)), np.log(knots), levels)
     return (10 ** (gain_db / 20)).astype(np.float32)
 
 
@@ -35,7 +36,7 @@ def _coloured(length: int, rng: np.random.Generator) -> Float32:
 
 
 def _hum(length: int, rng: np.random.Generator) -> Float32:
-    """A motor: a wandering fundamental with decaying harmonics, amplitude-modulated by its rotation, plus air."""
+    """A motor: a wandering fundamental, decaying harmonics, amplitude modulated by the rotation, and air."""
     rate = rng.uniform(25, 240) * (1 + 0.03 * (_envelope(length, rng) - 1) * rng.random())
     phase = 2 * np.pi * np.cumsum(rate) / SAMPLE_RATE
     tilt = rng.uniform(0.3, 1.5)
@@ -51,7 +52,8 @@ def _clicks(length: int, rng: np.random.Generator) -> Float32:
     """Keys and knocks: random impulses through short resonances, over a faint noise floor."""
     impulses = np.zeros(length, dtype=np.float32)
     count = int(length / SAMPLE_RATE * rng.uniform(2, 14)) + 1
-    impulses[rng.integers(0, length, count)] = rng.standard_normal(count) * 10 ** (rng.uniform(-10, 0, count) / 20)
+    strengths = rng.standard_normal(count) * 10 ** (rng.uniform(-10, 0, count) / 20)
+    impulses[rng.integers(0, length, count)] = strengths
     span = int(SAMPLE_RATE * rng.uniform(0.01, 0.08))
     t = np.arange(span) / SAMPLE_RATE
     ring = rng.standard_normal(span) * 0.6
@@ -64,7 +66,7 @@ def _clicks(length: int, rng: np.random.Generator) -> Float32:
 
 
 def synthetic_noise(length: int, rng: np.random.Generator) -> Float32:
-    """``length`` samples of coloured noise under a wandering envelope, a motor, or clicks; the level is arbitrary."""
+    """``length`` samples of steady or wandering coloured noise, a motor or clicks; the level is arbitrary."""
     kind = int(rng.integers(4))
     if kind == 0:
         return _coloured(length, rng) * _envelope(length, rng)

@@ -16,6 +16,7 @@ import soundfile
 from lipstream.bench import evaluation, offline, speed
 from lipstream.bench.commands import add_parsers
 from lipstream.errors import InputError
+from lipstream.stream import files
 from lipstream.stream.enhancer import Enhancer
 
 HEAVY = ("numpy", "torch", "onnxruntime", "pesq", "pystoi", "rich", "soundfile")
@@ -87,7 +88,7 @@ def test_quality_prints_means_and_writes_every_recording(
     assert item["scores"]["noisy"]["pesq_wb"] == summary["means"]["noisy"]["pesq_wb"]
 
 
-def test_latency_and_rtf_run_on_the_runtimes_that_are_named(
+def test_latency_runs_on_the_runtimes_that_are_named(
     pass_through: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setattr(speed, "load_runtime", lambda model, runtime: pass_through)
@@ -97,6 +98,24 @@ def test_latency_and_rtf_run_on_the_runtimes_that_are_named(
     assert "p99" in capsys.readouterr().out
     (entry,) = json.loads(file.read_text())["runtimes"]
     assert (entry["runtime"], entry["hop"]["count"]) == ("onnx", 3)
+
+
+@pytest.mark.parametrize("source", [["--seconds", "2"], ["--input", "speech.wav"]], ids=["made", "given"])
+def test_rtf_times_a_made_file_or_a_given_one(
+    source: list[str],
+    pass_through: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(files, "Enhancer", lambda *_: Enhancer(runtime=pass_through))
+    monkeypatch.setattr(offline, "measure_offline", partial(offline.measure_offline, runs=1))
+    soundfile.write("speech.wav", np.full(32000, 0.1), 16000)
+    assert run("rtf", "--runtime", "onnx", *source, "--json", "rtf.json") == 0
+    assert "times real time" in capsys.readouterr().out
+    written = json.loads(Path("rtf.json").read_text())
+    assert [entry["seconds"] for entry in (*written["files"], *written["offline"])] == [2.0, 2.0]
 
 
 @pytest.mark.parametrize("kind", ["latency", "rtf", "quality"])

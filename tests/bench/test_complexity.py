@@ -53,6 +53,7 @@ def test_the_shipped_default_stays_within_its_budget():
     assert complexity.macs_per_second <= 0.3e9
     assert complexity.state_bytes is not None
     assert complexity.state_bytes < 2**20
+    assert complexity.visual_parameters < 1e6
 
 
 def test_the_offline_form_of_a_preset_costs_more_and_carries_no_state():

@@ -1,20 +1,20 @@
 """The trend of one hop of the shipped model: run with ``pytest --benchmark-enable`` to time it."""
 
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import pytest
 
+from lipstream.models.registry import is_shipped
+from lipstream.stream.runtimes import load_runtime
+
 pytest.importorskip("pytest_benchmark")
 
-if not files("lipstream.models").joinpath("weights", "lite.onnx").is_file():
+if not is_shipped("lite"):
     pytest.skip("the weights of 'lite' are not there", allow_module_level=True)
 
 
 def test_one_hop_of_lite_on_onnx(benchmark: Any):
-    from lipstream.stream.runtimes import load_runtime
-
     runtime = load_runtime("lite", "onnx")
     hop = (0.05 * np.random.default_rng(0).standard_normal(runtime.spec.hop_samples)).astype(np.float32)
     embedding = np.zeros(runtime.spec.embedding_size, np.float32)

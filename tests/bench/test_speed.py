@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lipstream.bench import offline, speed
+from lipstream.bench import complexity, offline, speed
 from lipstream.bench.latency import StepTimes
 from lipstream.bench.machine import fingerprint
 from lipstream.bench.report import write_json
@@ -25,6 +25,7 @@ def runtimes(pass_through: Any, monkeypatch: pytest.MonkeyPatch) -> list[tuple[s
 
     monkeypatch.setattr(speed, "load_runtime", load)
     monkeypatch.setattr(offline, "measure_offline", partial(offline.measure_offline, seconds=0.1, runs=1))
+    monkeypatch.setattr(complexity, "offline_complexity", partial(complexity.offline_complexity, seconds=1))
     return loaded
 
 
@@ -75,4 +76,4 @@ def test_a_row_of_the_step_table_reads_as_measured():
     rows = LatencyReport(fingerprint(), 1, [entry], [], {}, {}).text().split("\n")
     hop = next(row for row in rows if row.startswith("lite onnx, hop"))
     assert hop.split()[3:] == ["3", "12.50", "1.000", "1.900", "1.980", "2.000", "0", "8.0", "15.8", "0.1067"]
-    assert rows[-1].split() == ["lite", "onnx", "25.0", "80", "0.1067", "477", "kB", "-", "-", "-"]
+    assert rows[-1].split() == ["lite", "onnx", "25.0", "80", "0.1067", "477", "kB", *"-----"]

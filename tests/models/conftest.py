@@ -1,13 +1,16 @@
 """Checks that every layer of the state protocol must pass."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from lipstream.models.lite_avse import LiteAVSEMamba, build
 from lipstream.models.state import State, flatten_state
+from lipstream.stream.runtimes.base import NO_VIDEO_AGE_S
 
 Check = Callable[..., None]
 
@@ -17,8 +20,10 @@ CHUNKINGS = ((3, 1, 2), (7,), (1, 11))
 
 def relative_error(found: Tensor, expected: Tensor) -> float:
     """Largest difference relative to the largest expected value."""
+    if expected.numel() == 0:
+        return 0.0
     scale = expected.abs().max().clamp(min=torch.finfo(expected.dtype).tiny)
-    return float((found - expected).abs().max() / scale)
+    return float(((found - expected).abs().max() / scale).detach())
 
 
 def _in_chunks(layer: nn.Module, x: Tensor, time: int, lengths: Sequence[int]) -> tuple[list[Tensor], State]:
@@ -30,6 +35,18 @@ def _in_chunks(layer: nn.Module, x: Tensor, time: int, lengths: Sequence[int]) -
         outputs.append(y)
         start += length
     return outputs, state
+
+
+def assert_equal_states(found: State, expected: State) -> None:
+    for tensor, wanted in zip(flatten_state(found), flatten_state(expected), strict=True):
+        assert tensor.shape == wanted.shape
+        assert relative_error(tensor, wanted) <= 1e-5
+
+
+@pytest.fixture(scope="session")
+def assert_same() -> Check:
+    """Asserts that tensors and (nested) states are equal to 1e-5 of the largest number of each tensor."""
+    return assert_equal_states
 
 
 @pytest.fixture(scope="session")
@@ -50,10 +67,8 @@ def assert_streams() -> Check:
         for lengths in CHUNKINGS:
             outputs, state = _in_chunks(layer, x, time, lengths)
             found.append((torch.cat(outputs, dim=out_time), state))
-        for y, state in found:
-            assert relative_error(y, whole) <= 1e-5
-            for tensor, expected in zip(flatten_state(state), flatten_state(last), strict=True):
-                assert relative_error(tensor, expected) <= 1e-5
+        for result in found:
+            assert_equal_states(result, (whole, last))
 
     return check
 
@@ -74,3 +89,65 @@ def assert_causal() -> Check:
         assert not torch.allclose(after.select(out_time, now), before.select(out_time, now))
 
     return check
+
+
+class Video(NamedTuple):
+    """What a net is told of the lips at each audio frame: ``embedding [1, T, E]`` and ``age_s [1, T]``."""
+
+    embedding: Tensor
+    age_s: Tensor
+
+
+#: Times in seconds at which video frames are captured; the stream starts at 0.
+SCENES = {
+    "uneven": (0.014, 0.0145, 0.03, 0.041, 0.1, 0.19),
+    "missing": (-0.47,),  # goes stale on the way
+    "black": (0.0, 0.04, 0.08, 0.12, 0.16),
+    "frozen": (0.0, 0.04, 0.08, 0.12, 0.16),
+}
+
+
+def make_crops(scene: str, size: int) -> Tensor:
+    """The lip crops of a scene, ``[N, 3, S, S]`` in [0, 1]."""
+    crops = torch.rand(len(SCENES[scene]), 3, size, size, generator=torch.Generator().manual_seed(2))
+    if scene == "black":
+        return torch.zeros_like(crops)
+    return crops[:1].expand_as(crops) if scene == "frozen" else crops
+
+
+@pytest.fixture(scope="session")
+def watch() -> Callable[[LiteAVSEMamba, str, int], Video]:
+    """Makes the video of a scene: embeddings of the net itself, each held until the next is captured."""
+
+    @torch.no_grad()
+    def make(net: LiteAVSEMamba, scene: str, frames: int) -> Video:
+        config, times_s, encoded = net.config, SCENES[scene], []
+        state = net.visual.init_state(1)
+        for crop in make_crops(scene, config.visual.lips_size):
+            embedding, state = net.visual.step(crop[None], state)
+            encoded.append(embedding)
+        held, ages_s = [], []
+        for k in range(frames):
+            now_s = (k + 1) / config.stft.frames_per_second
+            captured = [i for i, time_s in enumerate(times_s) if time_s <= now_s]
+            held.append(encoded[captured[-1]] if captured else torch.zeros_like(encoded[0]))
+            ages_s.append(now_s - times_s[captured[-1]] if captured else NO_VIDEO_AGE_S)
+        return Video(torch.stack(held, dim=1), torch.tensor([ages_s]))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def untrained() -> Callable[..., LiteAVSEMamba]:
+    """Gives the net of a preset, its weights moved off their start so that no part is idle; not to change."""
+
+    @cache
+    def make(name: str, causal: bool = True) -> LiteAVSEMamba:
+        torch.manual_seed(0)
+        net = build(name, causal)
+        with torch.no_grad():
+            for parameter in net.parameters():
+                parameter.add_(torch.randn_like(parameter), alpha=0.02)
+        return net.eval()
+
+    return make

@@ -1,0 +1,130 @@
+"""Export to ONNX: one wave-to-wave graph of a hop, one graph of a lip crop, states as named inputs and outputs."""
+
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from ..errors import InputError
+from ..stream.runtimes.base import StreamSpec
+from .checkpoint import load_model
+from .config import ModelConfig
+from .lite_avse import LiteAVSEMamba
+from .state import State, flatten_state, state_names, unflatten_state
+from .wave import WaveModel
+
+_OPSET = 20
+
+
+def stream_spec(config: ModelConfig) -> StreamSpec:
+    """What a caller of the exported graphs must know; stored inside them as metadata."""
+    return StreamSpec(
+        name=config.name,
+        sample_rate=config.stft.sample_rate,
+        window_samples=config.stft.window,
+        hop_samples=config.stft.hop,
+        embedding_size=config.visual.embedding_size,
+        lips_size=config.visual.lips_size,
+    )
+
+
+class _HopGraph(nn.Module):
+    """`WaveModel.step` with its state as flat arguments, one stream."""
+
+    def __init__(self, net: LiteAVSEMamba) -> None:
+        super().__init__()
+        self.model = WaveModel(net)
+        self.like: State = self.model.init_state(1)
+
+    def forward(
+        self, hop: Tensor, embedding: Tensor, video_age_s: Tensor, dry: Tensor, *state: Tensor
+    ) -> tuple[Tensor, ...]:
+        nested = unflatten_state(self.like, state)
+        out, alpha, after = self.model.step(hop, embedding, video_age_s, dry, nested)
+        return out, alpha, *flatten_state(after)
+
+
+class _LipsGraph(nn.Module):
+    """The visual encoder's step from an image as cameras give it, uint8 ``[1, S, S, 3]``."""
+
+    def __init__(self, net: LiteAVSEMamba) -> None:
+        super().__init__()
+        self.visual = net.visual
+        self.like: State = net.visual.init_state(1)
+
+    def forward(self, crop: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        image = crop.permute(0, 3, 1, 2).float() / 255.0
+        embedding, after = self.visual.step(image, unflatten_state(self.like, state))
+        return embedding, *flatten_state(after)
+
+
+def _write(graph: nn.Module, inputs: dict[str, Tensor], outputs: list[str], spec: StreamSpec, path: Path) -> None:
+    """Export, strip what is of this machine, check, and move into place."""
+    like: State = graph.like
+    names = state_names(like)
+    program = torch.onnx.export(
+        graph.eval(),
+        # Copies: the exporter would make one input of tensors that share memory.
+        (*inputs.values(), *(tensor.clone() for tensor in flatten_state(like))),
+        input_names=[*inputs, *(f"state_in.{name}" for name in names)],
+        output_names=[*outputs, *(f"state_out.{name}" for name in names)],
+        opset_version=_OPSET,
+        dynamo=True,
+        verbose=False,
+        external_data=False,
+    )
+    assert program is not None
+    program.optimize()
+    model = program.model_proto
+    for node in model.graph.node:
+        del node.metadata_props[:]  # source lines of the exporting machine
+        node.doc_string = ""
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
+    del model.graph.metadata_props[:]
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {"lipstream": json.dumps(asdict(spec))})
+    onnx.checker.check_model(model)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        fresh = Path(folder) / path.name
+        onnx.save(model, fresh)
+        os.replace(fresh, path)
+
+
+def export_graphs(net: LiteAVSEMamba, folder: Path) -> list[Path]:
+    """Write ``NAME.onnx`` and ``NAME-lips.onnx`` of a causal model into a folder, replacing what is there.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    spec = stream_spec(net.config)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"{spec.name}.onnx", folder / f"{spec.name}-lips.onnx"]
+        hop = {
+            "hop": torch.zeros(1, spec.hop_samples),
+            "embedding": torch.zeros(1, spec.embedding_size),
+            "video_age_s": torch.zeros(1),
+            "dry": torch.zeros(1),
+        }
+        crop = {"crop": torch.zeros(1, spec.lips_size, spec.lips_size, 3, dtype=torch.uint8)}
+        with torch.no_grad():
+            _write(_HopGraph(net), hop, ["out", "alpha"], spec, paths[0])
+            _write(_LipsGraph(net), crop, ["embedding_out"], spec, paths[1])
+    except OSError as error:
+        raise InputError(f"cannot write to {folder}: {error.strerror}; choose another --out-dir") from error
+    return paths
+
+
+def export(preset: str, weights: Path | None, out_dir: Path) -> list[Path]:
+    """Write the ONNX graphs of a preset from safetensors weights (None: those shipped) and say where.
+
+    Raises:
+        InputError: no such preset, unfit weights, or a folder that cannot be written.
+    """
+    return export_graphs(load_model(preset, weights), out_dir)

@@ -1,0 +1,141 @@
+"""Time-frequency blocks with either Mamba on either axis: causal with state, and the offline twin."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor
+
+from lipstream.models.config import MixerConfig
+from lipstream.models.mamba1 import Mamba1Mixer
+from lipstream.models.mamba2 import Mamba2Mixer
+from lipstream.models.state import state_names
+from lipstream.models.tf_mamba import (
+    BidirectionalMamba,
+    CausalTFMambaBlock,
+    SharedBidirectionalMamba,
+    TFMambaBlock,
+    make_bidirectional,
+    make_mixer,
+)
+
+Check = Callable[..., None]
+
+CHANNELS, POSITIONS = 8, 5
+MAMBA_1 = MixerConfig(version=1, d_state=4, expand=2)
+MAMBA_2 = MixerConfig(version=2, d_state=4, expand=2, head_size=4)
+SHARED = replace(MAMBA_2, d_conv=3, shared_directions=True)
+#: (time, frequency)
+AXES = pytest.mark.parametrize(
+    ("time", "frequency"),
+    list(product([MAMBA_1, MAMBA_2], [MAMBA_1, MAMBA_2, SHARED])),
+    ids=lambda config: f"{config.version}{'-shared' * config.shared_directions}",
+)
+
+
+def make_block(time: MixerConfig, frequency: MixerConfig) -> CausalTFMambaBlock:
+    torch.manual_seed(0)
+    return CausalTFMambaBlock(CHANNELS, time, frequency, POSITIONS)
+
+
+def make_twin(time: MixerConfig, frequency: MixerConfig) -> TFMambaBlock:
+    torch.manual_seed(0)
+    return TFMambaBlock(CHANNELS, time, frequency)
+
+
+def random_features(frames: int) -> Tensor:
+    generator = torch.Generator().manual_seed(frames)
+    return torch.randn(2, CHANNELS, frames, POSITIONS, generator=generator)
+
+
+@AXES
+def test_steps_and_chunks_give_one_pass(
+    time: MixerConfig, frequency: MixerConfig, assert_streams: Check
+) -> None:
+    assert_streams(make_block(time, frequency), random_features(23), time=2, out_time=2)
+
+
+@AXES
+def test_the_causal_block_never_sees_the_future(
+    time: MixerConfig, frequency: MixerConfig, assert_causal: Check
+) -> None:
+    assert_causal(make_block(time, frequency), random_features(12), time=2, out_time=2)
+
+
+@AXES
+@torch.no_grad()
+def test_a_point_reaches_its_whole_frame_and_all_that_follow(
+    time: MixerConfig, frequency: MixerConfig
+) -> None:
+    block, x = make_block(time, frequency).double(), random_features(8).double()
+    other = x.clone()
+    other[:, :, 4, 2] += 1.0
+    changed = (block(x)[0] != block(other)[0]).any(dim=1).any(dim=0)  # [T, F]
+    assert not changed[:4].any()
+    assert changed[4:].all()
+
+
+@AXES
+@torch.no_grad()
+def test_the_offline_twin_sees_past_and_future(time: MixerConfig, frequency: MixerConfig) -> None:
+    twin, x = make_twin(time, frequency).double(), random_features(8).double()
+    other = x.clone()
+    other[:, :, 4, 2] += 1.0
+    before, after = twin(x), twin(other)
+    assert before.shape == x.shape
+    assert (before != after).any(dim=1).any(dim=0).all()
+
+
+@AXES
+def test_the_twins_share_the_sizes_of_the_frequency_axis(time: MixerConfig, frequency: MixerConfig) -> None:
+    sizes = [
+        {name: value.shape for name, value in block.state_dict().items() if name.startswith("frequency")}
+        for block in (make_block(time, frequency), make_twin(time, frequency))
+    ]
+    assert sizes[0] == sizes[1]
+    assert sizes[0]
+
+
+@AXES
+@torch.no_grad()
+def test_streams_of_a_batch_do_not_touch_each_other(time: MixerConfig, frequency: MixerConfig) -> None:
+    block, x = make_block(time, frequency), random_features(6)
+    torch.testing.assert_close(block(x)[0][1:], block(x[1:])[0], rtol=1e-5, atol=1e-5)
+
+
+@AXES
+def test_gradients_reach_every_parameter(time: MixerConfig, frequency: MixerConfig) -> None:
+    block = make_block(time, frequency)
+    block(random_features(6))[0].square().sum().backward()
+    for name, parameter in block.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_only_the_time_axis_carries_a_state() -> None:
+    state = make_block(MAMBA_2, SHARED).init_state(3)
+    assert state_names(state) == ["time.conv", "time.ssm"]
+    assert state.time.ssm.shape == (3 * POSITIONS, 4, 4, 4)
+
+
+def test_the_configuration_chooses_the_mixer() -> None:
+    assert isinstance(make_mixer(CHANNELS, MAMBA_1), Mamba1Mixer)
+    assert isinstance(make_mixer(CHANNELS, MAMBA_2), Mamba2Mixer)
+    assert isinstance(make_bidirectional(CHANNELS, MAMBA_2), BidirectionalMamba)
+    assert isinstance(make_bidirectional(CHANNELS, SHARED), SharedBidirectionalMamba)
+
+
+def test_shared_directions_widen_an_even_convolution_to_have_a_centre() -> None:
+    shared = SharedBidirectionalMamba(CHANNELS, replace(SHARED, d_conv=4))
+    assert shared.mixer.d_conv == 5
+
+
+@torch.no_grad()
+def test_two_mixers_look_one_way_each() -> None:
+    torch.manual_seed(0)
+    both, x = BidirectionalMamba(CHANNELS, MAMBA_1), random_features(9)[:, :, :, 0].transpose(1, 2)
+    y = both(x)
+    torch.testing.assert_close(y[..., :CHANNELS], both.ahead(x)[0])
+    torch.testing.assert_close(y[..., CHANNELS:].flip(1), both.back(x.flip(1))[0])

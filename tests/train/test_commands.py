@@ -1,0 +1,139 @@
+"""``lipstream train``: its arguments, the folders it makes, Ctrl-C, and the errors a user sees."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from lipstream.cli import main
+from lipstream.train.commands import RECIPES
+from lipstream.train.loop import Trainer
+
+RECIPE = """
+preset = "tiny"
+data = "data"
+steps = 4
+batch = 1
+validate_every = 2
+validation_items = 1
+[mix]
+seconds = 0.5
+source_weights = [["mini", 1.0]]
+"""
+
+
+@pytest.fixture
+def folder(data: Path, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with a recipe ``short.toml`` and its data."""
+    (tmp_path / "short.toml").write_text(RECIPE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def error_of(capsys: pytest.CaptureFixture[str]) -> str:
+    error = capsys.readouterr().err
+    assert error.startswith("lipstream: error: ")
+    assert error.count("\n") == 1
+    return error
+
+
+def test_registering_the_command_loads_nothing_heavy() -> None:
+    code = "import lipstream.train.commands, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"numpy", "torch", "scipy", "safetensors", "pesq"} & set(done.stdout.split())
+
+
+def test_a_run_goes_into_a_folder_of_the_recipe_s_name(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "short.toml"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(Path("runs", "short", "best.safetensors"))
+    assert (folder / "runs" / "short" / "best.safetensors").is_file()
+    assert len(list((folder / "runs" / "cache").glob("*.npy"))) == 3
+
+
+def test_folders_data_steps_and_threads_can_be_named(folder: Path) -> None:
+    (folder / "data").rename(folder / "elsewhere")
+    places = ["--out", "out/a", "--cache", "kept", "--data", "elsewhere"]
+    assert main(["train", "short.toml", *places, "--steps", "2", "--threads", "1"]) == 0
+    last = json.loads((folder / "out" / "a" / "log.jsonl").read_text().splitlines()[-1])
+    assert last["step"] == 2
+    assert torch.get_num_threads() == 1
+    assert (folder / "kept").is_dir()
+    assert not (folder / "runs").exists()
+
+
+def test_ctrl_c_ends_with_a_checkpoint_from_which_the_same_command_goes_on(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = signal.getsignal(signal.SIGINT)
+    validate = Trainer._validate
+
+    def interrupted(trainer: Trainer) -> None:
+        signal.raise_signal(signal.SIGINT)
+        validate(trainer)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "_validate", interrupted)
+        assert main(["train", "short.toml"]) == 130
+    told = capsys.readouterr().err
+    assert told == "lipstream: warning: stopped after step 2: the same command goes on from there\n"
+    assert signal.getsignal(signal.SIGINT) is usual
+
+    assert main(["train", "short.toml"]) == 0
+    steps = [json.loads(line)["step"] for line in (folder / "runs/short/log.jsonl").read_text().splitlines()]
+    assert steps == [2, 4]
+
+
+def test_a_second_ctrl_c_does_not_wait(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(trainer: Trainer) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Trainer, "_validate", interrupted)
+    assert main(["train", "short.toml"]) == 130
+    assert "interrupted" in error_of(capsys)
+
+
+def test_the_shipped_recipes_are_found_by_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [path.stem for path in RECIPES.glob("*.toml")]
+    assert names
+    for name in names:
+        assert main(["train", name, "--data", "nowhere"]) == 2
+        assert re.search(r"nowhere.train.\w+.csv is missing", error_of(capsys))
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["none"], "no recipe 'none': give the path of a TOML file, or one of "),
+        (["short.toml", "--steps", "0"], "steps"),
+        (["short.toml", "--steps", "many"], "--steps"),
+        (["short.toml", "--threads", "0"], "--threads must be at least 1"),
+        (["short.toml", "--out", "short.toml"], "the folder short.toml cannot be made"),
+        (["short.toml", "--out", "short.toml/below"], "the folder short.toml/below cannot be made"),
+        (["short.toml", "--cache", "short.toml"], "the folder short.toml cannot be made"),
+        (["short.toml", "--data", "nowhere"], "is missing"),
+        ([], "RECIPE"),
+    ],
+)
+def test_bad_input_is_told(
+    argv: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", *argv]) == 2
+    assert message in error_of(capsys)
+
+
+def test_without_torch_the_extra_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert main(["train", "short.toml"]) == 2
+    assert "pip install 'lipstream[train]'" in error_of(capsys)

@@ -1,0 +1,97 @@
+"""Recipes: what a file may say, and what it is told when it says something else."""
+
+from pathlib import Path
+
+import pytest
+
+from lipstream.errors import InputError
+from lipstream.models.config import PRESETS
+from lipstream.train.commands import RECIPES
+from lipstream.train.losses import LossConfig
+from lipstream.train.recipe import OptimizerConfig, Recipe, load_recipe
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    """Writes a recipe and gives its path."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "recipe.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_shipped_recipes_load(path: Path) -> None:
+    assert load_recipe(path).preset in PRESETS
+
+
+def test_an_empty_recipe_has_the_defaults(written) -> None:
+    assert load_recipe(written("")) == Recipe()
+
+
+def test_keys_and_tables_replace_their_defaults_alone(written) -> None:
+    recipe = load_recipe(
+        written(
+            """
+            preset = "base"
+            offline = true
+            held_out_noise = ["fan"]
+            [mix]
+            seconds = 3
+            snr_db = [-5, 20]
+            source_weights = [["a", 0.5], ["b", 0.5]]
+            [loss]
+            lost_speech = 0
+            [optimizer]
+            learning_rate = 1e-3
+            """
+        )
+    )
+    assert (recipe.preset, recipe.offline, recipe.held_out_noise) == ("base", True, ("fan",))
+    assert (recipe.mix.seconds, recipe.mix.snr_db) == (3.0, (-5, 20))
+    assert recipe.mix.source_weights == (("a", 0.5), ("b", 0.5))
+    assert recipe.loss == LossConfig(lost_speech=0.0)
+    assert recipe.optimizer == OptimizerConfig(learning_rate=1e-3)
+    assert recipe.batch == Recipe().batch
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("steps = ", "no valid TOML"),
+        ("stepz = 3", "unknown key 'stepz': known keys are preset, "),
+        ("[mix]\nsnr = 3", r"\[mix\]: unknown key 'snr': known keys are seconds"),
+        ("steps = '3'", "steps must be a whole number, not '3'"),
+        ("steps = 1.5", "steps must be a whole number, not 1.5"),
+        ("offline = 1", "offline must be true or false, not 1"),
+        ("mix = 3", "mix must be a table, not 3"),
+        ("[mix]\nsnr_db = 5", r"\[mix\]: snr_db must be an array, not 5"),
+        ("[mix]\nsnr_db = ['a', 5]", r"\[mix\]: "),
+        ("[mix]\nsnr_db = [5]", r"\[mix\]: "),
+        ("[mix]\nsnr_db = [5, -5]", r"\[mix\]: snr_db must run from low to high"),
+        ("[mix]\nseconds = 1.001", "16016 samples are no whole hops of 200"),
+        ("[optimizer]\nlearning_rate = 'fast'", r"\[optimizer\]: learning_rate must be a number"),
+        ("steps = 0", "at least 1"),
+        ("preset = 'huge'", "'huge': choose one of"),
+    ],
+)
+def test_bad_recipes_are_told_in_one_line(written, text: str, message: str) -> None:
+    path = written(text)
+    with pytest.raises(InputError, match=message) as told:
+        load_recipe(path)
+    assert str(told.value).startswith(str(path))
+
+
+def test_bytes_that_are_no_text_are_no_toml(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="no valid TOML"):
+        load_recipe(path)
+
+
+def test_a_missing_recipe_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such recipe"):
+        load_recipe(tmp_path / "none.toml")

@@ -1,0 +1,139 @@
+"""Mixtures with a face: a talking-face clip, an interference, and what the camera made of it."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from .corpus import SAMPLE_RATE, Float32
+from .degrade import DegradeConfig, VideoView, degrade
+from .mixing import Mixer
+from .video_corpus import FaceClip
+
+
+@dataclass(frozen=True)
+class VideoConfig:
+    """How the recipe trains with video.
+
+    Attributes:
+        share: of the optimizer steps that see video; 0 trains on audio alone.
+        freeze_audio: train the visual encoder and the fusion only, so that audio-only output stays what it was.
+        competing_talker: probability that the interference is another talker, not noise.
+        alpha_weight: weight of the cross-entropy that teaches alpha whether the lips can be trusted.
+        held_out_speakers: faces kept for validation.
+        degrade: what happens to the pictures.
+    """
+
+    share: float = 0.0
+    freeze_audio: bool = False
+    competing_talker: float = 0.6
+    alpha_weight: float = 0.02
+    held_out_speakers: tuple[str, ...] = ("s33",)
+    degrade: DegradeConfig = field(default_factory=DegradeConfig)
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.share <= 1.0:
+            raise InputError(f"video.share {self.share} must be between 0 and 1")
+        if self.freeze_audio and self.share < 1.0:
+            raise InputError("video.freeze_audio leaves nothing to train without video: set video.share = 1.0")
+
+
+class VideoBatch(NamedTuple):
+    """What the network sees of a batch of clips.
+
+    ``crops`` uint8 ``[B, Tv, 96, 96, 3]``; ``newest`` int64 and ``age_s`` float32 ``[B, T]`` as in `VideoView`;
+    ``trust`` float32 ``[B]``.
+    """
+
+    crops: Tensor
+    newest: Tensor
+    age_s: Tensor
+    trust: Tensor
+
+    @classmethod
+    def of(cls, views: list[VideoView]) -> "VideoBatch":
+        """Views of equal length, side by side."""
+        return cls(
+            torch.from_numpy(np.stack([view.crops for view in views])),
+            torch.from_numpy(np.stack([view.newest for view in views])),
+            torch.from_numpy(np.stack([view.age_s for view in views])),
+            torch.tensor([view.trust for view in views]),
+        )
+
+
+class VideoMixer:
+    """Draws (noisy, clean, view) from talking-face clips; interference and levels as a `Mixer` makes them.
+
+    Args:
+        mixer: makes noise, and mixes.
+        clips: at least one speaker's.
+        config: of the video.
+        hop: samples of an audio frame.
+
+    Raises:
+        InputError: there are no clips.
+    """
+
+    def __init__(self, mixer: Mixer, clips: tuple[FaceClip, ...], config: VideoConfig, hop: int) -> None:
+        if not clips:
+            raise InputError("no talking-face clips to train on: check av.csv and video.held_out_speakers")
+        self.mixer, self.config, self.hop = mixer, config, hop
+        self.by_speaker: dict[str, list[FaceClip]] = {}
+        for clip in clips:
+            self.by_speaker.setdefault(clip.speaker, []).append(clip)
+        # A speaker with many clips is drawn more often, but does not drown the others.
+        weights = np.sqrt([len(clips) for clips in self.by_speaker.values()])
+        self.weights = weights / weights.sum()
+
+    def draw(self, rng: np.random.Generator) -> tuple[Float32, Float32, VideoView]:
+        """One mixture ``[length]``, its clean speech, and the view of the speaker."""
+        clip, other = self._clip(rng), self._clip(rng)
+        length, frames = self.mixer.config.length, self.mixer.config.length // self.hop
+        spare_s = max(len(clip.sound) - length, 0) / SAMPLE_RATE
+        first = int(rng.integers(0, max(int(np.searchsorted(clip.times_s, spare_s)), 1)))
+        start_s = clip.times_s[first]
+        clean = _cut(clip.sound, round(start_s * SAMPLE_RATE), length)
+        noise = self._interference(clip, rng)
+        noisy, clean = self.mixer.mix(clean, noise, rng)
+        seen = slice(first, int(np.searchsorted(clip.times_s, start_s + length / SAMPLE_RATE)))
+        count = len(clip.times_s[seen])
+        view = degrade(
+            clip.crops[seen],
+            np.resize(other.crops, (count, *other.crops.shape[1:])),
+            clip.times_s[seen] - start_s,
+            clip.found[seen],
+            frames,
+            self.hop / SAMPLE_RATE,
+            self.config.degrade,
+            rng,
+        )
+        return noisy, clean, _padded(view, -(-length * 25 // SAMPLE_RATE) + 1)
+
+    def _clip(self, rng: np.random.Generator) -> FaceClip:
+        speakers = list(self.by_speaker.values())
+        clips = speakers[int(rng.choice(len(speakers), p=self.weights))]
+        return clips[int(rng.integers(len(clips)))]
+
+    def _interference(self, target: FaceClip, rng: np.random.Generator) -> Float32:
+        length = self.mixer.config.length
+        if rng.random() >= self.config.competing_talker:
+            return self.mixer.interference(int(rng.choice([0, 1, 3])), False, rng)
+        other = self._clip(rng)
+        if other.speaker == target.speaker or rng.random() < 0.5:
+            return self.mixer.interference(2, False, rng)
+        return _cut(other.sound, int(rng.integers(0, max(len(other.sound) - length, 1))), length)
+
+
+def _cut(sound: Float32, start: int, length: int) -> Float32:
+    taken = sound[start : start + length]
+    return np.pad(taken, (0, length - len(taken)))
+
+
+def _padded(view: VideoView, frames: int) -> VideoView:
+    """The view with its crops cut or filled to ``frames``; those that are never the newest do nothing."""
+    missing = max(frames - len(view.crops), 0)
+    crops = np.pad(view.crops[:frames], ((0, missing), (0, 0), (0, 0), (0, 0)))
+    return view._replace(crops=crops, newest=np.minimum(view.newest, frames - 1))
