@@ -24,7 +24,7 @@ def ssd_step(
     """One step: ``x [R, H, P]``, ``dt [R, H]``, ``B, C [R, N]``, ``h`` -> ``y [R, H, P]``, next ``h``."""
     decay = torch.exp(dt * A)
     h = h * decay[..., None, None] + (x * dt[..., None])[..., None] * B[:, None, None, :]
-    y = (h * C[:, None, None, :]).sum(-1) + x * D[:, None]
+    y = (h @ C[:, None, :, None]).squeeze(-1) + x * D[:, None]
     return y, h
 
 

@@ -18,7 +18,7 @@ from .lite_avse import LiteAVSEMamba
 from .state import State, flatten_state, state_names, unflatten_state
 from .wave import WaveModel
 
-_OPSET = 20
+_OPSET = 23
 
 
 def stream_spec(config: ModelConfig) -> StreamSpec:

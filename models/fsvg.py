@@ -1,11 +1,15 @@
 """FSVG, the frequency-selective visual gate: where along frequency the lips may speak."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 class FSVG(nn.Module):
-    """Gate in (0, 1) of each frame and band, by a 1x1 convolution of audio and visual features. Stateless."""
+    """Gate in (0, 1) of each frame and band, by a 1x1 convolution of audio and visual features. Stateless.
+
+    The visual features may have one band for all (``F = 1``).
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -13,7 +17,8 @@ class FSVG(nn.Module):
 
     def logits(self, audio: Tensor, visual: Tensor) -> Tensor:
         """``[B, C, T, F]`` twice -> ``[B, 1, T, F]``."""
-        return self.conv(torch.cat([audio, visual], dim=1))
+        of_audio, of_visual = self.conv.weight.chunk(2, dim=1)
+        return F.conv2d(audio, of_audio) + F.conv2d(visual, of_visual, self.conv.bias)
 
     def forward(self, audio: Tensor, visual: Tensor) -> Tensor:
         """``[B, C, T, F]`` twice -> gate ``[B, 1, T, F]``."""

@@ -53,5 +53,5 @@ class VisualFusion(nn.Module):
         confidence, state = self.vce(embedding, state)
         alpha = confidence.squeeze(-1) * freshness(video_age_s)
         visual = self.projection(embedding).transpose(1, 2).unsqueeze(-1)  # [B, C, T, 1]
-        gate = self.fsvg(audio, visual.expand_as(audio))
+        gate = self.fsvg(audio, visual)
         return audio + alpha[:, None, :, None] * gate * visual, alpha, state

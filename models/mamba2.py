@@ -14,18 +14,8 @@ from .mixer_state import MixerState
 #: Longest axis that the two-sided mixer treats as one dense matrix a head.
 QUADRATIC_LENGTH = 256
 
-
-class RMSNorm(nn.Module):
-    """``x / rms(x) * weight`` over the last axis (Zhang & Sennrich 2019)."""
-
-    def __init__(self, channels: int, eps: float = 1e-5) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.eps = eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``[..., C] -> [..., C]``."""
-        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps) * self.weight
+#: Of every RMS norm (Zhang & Sennrich 2019), as in mamba-ssm.
+RMS_EPS = 1e-5
 
 
 class _Mamba2Base(nn.Module):
@@ -47,7 +37,7 @@ class _Mamba2Base(nn.Module):
         self.dt_bias = nn.Parameter(dt + torch.log(-torch.expm1(-dt)))  # softplus(dt_bias) = dt
         self.A_log = nn.Parameter(torch.log(torch.empty(self.heads).uniform_(1, 16)))
         self.D = nn.Parameter(torch.ones(self.heads))
-        self.norm = RMSNorm(self.inner)
+        self.norm = nn.RMSNorm(self.inner, eps=RMS_EPS)
         self.out_proj = nn.Linear(self.inner, channels, bias=False)
 
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -74,7 +64,7 @@ class _Mamba2Base(nn.Module):
         weights = cpu_mixer.MixerWeights(
             self._taps(), self.conv1d.bias, self.dt_bias, self._decay(), self.D, self.norm.weight
         )
-        y, last = cpu_mixer.mixer_core(projected, weights, self.d_state, two_sided, self.norm.eps)
+        y, last = cpu_mixer.mixer_core(projected, weights, self.d_state, two_sided, RMS_EPS)
         return self.out_proj(y), projected, last
 
     def _decay(self) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from .config import MixerConfig
 from .mamba1 import Mamba1Mixer
-from .mamba2 import Mamba2Mixer, RMSNorm, TwoSidedMamba2Mixer
+from .mamba2 import RMS_EPS, Mamba2Mixer, TwoSidedMamba2Mixer
 from .mixer_state import MixerState
 
 
@@ -23,7 +23,7 @@ class CausalMamba(nn.Module):
 
     def __init__(self, channels: int, config: MixerConfig) -> None:
         super().__init__()
-        self.norm = RMSNorm(channels)
+        self.norm = nn.RMSNorm(channels, eps=RMS_EPS)
         self.mixer = make_mixer(channels, config)
 
     def init_state(
@@ -61,7 +61,7 @@ class SharedBidirectionalMamba(nn.Module):
 
     def __init__(self, channels: int, config: MixerConfig) -> None:
         super().__init__()
-        self.norm = RMSNorm(channels)
+        self.norm = nn.RMSNorm(channels, eps=RMS_EPS)
         width = config.d_conv | 1  # centred, so odd
         self.mixer = TwoSidedMamba2Mixer(channels, config.d_state, width, config.expand, config.head_size)
         self.out_channels = channels

@@ -92,7 +92,7 @@ class LiteVisualEncoderB(nn.Module):
     def init_state(
         self, batch: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32
     ) -> LipsState:
-        """Black before the first frame."""
+        """Mid-grey before the first frame."""
         convolutions = tuple(
             layer.init_state(batch, device, dtype) for layer in self.layers if isinstance(layer, CausalConv3d)
         )

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Small tensors: a second thread costs more than it gives, the more so where other work shares the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

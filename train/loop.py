@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import os
+import pickle
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -91,6 +92,7 @@ class Trainer:
         self.source, held_out = read_sources(recipe, cache)
         self.validation = ValidationSet(held_out, recipe.validation_items)
         self.progress = Progress()
+        self.stopping = False
         if (folder / "checkpoint.pt").exists():
             self._resume()
 
@@ -98,7 +100,7 @@ class Trainer:
         """Train to the last step, validating and saving on the way."""
         started, heard = time.monotonic(), 0
         recent: list[dict[str, float]] = []
-        while self.progress.step < self.recipe.steps:
+        while self.progress.step < self.recipe.steps and not self.stopping:
             batch = self.source.draw(self.recipe.batch, self.recipe.seed, self.progress.step)
             terms = self._train_step(batch)
             heard += batch.noisy.numel()
@@ -117,6 +119,12 @@ class Trainer:
             ):
                 self._validate()
                 self.save_checkpoint()
+        if self.stopping:
+            self.save_checkpoint()
+
+    def stop(self) -> None:
+        """End `run` after the step that runs, with a checkpoint. A signal handler may call it."""
+        self.stopping = True
 
     def _train_step(self, batch: Batch) -> dict[str, float] | None:
         """One optimizer step; None where loss or gradient is not finite and the batch was skipped."""
@@ -186,6 +194,6 @@ class Trainer:
             self.model.load_state_dict(content["model"])
             self.average.load_state_dict(content["average"])
             self.optimizer.load_state_dict(content["optimizer"])
-        except (RuntimeError, KeyError, ValueError) as error:
+            self.progress = Progress(**content["progress"])
+        except (RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
             raise InputError(f"{path} does not fit this recipe: start in an empty folder") from error
-        self.progress = Progress(**content["progress"])

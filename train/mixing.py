@@ -98,7 +98,7 @@ class Mixer:
         return self.mix(clean, noise, rng)
 
     def mix(self, clean: Float32, noise: Float32 | None, rng: np.random.Generator) -> tuple[Float32, Float32]:
-        """Speech and interference (None: nothing) at a random SNR and level: the mixture, the speech in it."""
+        """Speech and interference (None: nothing) at a random SNR and level: the mixture, its speech."""
         noisy = clean.copy()
         if noise is not None:
             snr_db = rng.uniform(*self.config.snr_db)

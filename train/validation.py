@@ -22,10 +22,11 @@ class ValidationSet:
 
     @torch.no_grad()
     def score(self, model: WaveModel) -> dict[str, float]:
-        """Mean PESQ-WB, ESTOI and SI-SDR (dB) of the enhanced mixtures; ``val_pesq`` is the one to rank by."""
+        """Mean PESQ-WB, ESTOI and SI-SDR (dB) of the enhanced mixtures; ``val_pesq`` is to rank by."""
         if self.audio is not None:
             return _means("val", self.audio, model(self.audio.noisy)[0], model)
-        assert self.faces is not None and self.faces.video is not None
+        assert self.faces is not None
+        assert self.faces.video is not None
         embedding, age_s = embed(model.net, self.faces.video)
         seen, alpha, _ = model(self.faces.noisy, embedding, age_s)
         good = self.faces.video.trust > 0.5

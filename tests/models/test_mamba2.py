@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from lipstream.kernels import cpu_mixer
 from lipstream.models import mamba2 as module
-from lipstream.models.mamba2 import Mamba2Mixer, RMSNorm, TwoSidedMamba2Mixer
+from lipstream.models.mamba2 import Mamba2Mixer, TwoSidedMamba2Mixer
 from lipstream.models.state import state_names
 
 Check = Callable[..., None]
@@ -94,14 +95,13 @@ def test_training_runs_the_compiled_kernel_and_gives_the_same(
     length: int, mixer: Mamba2Mixer, monkeypatch: pytest.MonkeyPatch, assert_same: Check
 ) -> None:
     x = random_rows(2, length).requires_grad_()
-    calls = []
-    core = cpu_mixer.mixer_core
-    monkeypatch.setattr(cpu_mixer, "mixer_core", lambda *given: (calls.append(given), core(*given))[1])
+    core = Mock(wraps=cpu_mixer.mixer_core)
+    monkeypatch.setattr(cpu_mixer, "mixer_core", core)
     y, state = mixer(x)
-    assert len(calls) == 1
+    core.assert_called_once()
     with torch.no_grad():
         expected = mixer(x)
-    assert len(calls) == 1
+    core.assert_called_once()
     assert_same((y, state), expected)
     assert not state.conv.requires_grad
 
@@ -121,7 +121,9 @@ def test_training_without_a_compiler_gives_the_same_gradients(
     fast = results()
     monkeypatch.setattr(cpu_mixer, "available", lambda: False)
     for found, expected in zip(fast, results(), strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+        torch.testing.assert_close(
+            found, expected, rtol=1e-4, atol=1e-4 * float(expected.detach().abs().max())
+        )
 
 
 def test_training_in_mixed_precision_leaves_the_kernel_aside(mixer: Mamba2Mixer) -> None:
@@ -187,10 +189,3 @@ def test_heads_that_do_not_fit_are_refused() -> None:
 def test_an_even_convolution_has_no_centre() -> None:
     with pytest.raises(ValueError, match="odd d_conv, got 4: use 5"):
         TwoSidedMamba2Mixer(16, d_conv=4)
-
-
-def test_rms_norm_brings_the_last_axis_to_unit_power() -> None:
-    norm = RMSNorm(40)
-    y = norm(7.0 * torch.randn(3, 2, 40, generator=torch.Generator().manual_seed(0)))
-    torch.testing.assert_close(y.square().mean(-1), torch.ones(3, 2), rtol=1e-4, atol=0)
-    assert torch.equal(norm(torch.zeros(1, 40)), torch.zeros(1, 40))

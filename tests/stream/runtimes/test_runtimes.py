@@ -1,0 +1,161 @@
+"""One suite for all runtimes of the shipped model, and the proof that its graphs are what export makes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from lipstream.errors import InputError
+from lipstream.models.checkpoint import load_model
+from lipstream.models.export import export, export_graphs
+from lipstream.models.lite_avse import build
+from lipstream.models.registry import graph_files
+from lipstream.stream.runtimes import NO_VIDEO_AGE_S, RUNTIMES, Runtime, load_runtime
+from lipstream.stream.runtimes.onnx import OnnxRuntime
+
+HOPS = 1000
+
+
+@pytest.fixture(params=RUNTIMES)
+def runtime(request: pytest.FixtureRequest) -> Runtime:
+    return load_runtime("lite", request.param)
+
+
+def speech_like(hops: int, size: int) -> np.ndarray:
+    """Noise under a syllable-like envelope with pauses, float32 ``[hops, size]``."""
+    rng = np.random.default_rng(7)
+    t = np.arange(hops * size) / 16000
+    envelope = np.clip(np.sin(2 * np.pi * 3 * t) * np.sin(2 * np.pi * 0.4 * t), 0, None)
+    return (0.2 * envelope * rng.standard_normal(t.size)).astype(np.float32).reshape(hops, size)
+
+
+def crops(count: int) -> np.ndarray:
+    return np.random.default_rng(8).integers(0, 256, (count, 96, 96, 3), dtype=np.uint8)
+
+
+def drive(runtime: Runtime, hops: int) -> tuple[np.ndarray, np.ndarray]:
+    """Output and alpha of a stream whose video comes every third hop, is missing for a while, and comes back."""
+    waves = speech_like(hops, runtime.spec.hop_samples)
+    pictures = crops(16)
+    embedding, age_s = np.zeros(runtime.spec.embedding_size, np.float32), NO_VIDEO_AGE_S
+    outputs, alphas = [], []
+    for k, hop in enumerate(waves):
+        if k % 3 == 0 and not 400 <= k < 600:
+            embedding, age_s = runtime.encode_lips(pictures[k % 16]), 0.01
+        out, alpha = runtime.process_hop(hop, embedding, age_s, dry=0.1 if k > 800 else 0.0)
+        outputs.append(out)
+        alphas.append(alpha)
+        age_s += 0.0125
+    return np.concatenate(outputs), np.array(alphas)
+
+
+def test_onnx_and_eager_agree_over_a_thousand_hops_with_state() -> None:
+    (wave_a, alpha_a), (wave_b, alpha_b) = (drive(load_runtime("lite", name), HOPS) for name in RUNTIMES)
+    assert np.abs(wave_a).max() > 0.01
+    np.testing.assert_allclose(wave_a, wave_b, atol=1e-4)
+    np.testing.assert_allclose(alpha_a, alpha_b, atol=1e-4)
+
+
+def test_alpha_is_zero_while_the_video_is_stale(runtime: Runtime) -> None:
+    _, alpha = drive(runtime, 620)
+    assert np.all(alpha[445:600] == 0.0)
+    assert alpha[:400].max() > 0.0
+
+
+def test_reset_makes_a_fresh_stream(runtime: Runtime) -> None:
+    first, _ = drive(runtime, 30)
+    runtime.reset()
+    again, _ = drive(runtime, 30)
+    np.testing.assert_array_equal(first, again)
+
+
+def test_silence_stays_silent(runtime: Runtime) -> None:
+    embedding = np.zeros(runtime.spec.embedding_size, np.float32)
+    hop = np.zeros(runtime.spec.hop_samples, np.float32)
+    for _ in range(50):
+        out, alpha = runtime.process_hop(hop, embedding, NO_VIDEO_AGE_S, 0.0)
+    assert np.all(out == 0.0)
+    assert alpha == 0.0
+
+
+def test_dry_passes_the_noisy_signal_through(runtime: Runtime) -> None:
+    spec = runtime.spec
+    waves = speech_like(20, spec.hop_samples)
+    embedding = np.zeros(spec.embedding_size, np.float32)
+    out = np.concatenate([runtime.process_hop(hop, embedding, NO_VIDEO_AGE_S, 1.0)[0] for hop in waves])
+    lag = spec.window_samples - spec.hop_samples
+    np.testing.assert_allclose(out[lag:], waves.ravel()[:-lag], atol=1e-5)
+
+
+def test_both_report_the_same_spec_and_state() -> None:
+    onnx_runtime, eager = (load_runtime("lite", name) for name in RUNTIMES)
+    assert onnx_runtime.spec == eager.spec
+    assert onnx_runtime.state_bytes == eager.state_bytes > 0
+
+
+def weights_of(path: Path) -> dict[str, np.ndarray]:
+    model = onnx.load(path)
+    return {item.name: onnx.numpy_helper.to_array(item) for item in model.graph.initializer}
+
+
+def test_shipped_graphs_are_what_export_makes_of_the_shipped_weights(tmp_path: Path) -> None:
+    for fresh, shipped in zip(export("lite", None, tmp_path), graph_files("lite"), strict=True):
+        assert fresh.name == shipped.name
+        ours, theirs = weights_of(fresh), weights_of(shipped)
+        assert ours.keys() == theirs.keys()
+        for name, array in ours.items():
+            np.testing.assert_array_equal(array, theirs[name], err_msg=name)
+        ops = [[node.op_type for node in onnx.load(path).graph.node] for path in (fresh, shipped)]
+        assert ops[0] == ops[1]
+
+
+def test_exported_graphs_tell_nothing_of_the_machine_that_made_them() -> None:
+    for path in graph_files("lite"):
+        content = path.read_bytes()
+        assert b"site-packages" not in content
+        assert str(Path(__file__).resolve().parents[3]).encode() not in content
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: load_runtime("nothing"), "unknown model 'nothing'"),
+        (lambda: load_runtime("lite", "abacus"), "unknown runtime 'abacus'"),
+        (lambda: load_runtime("parent"), "no weights ship with model 'parent'"),
+        (lambda: load_model("lite", Path("nowhere.safetensors")), "no such weights file"),
+    ],
+)
+def test_bad_names_get_one_clear_line(call: Callable[[], object], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        call()
+
+
+def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match="does not fit preset 'lite'"):
+        load_model("lite", tmp_path / "other.safetensors")
+    (tmp_path / "text.safetensors").write_text("not weights at all")
+    with pytest.raises(InputError, match="no safetensors file"):
+        load_model("lite", tmp_path / "text.safetensors")
+
+
+def test_a_file_that_is_no_graph_of_ours_is_refused(tmp_path: Path) -> None:
+    text = tmp_path / "text.onnx"
+    text.write_text("not a graph")
+    with pytest.raises(InputError, match="no graph"):
+        OnnxRuntime(text, text)
+    model = onnx.load(graph_files("lite")[1])
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "foreign.onnx")
+    with pytest.raises(InputError, match="none of lipstream's|no graph of lipstream"):
+        OnnxRuntime(tmp_path / "foreign.onnx", text)
+
+
+def test_export_to_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="cannot write"):
+        export_graphs(build("lite").eval(), tmp_path / "file" / "folder")
