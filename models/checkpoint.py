@@ -18,7 +18,7 @@ def load_model(name: str, weights: Path | None = None) -> LiteAVSEMamba:
         weights: a safetensors file; None for those shipped with the preset.
 
     Raises:
-        InputError: no such preset or file, a file that is no safetensors, or one that does not fit the preset.
+        InputError: no such preset or file, a file that is no safetensors, or one that does not fit.
     """
     path = require_shipped(weights_file(name), name) if weights is None else weights
     if not path.is_file():
@@ -31,5 +31,7 @@ def load_model(name: str, weights: Path | None = None) -> LiteAVSEMamba:
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
-        raise InputError(f"{path} does not fit preset '{name}': {str(error).splitlines()[1].strip()}") from error
+        raise InputError(
+            f"{path} does not fit preset '{name}': {str(error).splitlines()[1].strip()}"
+        ) from error
     return model.eval()

@@ -1,4 +1,4 @@
-"""Export to ONNX: one wave-to-wave graph of a hop, one graph of a lip crop, states as named inputs and outputs."""
+"""Export to ONNX: one wave-to-wave graph of a hop, one of a lip crop; states are named inputs and outputs."""
 
 import json
 import os
@@ -11,26 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..stream.runtimes.base import StreamSpec
 from .checkpoint import load_model
-from .config import ModelConfig
 from .lite_avse import LiteAVSEMamba
+from .spec import StreamSpec
 from .state import State, flatten_state, state_names, unflatten_state
 from .wave import WaveModel
 
 _OPSET = 23
-
-
-def stream_spec(config: ModelConfig) -> StreamSpec:
-    """What a caller of the exported graphs must know; stored inside them as metadata."""
-    return StreamSpec(
-        name=config.name,
-        sample_rate=config.stft.sample_rate,
-        window_samples=config.stft.window,
-        hop_samples=config.stft.hop,
-        embedding_size=config.visual.embedding_size,
-        lips_size=config.visual.lips_size,
-    )
 
 
 class _HopGraph(nn.Module):
@@ -63,7 +50,9 @@ class _LipsGraph(nn.Module):
         return embedding, *flatten_state(after)
 
 
-def _write(graph: nn.Module, inputs: dict[str, Tensor], outputs: list[str], spec: StreamSpec, path: Path) -> None:
+def _write(
+    graph: nn.Module, inputs: dict[str, Tensor], outputs: list[str], spec: StreamSpec, path: Path
+) -> None:
     """Export, strip what is of this machine, check, and move into place."""
     like: State = graph.like
     names = state_names(like)
@@ -102,7 +91,7 @@ def export_graphs(net: LiteAVSEMamba, folder: Path) -> list[Path]:
     Raises:
         InputError: the folder cannot be written.
     """
-    spec = stream_spec(net.config)
+    spec = StreamSpec.of(net.config)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{spec.name}.onnx", folder / f"{spec.name}-lips.onnx"]

@@ -27,6 +27,12 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument(
         "--no-video", dest="video", action="store_const", const=None, help="the audio alone; undoes --video"
     )
+    parser.add_argument(
+        "--face-model",
+        type=Path,
+        metavar="PATH",
+        help="MediaPipe's face_landmarker.task (default: found, or fetched once)",
+    )
     parser.add_argument("--model", default="lite", metavar="M", help="preset (%(default)s)")
     parser.add_argument("--runtime", default="onnx", metavar="R", help="onnx or eager (%(default)s)")
     parser.add_argument(
@@ -113,6 +119,7 @@ def _enhance_one(source: Path, output: Path, args: argparse.Namespace) -> "FileR
             source,
             output,
             video=args.video,
+            face_model=args.face_model,
             model=args.model,
             runtime=args.runtime,
             atten_limit_db=args.atten_limit,

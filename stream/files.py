@@ -73,6 +73,7 @@ def enhance_file(
     dst: str | Path,
     *,
     video: str | Path | None = None,
+    face_model: str | Path | None = None,
     model: str = "lite",
     runtime: str = "onnx",
     atten_limit_db: float = NO_LIMIT_DB,
@@ -88,6 +89,7 @@ def enhance_file(
             replaced, but only by a complete one.
         video: video of the speaker, its time 0 that of the audio: lips help in all channels. One without a
             face gets a warning, not an error.
+        face_model: path of ``face_landmarker.task``; None finds or fetches it.
         model: name of a preset.
         runtime: name of a runtime.
         atten_limit_db: as for `Enhancer`.
@@ -111,7 +113,7 @@ def enhance_file(
         blocks = reader.blocks(round(layout.sample_rate * chunk_ms / 1000))
         started = time.perf_counter()
         with (
-            open_lips(None if video is None else Path(video)) as lips,
+            open_lips(_path(video), _path(face_model)) as lips,
             AudioWriter(target, output_layout) as output,
         ):
             frames = _stream(blocks, enhancers, lips, layout, output, progress)
@@ -128,6 +130,10 @@ def enhance_file(
         face_frames=lips.face_frames if lips else 0,
         warnings=lips.warnings(frames / layout.sample_rate) if lips else (),
     )
+
+
+def _path(value: str | Path | None) -> Path | None:
+    return None if value is None else Path(value)
 
 
 def _output_layout(source: Path, target: Path, layout: AudioLayout) -> AudioLayout:

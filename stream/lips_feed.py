@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import InputError
 from .runtimes.base import UInt8
 
 #: A video may end this much before the audio without a warning.
@@ -64,22 +63,18 @@ class LipsFeed:
 
 
 @contextmanager
-def open_lips(video: Path | None) -> Iterator[LipsFeed | None]:
+def open_lips(video: Path | None, face_model: Path | None = None) -> Iterator[LipsFeed | None]:
     """The feed of a video file, closed at the end; None without video.
 
     Raises:
-        InputError: the video extra is not installed, or the file cannot be read.
+        InputError: the video extra is not installed, or the video or the face model cannot be read.
     """
     if video is None:
         yield None
         return
-    try:
-        from .video.files import read_lips
-    except ImportError as error:
-        raise InputError(
-            f"video needs the extra 'video': pip install 'lipstream[video]' ({error})"
-        ) from error
-    frames = read_lips(video)
+    from .video.files import read_lips
+
+    frames = read_lips(video, face_model)
     try:
         yield LipsFeed(frames)
     finally:

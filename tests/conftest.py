@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real recordings beside the checkout (or in LIPSTREAM_DATA); skips the test where it is absent."""
+    """The folder of real recordings beside the checkout (or in LIPSTREAM_DATA); skips where it is absent."""
     folder = Path(os.environ.get("LIPSTREAM_DATA", REPOSITORY.parent / "shared" / "data"))
     if not (folder / "test" / "audio.csv").is_file():
         pytest.skip("no recordings for testing: put them in ../shared/data or point LIPSTREAM_DATA at them")

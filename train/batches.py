@@ -1,4 +1,4 @@
-"""The batches of a run, drawn from the recipe's corpora. What a step draws depends on the seed and the step alone."""
+"""The batches of a run. What a step draws depends on the seed and the step alone."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -59,7 +59,7 @@ class BatchSource:
 
 
 def read_sources(recipe: Recipe, cache: Path) -> tuple[BatchSource, BatchSource]:
-    """The training source and the held-out one of a recipe; the second always has as much video as it can show.
+    """The training source and the held-out one of a recipe, with faces where the recipe trains with video.
 
     Raises:
         InputError: data that is missing or does not fit.

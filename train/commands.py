@@ -73,6 +73,7 @@ def train(args: argparse.Namespace) -> int:
         if args.threads < 1:
             raise InputError("--threads must be at least 1")
         torch.set_num_threads(args.threads)
+    torch.set_flush_denormal(True)  # decaying states would crawl; the process is this command's own
     trainer = Trainer(recipe, folder, args.cache)
     with _stopped_by_ctrl_c(trainer):
         trainer.run()

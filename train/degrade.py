@@ -1,6 +1,6 @@
 """What happens to video on its way: the degradations that teach the VCE when not to look.
 
-A clip is seen through a `VideoView`: crops, and for each audio frame which crop is the newest and how old it is.
+A clip is seen through a `VideoView`: crops, and for each audio frame the newest crop and its age.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ..stream.runtimes.base import NO_VIDEO_AGE_S
+from ..models.spec import NO_VIDEO_AGE_S
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -19,7 +19,7 @@ UInt8 = npt.NDArray[np.uint8]
 class DegradeConfig:
     """Weights of what happens to a clip, and how late its pictures may be (in video frames).
 
-    ``weights``: untouched, black, dropped frames, Gaussian noise, blur, dim, frozen, another speaker, no video.
+    ``weights``: untouched, black, dropped frames, Gaussian noise, blur, dim, frozen, another speaker, none.
     """
 
     weights: tuple[float, ...] = (0.56, 0.08, 0.08, 0.06, 0.05, 0.04, 0.05, 0.05, 0.03)

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from ..models.lite_avse import LiteAVSEMamba
-from ..stream.runtimes.base import NO_VIDEO_AGE_S
+from ..models.spec import NO_VIDEO_AGE_S
 from .video_mixing import VideoBatch
 
 

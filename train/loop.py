@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import InputError
-from ..models.fusion import FRESH_AGE_S
 from ..models.checkpoint import load_model
+from ..models.fusion import FRESH_AGE_S
 from ..models.lite_avse import LiteAVSEMamba, build
 from ..models.wave import WaveModel
 from .batches import Batch, read_sources
@@ -81,7 +81,6 @@ class Trainer:
         self.recipe, self.folder = recipe, folder
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(recipe.seed)
-        torch.set_flush_denormal(True)
         self.model = WaveModel(_initial(recipe))
         self.average = copy.deepcopy(self.model).eval()
         self.loss = SpectralLoss(recipe.loss)
@@ -146,7 +145,7 @@ class Trainer:
         return {name: float(term) for name, term in terms.items()} | {"loss": float(loss.detach())}
 
     def _loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of a batch; with faces, plus the cross-entropy of alpha against whether they can be trusted."""
+        """The loss of a batch; with faces, plus the cross-entropy of alpha against their trust."""
         lag = self.model.net.config.stft.window - self.model.net.config.stft.hop
         if batch.video is None:
             estimate = self.model(batch.noisy)[0]
@@ -167,7 +166,9 @@ class Trainer:
         self._log(scores)
         if scores["val_pesq"] > self.progress.best_score:
             self.progress.best_score = scores["val_pesq"]
-            save_file(self.average.net.state_dict(), self.folder / "best.safetensors")
+            partial = self.folder / "best.part"
+            save_file(self.average.net.state_dict(), partial)
+            os.replace(partial, self.folder / "best.safetensors")
 
     def _log(self, values: dict[str, float]) -> None:
         line = json.dumps({"step": self.progress.step, **values})

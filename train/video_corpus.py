@@ -18,7 +18,7 @@ UInt8 = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class FaceClip:
-    """One clip: crops uint8 ``[N, 96, 96, 3]``, their times in s, whether a face was found, sound at 16 kHz."""
+    """One clip: crops uint8 ``[N, 96, 96, 3]``, their times, whether a face was found, sound at 16 kHz."""
 
     speaker: str
     crops: UInt8
@@ -55,7 +55,7 @@ def _extract(path: Path, cached: Path) -> None:
 
 
 def read_face_clips(folder: Path, cache: Path) -> tuple[FaceClip, ...]:
-    """Read the clips of a data folder; crops and sound are kept in ``cache``. About 2 s a clip the first time.
+    """Read the clips of a data folder; crops and sound are kept in ``cache`` (about 2 s a clip at first).
 
     Raises:
         InputError: the table is missing, or a clip cannot be read.

@@ -20,7 +20,7 @@ class VideoConfig:
 
     Attributes:
         share: of the optimizer steps that see video; 0 trains on audio alone.
-        freeze_audio: train the visual encoder and the fusion only, so that audio-only output stays what it was.
+        freeze_audio: train visual encoder and fusion only: audio-only output stays what it was.
         competing_talker: probability that the interference is another talker, not noise.
         alpha_weight: weight of the cross-entropy that teaches alpha whether the lips can be trusted.
         held_out_speakers: faces kept for validation.
@@ -38,14 +38,16 @@ class VideoConfig:
         if not 0.0 <= self.share <= 1.0:
             raise InputError(f"video.share {self.share} must be between 0 and 1")
         if self.freeze_audio and self.share < 1.0:
-            raise InputError("video.freeze_audio leaves nothing to train without video: set video.share = 1.0")
+            raise InputError(
+                "video.freeze_audio leaves nothing to train without video: set video.share = 1.0"
+            )
 
 
 class VideoBatch(NamedTuple):
     """What the network sees of a batch of clips.
 
-    ``crops`` uint8 ``[B, Tv, 96, 96, 3]``; ``newest`` int64 and ``age_s`` float32 ``[B, T]`` as in `VideoView`;
-    ``trust`` float32 ``[B]``.
+    ``crops`` uint8 ``[B, Tv, 96, 96, 3]``; ``newest`` int64 and ``age_s`` float32 ``[B, T]`` as in
+    `VideoView`; ``trust`` float32 ``[B]``.
     """
 
     crops: Tensor

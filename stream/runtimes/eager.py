@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from ...models.checkpoint import load_model
-from ...models.export import stream_spec
 from ...models.lite_avse import LiteAVSEMamba
+from ...models.spec import StreamSpec
 from ...models.state import state_bytes
 from ...models.wave import WaveModel
 from .base import Float32, UInt8
@@ -19,7 +19,7 @@ class EagerRuntime:
     """
 
     def __init__(self, net: LiteAVSEMamba) -> None:
-        self.spec = stream_spec(net.config)
+        self.spec = StreamSpec.of(net.config)
         self._model = WaveModel(net).eval()
         self.reset()
 

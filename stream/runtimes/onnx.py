@@ -17,17 +17,19 @@ _NUMPY_TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 def _session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises a family of its own for files that are no graphs
-        raise InputError(f"{path} is no graph that ONNX Runtime can run: {str(error).splitlines()[0]}") from error
+        raise InputError(
+            f"{path} is no graph that ONNX Runtime can run: {str(error).splitlines()[0]}"
+        ) from error
 
 
 class _BoundGraph:
     """A graph with its inputs, outputs and two state sets in fixed buffers.
 
-    ``inputs`` and ``outputs`` are NumPy arrays to write and to read; `run` steps the graph and swaps the state sets.
+    ``inputs`` and ``outputs`` are NumPy arrays to write and to read; `run` steps the graph and swaps the
+    state sets.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lipstream.bench import complexity, offline, speed
-from lipstream.bench.latency import StepTimes
+from lipstream.bench.latency import RuntimeTimes, StepTimes
 from lipstream.bench.machine import fingerprint
 from lipstream.bench.report import write_json
 from lipstream.bench.rtf import FileTimes
@@ -72,7 +72,7 @@ def test_the_rtf_report_shows_how_many_times_faster_than_real_time_a_file_is():
 
 def test_a_row_of_the_step_table_reads_as_measured():
     times = StepTimes.of([0.001, 0.001, 0.002], deadline_s=0.0125)
-    entry = speed.RuntimeTimes("lite", "onnx", times, times, 25.0, 80.0, 477148)
+    entry = RuntimeTimes("lite", "onnx", times, times, 25.0, 80.0, 477148)
     rows = LatencyReport(fingerprint(), 1, [entry], [], {}, {}).text().split("\n")
     hop = next(row for row in rows if row.startswith("lite onnx, hop"))
     assert hop.split()[3:] == ["3", "12.50", "1.000", "1.900", "1.980", "2.000", "0", "8.0", "15.8", "0.1067"]

@@ -121,7 +121,7 @@ class Video(NamedTuple):
 #: Times in seconds at which video frames are captured; the stream starts at 0.
 SCENES = {
     "uneven": (0.014, 0.0145, 0.03, 0.041, 0.1, 0.19),
-    "missing": (-0.47,),  # goes stale on the way
+    "missing": (-0.48,),  # goes stale on the way
     "black": (0.0, 0.04, 0.08, 0.12, 0.16),
     "frozen": (0.0, 0.04, 0.08, 0.12, 0.16),
 }
