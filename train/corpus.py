@@ -77,36 +77,53 @@ def _read_mono(path: Path, dtype: str) -> npt.NDArray[Any]:
     return mono
 
 
-def _cache_name(path: Path) -> str:
-    """Tells a recording from others of its name, and from what it held before it was changed."""
-    stat = path.stat()
-    identity = f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
-    return f"{path.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.npy"
+def read_table(path: Path, columns: set[str]) -> list[dict[str, str]]:
+    """The rows of a table of recordings.
 
-
-def _decode(path: Path, cache: Path) -> Int16:
-    """The samples of a compressed file, mapped from the cache, which is filled on first use."""
+    Raises:
+        InputError: the table or one of its columns is missing.
+    """
     if not path.is_file():
-        raise InputError(f"{path} is listed for training but missing")
-    cached = cache / _cache_name(path)
-    if not cached.exists():
-        partial = cached.with_suffix(".part.npy")
-        np.save(partial, _read_mono(path, "int16"))
-        partial.replace(cached)
-    mapped: Int16 = np.load(cached, mmap_mode="r")
-    return mapped
+        raise InputError(f"{path} is missing: point the recipe's data at a folder with train/{path.name}")
+    with path.open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    missing = columns - set(rows[0] if rows else ())
+    if missing:
+        raise InputError(f"{path} has no rows with the columns {', '.join(sorted(missing))}")
+    return rows
+
+
+def cached(recording: Path, cache: Path, suffix: str, extract: Callable[[Path, Path], None]) -> Path:
+    """The file that ``extract(recording, file)`` writes, from ``cache`` unless the recording is new there.
+
+    Its name tells the recording from others of its name, and from what it held before it was changed.
+
+    Raises:
+        InputError: the recording is missing.
+    """
+    if not recording.is_file():
+        raise InputError(f"{recording} is listed for training but missing")
+    stat = recording.stat()
+    identity = f"{recording.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+    file = cache / f"{recording.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}{suffix}"
+    if not file.exists():
+        partial = file.with_suffix(f".part{suffix}")
+        extract(recording, partial)
+        partial.replace(file)
+    return file
+
+
+def _decode(recording: Path, file: Path) -> None:
+    np.save(file, _read_mono(recording, "int16"))
 
 
 def _read_clips(folder: Path, table: str, group: str, cache: Path) -> tuple[Clip, ...]:
     path = folder / "train" / table
-    if not path.is_file():
-        raise InputError(f"{path} is missing: point the recipe's data at a folder with train/{table}")
-    with path.open(newline="", encoding="utf-8") as handle:
-        rows = list(csv.DictReader(handle))
-    missing = {"file", "start_s", "end_s", "source", group} - set(rows[0] if rows else ())
-    if missing:
-        raise InputError(f"{path} has no rows with the columns {', '.join(sorted(missing))}")
-    decoded = {name: _decode(folder / name, cache) for name in dict.fromkeys(row["file"] for row in rows)}
+    rows = read_table(path, {"file", "start_s", "end_s", "source", group})
+    decoded: dict[str, Int16] = {
+        name: np.load(cached(folder / name, cache, ".npy", _decode), mmap_mode="r")
+        for name in dict.fromkeys(row["file"] for row in rows)
+    }
     clips = []
     for row in rows:
         try:

@@ -171,7 +171,9 @@ class Trainer:
             os.replace(partial, self.folder / "best.safetensors")
 
     def _log(self, values: dict[str, float]) -> None:
-        line = json.dumps({"step": self.progress.step, **values})
+        """One object a line. JSON has no NaN: a value that is not defined is null."""
+        known = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        line = json.dumps({"step": self.progress.step, **known})
         print(line, flush=True)
         with (self.folder / "log.jsonl").open("a") as handle:
             handle.write(line + "\n")

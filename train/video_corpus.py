@@ -3,7 +3,6 @@
 Layout of the folder: ``train/av.csv`` with columns file, source, speaker; each file a video with its sound.
 """
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .corpus import SAMPLE_RATE, Float32
+from .corpus import SAMPLE_RATE, Float32, cached, read_table
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -32,49 +31,43 @@ def _read_sound(path: Path) -> Float32:
     import av
 
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-    with av.open(str(path)) as container:
-        frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
+    try:
+        with av.open(str(path)) as container:
+            decoded = container.decode(audio=0) if container.streams.audio else ()
+            frames = [out for frame in decoded for out in resampler.resample(frame)]
         frames += resampler.resample(None)
+    except av.FFmpegError as error:
+        raise InputError(f"the sound of {path} cannot be read ({error.strerror})") from error
+    if not frames:
+        raise InputError(f"{path} has no sound: training with video needs speakers who are heard")
     return np.concatenate([frame.to_ndarray()[0] for frame in frames]).astype(np.float32)
 
 
-def _extract(path: Path, cached: Path) -> None:
+def _extract(path: Path, file: Path) -> None:
     from ..stream.video.files import read_lips
 
+    sound = _read_sound(path)
     frames = list(read_lips(path))
     blank = np.zeros((96, 96, 3), np.uint8)
-    partial = cached.with_suffix(".part.npz")
     np.savez(
-        partial,
+        file,
         crops=np.stack([blank if frame.crop is None else frame.crop for frame in frames]),
         times_s=np.array([frame.time_s for frame in frames]),
         found=np.array([frame.crop is not None for frame in frames]),
-        sound=_read_sound(path),
+        sound=sound,
     )
-    partial.replace(cached)
 
 
 def read_face_clips(folder: Path, cache: Path) -> tuple[FaceClip, ...]:
     """Read the clips of a data folder; crops and sound are kept in ``cache`` (about 2 s a clip at first).
 
     Raises:
-        InputError: the table is missing, or a clip cannot be read.
+        InputError: the table or a column is missing, or a clip is missing, unreadable or without sound.
     """
-    table = folder / "train" / "av.csv"
-    if not table.is_file():
-        raise InputError(f"{table} is missing: training with video needs talking-face clips listed there")
+    rows = read_table(folder / "train" / "av.csv", {"file", "speaker"})
     cache.mkdir(parents=True, exist_ok=True)
     clips = []
-    with table.open(newline="") as handle:
-        for row in csv.DictReader(handle):
-            path = folder / row["file"]
-            cached = cache / f"{path.stem}.npz"
-            if not cached.exists():
-                _extract(path, cached)
-            with np.load(cached) as stored:
-                clips.append(
-                    FaceClip(
-                        row["speaker"], stored["crops"], stored["times_s"], stored["found"], stored["sound"]
-                    )
-                )
+    for row in rows:
+        with np.load(cached(folder / row["file"], cache, ".npz", _extract)) as stored:
+            clips.append(FaceClip(speaker=row["speaker"], **stored))
     return tuple(clips)
