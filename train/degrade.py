@@ -10,9 +10,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import InputError
 from ..models.spec import NO_VIDEO_AGE_S
 
 UInt8 = npt.NDArray[np.uint8]
+
+
+#: Things that can happen to a clip.
+_KINDS = 9
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,12 @@ class DegradeConfig:
 
     weights: tuple[float, ...] = (0.56, 0.08, 0.08, 0.06, 0.05, 0.04, 0.05, 0.05, 0.03)
     max_delay_frames: int = 2
+
+    def __post_init__(self) -> None:
+        if len(self.weights) != _KINDS or min(self.weights) < 0 or sum(self.weights) == 0:
+            raise InputError(f"video.degrade.weights needs {_KINDS} numbers of at least 0, not all 0")
+        if self.max_delay_frames < 0:
+            raise InputError("video.degrade.max_delay_frames must be at least 0")
 
 
 class VideoView(NamedTuple):
@@ -88,8 +99,8 @@ def degrade(
     weights = np.array(config.weights)
     kind = int(rng.choice(len(weights), p=weights / weights.sum()))
     delay = int(rng.integers(0, config.max_delay_frames + 1))
-    crops = crops[np.maximum(np.arange(len(crops)) - delay, 0)]
-    usable, trust = usable.copy(), 1.0
+    shown = np.maximum(np.arange(len(crops)) - delay, 0)
+    crops, usable, trust = crops[shown], usable[shown], 1.0
     if kind == 1:
         crops, trust = np.zeros_like(crops), 0.0
     elif kind == 2:

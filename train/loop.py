@@ -81,6 +81,7 @@ class Trainer:
         self.recipe, self.folder = recipe, folder
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(recipe.seed)
+        self.source, held_out = read_sources(recipe, cache)
         self.model = WaveModel(_initial(recipe))
         self.average = copy.deepcopy(self.model).eval()
         self.loss = SpectralLoss(recipe.loss)
@@ -88,7 +89,6 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.trained, betas=(0.9, 0.98), weight_decay=recipe.optimizer.weight_decay
         )
-        self.source, held_out = read_sources(recipe, cache)
         self.validation = ValidationSet(held_out, recipe.validation_items)
         self.progress = Progress()
         self.stopping = False
@@ -154,9 +154,11 @@ class Trainer:
             estimate, alpha, _ = self.model(batch.noisy, embedding, age_s)
         loss, terms = self.loss(estimate[:, lag:], batch.clean[:, :-lag], batch.noisy[:, :-lag])
         if batch.video is not None:
-            fresh = age_s < FRESH_AGE_S
-            trust = batch.video.trust[:, None].expand_as(alpha)[fresh]
-            alpha_loss = F.binary_cross_entropy(alpha[fresh].clamp(1e-4, 1 - 1e-4), trust)
+            # Where no frame is fresh there is nothing to learn about alpha: the mean of nothing is no number.
+            fresh = (age_s < FRESH_AGE_S).to(alpha.dtype)
+            trust = batch.video.trust[:, None].expand_as(alpha)
+            entropy = F.binary_cross_entropy(alpha.clamp(1e-4, 1 - 1e-4), trust, reduction="none")
+            alpha_loss = (entropy * fresh).sum() / fresh.sum().clamp(min=1.0)
             loss = loss + self.recipe.video.alpha_weight * alpha_loss
             terms["alpha"] = alpha_loss.detach()
         return loss, terms

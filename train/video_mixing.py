@@ -11,7 +11,7 @@ from ..errors import InputError
 from .corpus import SAMPLE_RATE, Float32
 from .degrade import DegradeConfig, VideoView, degrade
 from .mixing import Mixer
-from .video_corpus import FaceClip
+from .video_corpus import FaceClip, UInt8
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class VideoConfig:
     def __post_init__(self) -> None:
         if not 0.0 <= self.share <= 1.0:
             raise InputError(f"video.share {self.share} must be between 0 and 1")
+        if not 0.0 <= self.competing_talker <= 1.0 or self.alpha_weight < 0.0:
+            raise InputError("video.competing_talker must be between 0 and 1, video.alpha_weight at least 0")
         if self.freeze_audio and self.share < 1.0:
             raise InputError(
                 "video.freeze_audio leaves nothing to train without video: set video.share = 1.0"
@@ -57,9 +59,10 @@ class VideoBatch(NamedTuple):
 
     @classmethod
     def of(cls, views: list[VideoView]) -> "VideoBatch":
-        """Views of equal length, side by side."""
+        """Views side by side, filled up to the one with the most pictures; filling is never the newest."""
+        most = max(len(view.crops) for view in views)
         return cls(
-            torch.from_numpy(np.stack([view.crops for view in views])),
+            torch.from_numpy(np.stack([_filled(view.crops, most) for view in views])),
             torch.from_numpy(np.stack([view.newest for view in views])),
             torch.from_numpy(np.stack([view.age_s for view in views])),
             torch.tensor([view.trust for view in views]),
@@ -112,7 +115,7 @@ class VideoMixer:
             self.config.degrade,
             rng,
         )
-        return noisy, clean, _padded(view, -(-length * 25 // SAMPLE_RATE) + 1)
+        return noisy, clean, view
 
     def _clip(self, rng: np.random.Generator) -> FaceClip:
         speakers = list(self.by_speaker.values())
@@ -134,8 +137,5 @@ def _cut(sound: Float32, start: int, length: int) -> Float32:
     return np.pad(taken, (0, length - len(taken)))
 
 
-def _padded(view: VideoView, frames: int) -> VideoView:
-    """The view with its crops cut or filled to ``frames``; those that are never the newest do nothing."""
-    missing = max(frames - len(view.crops), 0)
-    crops = np.pad(view.crops[:frames], ((0, missing), (0, 0), (0, 0), (0, 0)))
-    return view._replace(crops=crops, newest=np.minimum(view.newest, frames - 1))
+def _filled(crops: UInt8, count: int) -> UInt8:
+    return np.pad(crops, ((0, count - len(crops)), (0, 0), (0, 0), (0, 0)))
