@@ -22,9 +22,11 @@ def ssd_step(
     x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, h: Tensor
 ) -> tuple[Tensor, Tensor]:
     """One step: ``x [R, H, P]``, ``dt [R, H]``, ``B, C [R, N]``, ``h`` -> ``y [R, H, P]``, next ``h``."""
-    decay = torch.exp(dt * A)
-    h = h * decay[..., None, None] + (x * dt[..., None])[..., None] * B[:, None, None, :]
-    y = (h @ C[:, None, :, None]).squeeze(-1) + x * D[:, None]
+    # Heads side by side, so that each row is one outer product and one matrix-vector product.
+    added = (x * dt[..., None]).flatten(1)[:, :, None] @ B[:, None, :]  # [R, H * P, N]
+    kept = h.flatten(2) * torch.exp(dt * A)[..., None]  # [R, H, P * N]
+    h = (kept + added.view_as(kept)).view_as(h)
+    y = (h.flatten(1, 2) @ C[:, :, None]).view_as(x) + x * D[:, None]
     return y, h
 
 
