@@ -171,7 +171,7 @@ def video_of(monkeypatch: pytest.MonkeyPatch, frames: list[Frame]) -> list[str]:
     """Play these frames as every video; gives a list in which the closing of one is noted."""
     closed: list[str] = []
 
-    def read_lips(path: Path) -> Iterator[Frame]:
+    def read_lips(path: Path, face_model: Path | None) -> Iterator[Frame]:
         try:
             yield from frames
         finally:
@@ -246,7 +246,9 @@ def test_the_example_clip_shows_its_face(tmp_path: Path) -> None:
 
 
 def test_without_the_video_extra_the_fix_is_told(wav: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "lipstream.stream.video.files", None)
+    for name in [name for name in sys.modules if name.startswith("lipstream.stream.video")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(InputError, match=r"pip install 'lipstream\[video\]'"):
         enhanced_with("face.mp4", wav)
     assert names(wav.parent) == ["in.wav"]
