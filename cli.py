@@ -67,11 +67,11 @@ def _add_models(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 def _models(args: argparse.Namespace) -> int:
     from .models.config import PRESETS
+    from .models.registry import is_shipped
 
-    weights = Path(__file__).parent / "models" / "weights"
     for name, config in PRESETS.items():
         stft = config.stft
-        shipped = "weights shipped" if (weights / f"{name}.onnx").is_file() else "no weights shipped"
+        shipped = "weights shipped" if is_shipped(name) else "no weights shipped"
         print(
             f"{name:8}{config.num_blocks} blocks of {config.channels} channels, "
             f"window {1000 * stft.window / stft.sample_rate:g} ms, "

@@ -3,15 +3,8 @@
 from typing import Any
 
 import numpy as np
-import pytest
 
-from lipstream.models.registry import is_shipped
 from lipstream.stream.runtimes import load_runtime
-
-pytest.importorskip("pytest_benchmark")
-
-if not is_shipped("lite"):
-    pytest.skip("the weights of 'lite' are not there", allow_module_level=True)
 
 
 def test_one_hop_of_lite_on_onnx(benchmark: Any):
