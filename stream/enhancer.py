@@ -84,6 +84,8 @@ class Enhancer:
             lips: the new video frame, if there is one: a crop uint8 ``[96, 96, 3]`` RGB, taken as captured
                 when this chunk began; or any number of them as ``(time_s, crop)``, in order, the time in
                 seconds of input since the start or the last reset (a time yet to come is kept until then).
+                In place of a crop may stand its embedding, float32 ``[512]``, as the same runtime's
+                ``encode_lips`` gives it: then another thread can do that work.
                 The last frame holds; its age is known to the model, which trusts it less as it ages.
 
         Returns:

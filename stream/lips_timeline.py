@@ -7,10 +7,12 @@ from math import inf, isfinite
 import numpy as np
 
 from ..errors import InputError
-from .runtimes.base import NO_VIDEO_AGE_S, Float32, Runtime, UInt8
+from .runtimes.base import NO_VIDEO_AGE_S, Float32, Runtime, StreamSpec, UInt8
 
-#: What `Enhancer.process` takes for lips: one crop, or crops with their times in seconds.
-Lips = UInt8 | Sequence[tuple[float, UInt8]]
+#: A video frame: a crop ``[96, 96, 3]``, or what the same runtime's `encode_lips` made of one.
+Frame = UInt8 | Float32
+#: What `Enhancer.process` takes for lips: one frame, or frames with their times in seconds.
+Lips = Frame | Sequence[tuple[float, Frame]]
 
 
 class LipsTimeline:
@@ -18,7 +20,7 @@ class LipsTimeline:
 
     Args:
         runtime: embeds the crops; its visual encoder carries state, so each frame goes through it once, in
-            order.
+            order. Frames that come as embeddings do not go through it.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -28,12 +30,12 @@ class LipsTimeline:
 
     def reset(self) -> None:
         """Forget all frames: a new stream begins at time 0."""
-        self._waiting: deque[tuple[float, UInt8]] = deque()
+        self._waiting: deque[tuple[float, Frame]] = deque()
         self._latest_s = -inf
         self._embedding = self._none
         self._captured_s: float | None = None
 
-    def check(self, lips: Lips | None, now_s: float) -> list[tuple[float, UInt8]]:
+    def check(self, lips: Lips | None, now_s: float) -> list[tuple[float, Frame]]:
         """Turn what the caller gave into time-stamped frames, changing nothing.
 
         Args:
@@ -45,7 +47,7 @@ class LipsTimeline:
         """
         if lips is None:
             return []
-        frames = _checked_frames(lips, now_s, self._runtime.spec.lips_size)
+        frames = _checked_frames(lips, now_s, self._runtime.spec)
         latest_s = self._latest_s
         for time_s, _ in frames:
             if time_s < latest_s:
@@ -56,7 +58,7 @@ class LipsTimeline:
             latest_s = time_s
         return frames
 
-    def add(self, frames: list[tuple[float, UInt8]]) -> None:
+    def add(self, frames: list[tuple[float, Frame]]) -> None:
         """Take frames that `check` passed."""
         self._waiting.extend(frames)
         if frames:
@@ -69,29 +71,46 @@ class LipsTimeline:
         the cost of embedding them.
         """
         while self._waiting and self._waiting[0][0] <= time_s:
-            captured_s, crop = self._waiting.popleft()
+            captured_s, frame = self._waiting.popleft()
             if enabled:
-                self._embedding = self._runtime.encode_lips(crop)
+                self._embedding = self._embedding_of(frame)
                 self._captured_s = captured_s
         if self._captured_s is None or not enabled:
             return self._none, NO_VIDEO_AGE_S
         return self._embedding, time_s - self._captured_s
 
+    def _embedding_of(self, frame: Frame) -> Float32:
+        if frame.ndim == 1:
+            return np.asarray(frame, np.float32)
+        return self._runtime.encode_lips(np.asarray(frame, np.uint8))
 
-def _checked_frames(lips: Lips, now_s: float, size: int) -> list[tuple[float, UInt8]]:
-    """Time-stamped copies of the crops (a caller may use his array again while a frame still waits)."""
+
+def _checked_frames(lips: Lips, now_s: float, spec: StreamSpec) -> list[tuple[float, Frame]]:
+    """Time-stamped copies of the frames (a caller may use his array again while a frame still waits)."""
     try:
-        stamped = [(now_s, lips)] if isinstance(lips, np.ndarray) else [(float(t), crop) for t, crop in lips]
+        stamped = (
+            [(now_s, lips)] if isinstance(lips, np.ndarray) else [(float(t), frame) for t, frame in lips]
+        )
     except (TypeError, ValueError) as error:
         raise InputError(
             "lips must be a uint8 crop or a sequence of (time_s, crop): [(0.04, crop)] is a frame at 40 ms"
         ) from error
-    for time_s, crop in stamped:
+    for time_s, frame in stamped:
         if not isfinite(time_s):
             raise InputError(f"the time of a lip crop must be finite, in seconds, not {time_s}")
-        if not isinstance(crop, np.ndarray) or crop.dtype != np.uint8 or crop.shape != (size, size, 3):
-            given = (
-                f"{crop.dtype} {list(crop.shape)}" if isinstance(crop, np.ndarray) else type(crop).__name__
-            )
-            raise InputError(f"a lip crop must be uint8 [{size}, {size}, 3] RGB, not {given}")
-    return [(time_s, crop.copy()) for time_s, crop in stamped]
+        _check_frame(frame, spec)
+    return [(time_s, frame.copy()) for time_s, frame in stamped]
+
+
+def _check_frame(frame: Frame, spec: StreamSpec) -> None:
+    given = type(frame).__name__
+    if isinstance(frame, np.ndarray):
+        given = f"{frame.dtype} {list(frame.shape)}"
+        if frame.dtype == np.uint8 and frame.shape == (spec.lips_size, spec.lips_size, 3):
+            return
+        if frame.dtype == np.float32 and frame.shape == (spec.embedding_size,) and np.isfinite(frame).all():
+            return
+    raise InputError(
+        f"a lip crop must be uint8 [{spec.lips_size}, {spec.lips_size}, 3] RGB, or its embedding finite "
+        f"float32 [{spec.embedding_size}], not {given}"
+    )

@@ -49,6 +49,29 @@ def test_a_bare_crop_is_as_old_as_its_chunk(pass_through: Make) -> None:
     assert runtime.ages_s[first] == pytest.approx(now_s - 0.1)
 
 
+def test_an_embedding_stands_for_its_crop_and_is_not_encoded_again(pass_through: Make) -> None:
+    runtime = pass_through()
+    enhancer = Enhancer(runtime=runtime)
+    enhancer.process(noise(400), [(0.0, np.full(512, 5, np.float32)), (0.02, crop_of(6))])
+    assert runtime.embeddings == [5, 6]
+    assert runtime.encoded == [6]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        np.zeros(511, np.float32),
+        np.zeros(512),
+        np.full(512, np.nan, np.float32),
+        np.zeros((96, 96), np.uint8),
+    ],
+    ids=["short", "float64", "NaN", "grey"],
+)
+def test_what_is_neither_crop_nor_embedding_is_refused(pass_through: Make, frame: Float32) -> None:
+    with pytest.raises(InputError, match=r"uint8 \[96, 96, 3\] RGB, or its embedding"):
+        Enhancer(runtime=pass_through()).process(noise(400), [(0.0, frame)])
+
+
 def test_without_video_the_model_hears_of_none(pass_through: Make) -> None:
     runtime = pass_through()
     Enhancer(runtime=runtime).process(noise(400))
