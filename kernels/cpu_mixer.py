@@ -1,9 +1,9 @@
-"""The inside of a Mamba-2 mixer as one compiled CPU kernel, forward and backward (``cpu_mixer.cpp``).
+"""A whole residual Mamba-2 mixer as one compiled CPU kernel, forward and backward (``kernels/cpu``).
 
 Plain torch streams its small tensors through memory dozens of times for each mixer; the kernel takes one row
-after the other through convolution, activation, scan, gate and norm while the row lies in cache. It is built
-with the system's C++ compiler on first use and kept in the user's cache; without a compiler the torch
-reference in ``models.mamba2`` does the same, slower.
+after the other through norm, projection, convolution, scan, gate and projection while the row lies in cache,
+and keeps nothing for the way back but its input. It is built with the system's C++ compiler on first use and
+kept in the user's cache; without a compiler the torch reference in ``models`` does the same, slower.
 """
 
 import ctypes
@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-_SOURCE = Path(__file__).with_name("cpu_mixer.cpp")
+_FOLDER = Path(__file__).with_name("cpu")
+_SOURCE = _FOLDER / "mixer.cpp"
 _FAST = ("-O3", "-march=native", "-mprefer-vector-width=512", "-ffast-math", "-fopenmp")
 _COMPILE = (*_FAST, "-std=c++17", "-fPIC", "-c")
 #: Linked apart, without -ffast-math: with it the library would make whoever loads it flush denormals to zero.
@@ -32,18 +33,32 @@ _REALS: dict[torch.dtype, tuple[str, Any]] = {
 
 
 class MixerWeights(NamedTuple):
-    """The parameters between a mixer's projections.
+    """The parameters of a residual mixer ``x + out(mixer(in(norm(x))))``, as ``models.mamba2`` keeps them.
 
-    ``taps [M, K]`` and ``bias [M]`` of the short convolution (``M = E + 2N``), ``dt_bias, A, D [H]``,
-    ``norm [E]``.
+    ``norm [C]``, ``in_proj [E + M + H, C]`` (gate, input of the convolution, raw dt; ``M = E + 2N``),
+    ``taps [M, K]`` and ``bias [M]`` of the short convolution, ``dt_bias, A, D [H]``, ``gate_norm [E]``,
+    ``out_proj [C, E]``.
     """
 
+    norm: Tensor
+    in_proj: Tensor
     taps: Tensor
     bias: Tensor
     dt_bias: Tensor
     A: Tensor
     D: Tensor
-    norm: Tensor
+    gate_norm: Tensor
+    out_proj: Tensor
+
+
+class Carried(NamedTuple):
+    """What a stream carries on after the last position, without gradient.
+
+    ``ssm [R1, R2, E, N]``, and the last inputs of the convolution, ``conv [R1, R2, K - 1, M]``.
+    """
+
+    ssm: Tensor
+    conv: Tensor
 
 
 def _cache_folder() -> Path:
@@ -79,7 +94,8 @@ def _library() -> ctypes.CDLL | None:
     compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         return None
-    key = hashlib.sha256("\n".join([_SOURCE.read_text(), *_COMPILE, *_LINK, compiler, _cpu_flags()]).encode())
+    sources = [path.read_text() for path in sorted(_FOLDER.iterdir()) if path.suffix in {".cpp", ".h"}]
+    key = hashlib.sha256("\n".join([*sources, *_COMPILE, *_LINK, compiler, _cpu_flags()]).encode())
     built = _cache_folder() / f"cpu_mixer-{key.hexdigest()[:16]}.so"
     try:
         if not built.exists():
@@ -108,86 +124,87 @@ class _Call(NamedTuple):
     """The arguments that forward and backward share, as C sees them."""
 
     suffix: str
-    dims: Any
-    weights: Any
+    shape: Any
+    layout: Any
     eps: Any
     threads: int
 
-
-def _call(projected: Tensor, weights: tuple[Tensor, ...], state: int, two_sided: bool, eps: float) -> _Call:
-    rows, length, _ = projected.shape
-    inner, heads, taps = weights[5].numel(), weights[2].numel(), weights[0].shape[1]
-    suffix, real = _REALS[projected.dtype]
-    return _Call(
-        suffix=suffix,
-        dims=(ctypes.c_int * 7)(rows, length, inner, state, heads, taps, int(two_sided)),
-        weights=(ctypes.c_void_p * 6)(*(weight.data_ptr() for weight in weights)),
-        eps=real(eps),
-        threads=torch.get_num_threads(),
-    )
+    @classmethod
+    def of(cls, x: Tensor, weights: tuple[Tensor, ...], two_sided: bool, eps: float) -> "_Call":
+        outer, inner, length, channels = x.shape
+        taps, heads, wide = weights[2], weights[6].numel(), weights[7].numel()
+        states = (taps.shape[0] - wide) // 2
+        sizes = (channels, wide, states, heads, length, taps.shape[1], int(two_sided))
+        suffix, real = _REALS[x.dtype]
+        layout = (ctypes.c_long * 5)(outer, inner, *x.stride()[:3])
+        return cls(suffix, (ctypes.c_int * 7)(*sizes), layout, real(eps), torch.get_num_threads())
 
 
-class _MixerCore(torch.autograd.Function):
+def _like(tensor: Tensor, x: Tensor) -> Tensor:
+    """The tensor with the strides of ``x``."""
+    return tensor if tensor.stride() == x.stride() else torch.empty_like(x).copy_(tensor)
+
+
+class _ResidualMixer(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, projected: Tensor, state: int, two_sided: bool, eps: float, *weights: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        projected, weights = projected.contiguous(), tuple(weight.contiguous() for weight in weights)
-        library, call = _library(), _call(projected, weights, state, two_sided, eps)
-        rows, length, _ = projected.shape
-        inner = weights[5].numel()
-        out = projected.new_empty(rows, length, inner)
-        last = projected.new_empty(rows, inner, state)
+        ctx: Any, x: Tensor, two_sided: bool, eps: float, *weights: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        library, call = _library(), _Call.of(x, weights, two_sided, eps)
+        flat = torch.cat([weight.reshape(-1) for weight in weights])
+        _, wide, states, _, _, taps, _ = call.shape
+        rows = (0, 0) if two_sided else x.shape[:2]
+        out = torch.empty_like(x)
+        ssm, conv = x.new_empty(*rows, wide, states), x.new_empty(*rows, taps - 1, wide + 2 * states)
         getattr(library, f"mixer_forward_{call.suffix}")(
-            call.dims,
-            _pointer(projected),
-            call.weights,
-            call.eps,
-            call.threads,
-            _pointer(out),
-            _pointer(last),
-        )
-        ctx.save_for_backward(projected, *weights)
-        ctx.settings = (state, two_sided, eps)
-        ctx.mark_non_differentiable(last)
-        return out, last
+            call.shape, call.layout, call.eps, call.threads, _pointer(flat), _pointer(x), _pointer(out),
+            _pointer(ssm), _pointer(conv),
+        )  # fmt: skip
+        ctx.save_for_backward(x, flat, *weights)
+        ctx.settings = (two_sided, eps)
+        ctx.mark_non_differentiable(ssm, conv)
+        return out, ssm, conv
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        projected, *saved = ctx.saved_tensors
-        weights = tuple(saved)
-        library, call = _library(), _call(projected, weights, *ctx.settings)
-        grad_out, grad_projected = grads[0].contiguous(), torch.empty_like(projected)
-        sizes = [weight.numel() for weight in weights]
-        partial = projected.new_zeros(call.threads, sum(sizes))
+        x, flat, *weights = ctx.saved_tensors
+        library, call = _library(), _Call.of(x, tuple(weights), *ctx.settings)
+        grad_out, grad_x = _like(grads[0], x), torch.empty_like(x)
+        partial = x.new_empty(call.threads, flat.numel())
         getattr(library, f"mixer_backward_{call.suffix}")(
-            call.dims, _pointer(projected), call.weights, call.eps, call.threads, _pointer(grad_out),
-            _pointer(grad_projected), _pointer(partial),
+            call.shape, call.layout, call.eps, call.threads, _pointer(flat), _pointer(x), _pointer(grad_out),
+            _pointer(grad_x), _pointer(partial), ctypes.c_long(flat.numel()),
         )  # fmt: skip
-        taps, *others = partial.sum(0).split(sizes)
-        grad_taps = taps.view(weights[0].shape[1], -1).t()  # the kernel keeps them as [K, M]
-        return grad_projected, None, None, None, grad_taps, *others
+        parts = partial.sum(0).split([weight.numel() for weight in weights])
+        return (
+            grad_x,
+            None,
+            None,
+            *(part.view_as(weight) for part, weight in zip(parts, weights, strict=True)),
+        )
 
 
-def mixer_core(
-    projected: Tensor, weights: MixerWeights, d_state: int, two_sided: bool, eps: float
-) -> tuple[Tensor, Tensor]:
-    """Everything between the two projections of a Mamba-2 mixer, for whole rows from a zero state.
+def residual_mixer(
+    x: Tensor, weights: MixerWeights, two_sided: bool, eps: float
+) -> tuple[Tensor, Carried | None]:
+    """``x + mixer(rms_norm(x))`` for whole rows from a zero state.
 
     Args:
-        projected: ``[R, L, E + (E + 2N) + H]``: gate, input of the convolution, raw dt; see `serves`.
+        x: ``[R1, R2, L, C]``, rows along L. The strides of the first three axes may be any, so that rows
+            along time and along frequency come from one tensor without a copy; see `serves`.
         weights: see `MixerWeights`.
-        d_state: ``N``.
         two_sided: both directions with a centred convolution (`kernels.ssd.ssd_two_sided`), else causal.
-        eps: of the RMS norm.
+        eps: of both RMS norms.
 
     Returns:
-        ``[R, L, E]``, and the state after the last frame ``[R, E, N]`` (forward direction; no gradient).
+        As ``x``, and what a stream would carry on (None if ``two_sided``: there is none).
 
     Raises:
         RuntimeError: the kernel is not `available`.
     """
     if not available():
         raise RuntimeError("no C++ compiler built the mixer kernel; use the torch reference")
-    out, last = _MixerCore.apply(projected, d_state, two_sided, eps, *weights)
-    return out, last
+    # What is allocated like a tensor with gaps has none, and would lie differently.
+    dense = x.stride(-1) == 1 and torch.empty_like(x, device="meta").stride() == x.stride()
+    out, ssm, conv = _ResidualMixer.apply(x if dense else x.contiguous(), two_sided, eps, *weights)
+    return out, None if two_sided else Carried(ssm, conv)

@@ -21,6 +21,8 @@ RMS_EPS = 1e-5
 class _Mamba2Base(nn.Module):
     """The parameters both mixers share, named and laid out as in mamba-ssm's ``Mamba2`` with one group."""
 
+    two_sided: bool
+
     def __init__(self, channels: int, d_state: int, d_conv: int, expand: int, head_size: int) -> None:
         super().__init__()
         self.inner = expand * channels
@@ -55,17 +57,35 @@ class _Mamba2Base(nn.Module):
         """``y [..., H, P]`` gated by z, normalised, back to ``[..., C]``."""
         return self.out_proj(self.norm(y.flatten(-2) * F.silu(z)))
 
-    def _fused(self, x: Tensor, two_sided: bool) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Output, projection, last state from the compiled kernel, in training; None where it can't serve."""
+    def fused(self, x: Tensor, norm: nn.RMSNorm) -> tuple[Tensor, MixerState | None] | None:
+        """``x + self(norm(x))`` and the state after it from the compiled kernel, in training.
+
+        Args:
+            x: rows ``[R1, R2, L, C]``, from a zero state.
+            norm: with the epsilon `RMS_EPS`.
+
+        Returns:
+            None where the kernel can't serve; the state is None for a mixer without one.
+        """
         if not (torch.is_grad_enabled() and cpu_mixer.serves(x)):
             return None
-        projected = self.in_proj(x)
         assert self.conv1d.bias is not None
         weights = cpu_mixer.MixerWeights(
-            self._taps(), self.conv1d.bias, self.dt_bias, self._decay(), self.D, self.norm.weight
+            norm.weight,
+            self.in_proj.weight,
+            self._taps(),
+            self.conv1d.bias,
+            self.dt_bias,
+            self._decay(),
+            self.D,
+            self.norm.weight,
+            self.out_proj.weight,
         )
-        y, last = cpu_mixer.mixer_core(projected, weights, self.d_state, two_sided, RMS_EPS)
-        return self.out_proj(y), projected, last
+        y, carried = cpu_mixer.residual_mixer(x, weights, self.two_sided, RMS_EPS)
+        if carried is None:
+            return y, None
+        ssm = carried.ssm.flatten(0, 1).unflatten(1, (self.heads, self.head_size))
+        return y, MixerState(carried.conv.flatten(0, 1), ssm)
 
     def _decay(self) -> Tensor:
         return -torch.exp(self.A_log)
@@ -76,6 +96,8 @@ class _Mamba2Base(nn.Module):
 
 class Mamba2Mixer(_Mamba2Base):
     """Causal Mamba-2 (Dao & Gu 2024) over the last-but-one axis of rows ``[R, L, C]``."""
+
+    two_sided = False
 
     def __init__(
         self, channels: int, d_state: int = 16, d_conv: int = 4, expand: int = 2, head_size: int = 16
@@ -104,12 +126,7 @@ class Mamba2Mixer(_Mamba2Base):
     def forward(self, x: Tensor, state: MixerState | None = None) -> tuple[Tensor, MixerState]:
         """A chunk ``[R, L, C] -> [R, L, C]`` of any length."""
         if state is None:
-            fused = self._fused(x, two_sided=False)
             state = self.init_state(x.shape[0], x.device, x.dtype)
-            if fused is not None:
-                y, projected, last = fused
-                joined = torch.cat([state.conv, projected[..., self.inner : -self.heads]], dim=1)
-                return y, MixerState(joined[:, x.shape[1] :].detach(), last.view_as(state.ssm))
         z, xbc, dt = self._project(x)
         xbc, conv = causal_conv1d(xbc, self._taps(), self.conv1d.bias, state.conv)
         x, b, c = self._heads(xbc)
@@ -124,6 +141,8 @@ class TwoSidedMamba2Mixer(_Mamba2Base):
     (Hwang et al. 2024, "Hydra"). The short convolution is centred, so its width must be odd.
     """
 
+    two_sided = True
+
     def __init__(
         self, channels: int, d_state: int = 16, d_conv: int = 3, expand: int = 2, head_size: int = 16
     ) -> None:
@@ -133,9 +152,6 @@ class TwoSidedMamba2Mixer(_Mamba2Base):
 
     def forward(self, x: Tensor) -> Tensor:
         """Whole rows ``[R, L, C] -> [R, L, C]``."""
-        fused = self._fused(x, two_sided=True)
-        if fused is not None:
-            return fused[0]
         z, xbc, dt = self._project(x)
         heads, b, c = self._heads(symmetric_conv1d(xbc, self._taps(), self.conv1d.bias))
         scan = ssd_two_sided if x.shape[1] <= QUADRATIC_LENGTH else ssd_two_sided_long

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from .config import MixerConfig
 from .mamba1 import Mamba1Mixer
-from .mamba2 import RMS_EPS, Mamba2Mixer, TwoSidedMamba2Mixer
+from .mamba2 import QUADRATIC_LENGTH, RMS_EPS, Mamba2Mixer, TwoSidedMamba2Mixer
 from .mixer_state import MixerState
 
 
@@ -19,7 +19,10 @@ def make_mixer(channels: int, config: MixerConfig) -> Mamba1Mixer | Mamba2Mixer:
 
 
 class CausalMamba(nn.Module):
-    """Pre-norm residual mixer ``y = x + mixer(norm(x))`` over rows ``[R, L, C]``, with the mixer's state."""
+    """Pre-norm residual mixer ``y = x + mixer(norm(x))`` over rows along the last axis but one, with state.
+
+    The rows of a chunk are ``[R1, R2, L, C]`` with any strides; their states are those of ``R1 * R2`` rows.
+    """
 
     def __init__(self, channels: int, config: MixerConfig) -> None:
         super().__init__()
@@ -37,13 +40,19 @@ class CausalMamba(nn.Module):
         return x + y, state
 
     def forward(self, x: Tensor, state: MixerState | None = None) -> tuple[Tensor, MixerState]:
-        """``[R, L, C] -> [R, L, C]``."""
-        y, state = self.mixer(self.norm(x), state)
-        return x + y, state
+        """``[R1, R2, L, C] -> [R1, R2, L, C]``."""
+        if state is None and isinstance(self.mixer, Mamba2Mixer):
+            fused = self.mixer.fused(x, self.norm)
+            if fused is not None:
+                y, after = fused
+                assert after is not None
+                return y, after
+        y, after = self.mixer(self.norm(x).flatten(0, 1), state)
+        return x + y.view(x.shape), after
 
 
 class BidirectionalMamba(nn.Module):
-    """Two `CausalMamba`, one on the flipped rows, side by side: ``[R, L, C] -> [R, L, 2C]``."""
+    """Two `CausalMamba`, one on the flipped rows, side by side: ``[R1, R2, L, C] -> [R1, R2, L, 2C]``."""
 
     def __init__(self, channels: int, config: MixerConfig) -> None:
         super().__init__()
@@ -52,12 +61,12 @@ class BidirectionalMamba(nn.Module):
         self.out_channels = 2 * channels
 
     def forward(self, x: Tensor) -> Tensor:
-        back, _ = self.back(x.flip(1))
-        return torch.cat([self.ahead(x)[0], back.flip(1)], dim=-1)
+        back, _ = self.back(x.flip(2))
+        return torch.cat([self.ahead(x)[0], back.flip(2)], dim=-1)
 
 
 class SharedBidirectionalMamba(nn.Module):
-    """Pre-norm residual `TwoSidedMamba2Mixer`: ``[R, L, C] -> [R, L, C]``."""
+    """Pre-norm residual `TwoSidedMamba2Mixer`: ``[R1, R2, L, C] -> [R1, R2, L, C]``."""
 
     def __init__(self, channels: int, config: MixerConfig) -> None:
         super().__init__()
@@ -67,7 +76,11 @@ class SharedBidirectionalMamba(nn.Module):
         self.out_channels = channels
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.mixer(self.norm(x))
+        if x.shape[2] <= QUADRATIC_LENGTH:  # as long as the kernel's one matrix a head is worth it
+            fused = self.mixer.fused(x, self.norm)
+            if fused is not None:
+                return fused[0]
+        return x + self.mixer(self.norm(x).flatten(0, 1)).view(x.shape)
 
 
 def make_bidirectional(channels: int, config: MixerConfig) -> BidirectionalMamba | SharedBidirectionalMamba:
@@ -107,18 +120,16 @@ class CausalTFMambaBlock(nn.Module):
         frame = x.transpose(1, 2)  # [B, F, C]
         y, time = self.time_mamba.step(frame.flatten(0, 1), state.time)
         frame = frame + self.time_linear(y).unflatten(0, (batch, self.positions))
-        frame = frame + self.frequency_linear(self.frequency_mamba(frame))
+        frame = frame + self.frequency_linear(self.frequency_mamba(frame.unsqueeze(1)).squeeze(1))
         return frame.transpose(1, 2), BlockState(time)
 
     def forward(self, x: Tensor, state: BlockState | None = None) -> tuple[Tensor, BlockState]:
         """``[B, C, T, F] -> [B, C, T, F]``."""
-        batch, _, frames, positions = x.shape
-        rows = x.permute(0, 3, 2, 1).flatten(0, 1)  # [B * F, T, C]
-        y, time = self.time_mamba(rows, None if state is None else state.time)
-        rows = rows + self.time_linear(y)
-        rows = rows.unflatten(0, (batch, positions)).transpose(1, 2).flatten(0, 1)  # [B * T, F, C]
-        rows = rows + self.frequency_linear(self.frequency_mamba(rows))
-        return rows.unflatten(0, (batch, frames)).permute(0, 3, 1, 2), BlockState(time)
+        grid = x.permute(0, 2, 3, 1).contiguous()  # [B, T, F, C]: both axes are rows of it, without a copy
+        y, time = self.time_mamba(grid.transpose(1, 2), None if state is None else state.time)
+        grid = grid + self.time_linear(y.transpose(1, 2))
+        grid = grid + self.frequency_linear(self.frequency_mamba(grid))
+        return grid.permute(0, 3, 1, 2), BlockState(time)
 
 
 class TFMambaBlock(nn.Module):
@@ -132,9 +143,7 @@ class TFMambaBlock(nn.Module):
         self.frequency_linear = nn.Linear(self.frequency_mamba.out_channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, _, frames, positions = x.shape
-        rows = x.permute(0, 3, 2, 1).flatten(0, 1)
-        rows = rows + self.time_linear(self.time_mamba(rows))
-        rows = rows.unflatten(0, (batch, positions)).transpose(1, 2).flatten(0, 1)
-        rows = rows + self.frequency_linear(self.frequency_mamba(rows))
-        return rows.unflatten(0, (batch, frames)).permute(0, 3, 1, 2)
+        grid = x.permute(0, 2, 3, 1).contiguous()  # [B, T, F, C]
+        grid = grid + self.time_linear(self.time_mamba(grid.transpose(1, 2)).transpose(1, 2))
+        grid = grid + self.frequency_linear(self.frequency_mamba(grid))
+        return grid.permute(0, 3, 1, 2)

@@ -12,17 +12,18 @@ from torch import Tensor
 
 from lipstream.kernels import cpu_mixer
 from lipstream.kernels.conv import causal_conv1d, symmetric_conv1d
-from lipstream.kernels.cpu_mixer import MixerWeights, mixer_core
+from lipstream.kernels.cpu_mixer import MixerWeights, residual_mixer
 from lipstream.kernels.ssd import ssd_chunked, ssd_two_sided
 
 EPS = 1e-5
 
 
 class Case(NamedTuple):
-    """Sizes of one call. The kernel has its own code for an inner width of 64 or 96 with 16 states."""
+    """Sizes of one call: odd ones, a chunk of a causal scan and more, and those of the shipped model."""
 
-    rows: int
+    rows: tuple[int, int]
     length: int
+    channels: int
     inner: int
     d_state: int
     heads: int
@@ -36,29 +37,37 @@ class Case(NamedTuple):
             return torch.randn(shape, generator=generator, dtype=dtype)
 
         mixed = self.inner + 2 * self.d_state
-        projected = normal(self.rows, self.length, self.inner + mixed + self.heads)
+        x = normal(*self.rows, self.length, self.channels)
         weights = MixerWeights(
+            norm=normal(self.channels),
+            in_proj=normal(self.inner + mixed + self.heads, self.channels) / self.channels**0.5,
             taps=normal(mixed, self.taps),
             bias=normal(mixed),
             dt_bias=normal(self.heads),
             A=-torch.exp(normal(self.heads)),
             D=normal(self.heads),
-            norm=normal(self.inner),
+            gate_norm=normal(self.inner),
+            out_proj=normal(self.channels, self.inner) / self.inner**0.5,
         )
-        return projected.requires_grad_(), MixerWeights(*(weight.requires_grad_() for weight in weights))
+        return x.requires_grad_(), MixerWeights(*(weight.requires_grad_() for weight in weights))
 
 
 #: With an odd number of taps, which have a centre, as two directions need.
 CASES = [
-    Case(3, 7, 10, 3, 2, 3),
-    Case(2, 1, 4, 2, 1, 5),
-    Case(1, 2, 6, 1, 3, 5),
-    Case(5, 13, 15, 7, 5, 1),
-    Case(3, 9, 64, 16, 4, 3),
-    Case(2, 9, 96, 16, 6, 3),
-    Case(2, 5, 64, 8, 4, 3),
+    Case((1, 3), 7, 5, 10, 3, 2, 3),
+    Case((2, 1), 1, 3, 4, 2, 1, 5),
+    Case((1, 1), 2, 17, 6, 1, 3, 5),
+    Case((1, 5), 13, 6, 15, 7, 5, 1),
+    Case((3, 1), 33, 4, 8, 3, 2, 3),
+    Case((1, 2), 70, 3, 4, 2, 1, 3),
+    Case((2, 2), 9, 32, 64, 16, 4, 3),
+    Case((1, 2), 5, 20, 34, 8, 2, 3),
 ]
-EVEN = [Case(2, 6, 8, 3, 2, 4), Case(2, 9, 64, 16, 4, 4), Case(1, 1, 4, 2, 2, 2)]
+EVEN = [
+    Case((1, 2), 6, 5, 8, 3, 2, 4),
+    Case((2, 1), 41, 32, 64, 16, 4, 4),
+    Case((1, 1), 1, 3, 4, 2, 2, 2),
+]
 DIRECTIONS = pytest.mark.parametrize("two_sided", [False, True], ids=["causal", "two-sided"])
 CALLS = pytest.mark.parametrize(
     ("case", "two_sided"),
@@ -80,70 +89,94 @@ def unloaded() -> Iterator[None]:
     cpu_mixer._library.cache_clear()
 
 
-def reference(
-    projected: Tensor, weights: MixerWeights, d_state: int, two_sided: bool
-) -> tuple[Tensor, Tensor]:
-    """The same out of the torch kernels."""
-    inner, heads = weights.norm.numel(), weights.D.numel()
-    rows, _, width = projected.shape
-    z, mixed, dt = projected.split([inner, width - inner - heads, heads], dim=-1)
-    if two_sided:
-        mixed = symmetric_conv1d(mixed, weights.taps, weights.bias)
-    else:
-        context = mixed.new_zeros(rows, weights.taps.shape[1] - 1, mixed.shape[-1])
-        mixed, _ = causal_conv1d(mixed, weights.taps, weights.bias, context)
-    x, b, c = F.silu(mixed).split([inner, d_state, d_state], dim=-1)
-    x, dt = x.unflatten(-1, (heads, -1)), F.softplus(dt + weights.dt_bias)
-    h = x.new_zeros(rows, heads, inner // heads, d_state)
-    y, last = ssd_chunked(x, dt, weights.A, b, c, weights.D, h)
-    if two_sided:
-        y = ssd_two_sided(x, dt, weights.A, b, c, weights.D)
-    gated = y.flatten(-2) * F.silu(z)
-    scale = torch.rsqrt(gated.square().mean(-1, keepdim=True) + EPS)
-    return gated * scale * weights.norm, last.flatten(1, 2)
+def rms_norm(x: Tensor, weight: Tensor) -> Tensor:
+    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + EPS) * weight
 
 
-def gradients(out: Tensor, projected: Tensor, weights: MixerWeights) -> tuple[Tensor, ...]:
+def reference(x: Tensor, weights: MixerWeights, two_sided: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """The same out of the torch kernels: output, state, last inputs of the convolution."""
+    inner, heads = weights.gate_norm.numel(), weights.D.numel()
+    states, taps = (weights.taps.shape[0] - inner) // 2, weights.taps.shape[1]
+    rows = x.flatten(0, 1)
+    projected = rms_norm(rows, weights.norm) @ weights.in_proj.T
+    z, mixed, dt = projected.split([inner, inner + 2 * states, heads], dim=-1)
+    context = mixed.new_zeros(len(rows), taps - 1, mixed.shape[-1])
+    convolved, recent = causal_conv1d(mixed, weights.taps, weights.bias, context)
+    if two_sided:
+        convolved = symmetric_conv1d(mixed, weights.taps, weights.bias)
+    heard, b, c = F.silu(convolved).split([inner, states, states], dim=-1)
+    heard, dt = heard.unflatten(-1, (heads, -1)), F.softplus(dt + weights.dt_bias)
+    h = heard.new_zeros(len(rows), heads, inner // heads, states)
+    y, last = ssd_chunked(heard, dt, weights.A, b, c, weights.D, h)
+    if two_sided:
+        y = ssd_two_sided(heard, dt, weights.A, b, c, weights.D)
+    gated = rms_norm(y.flatten(-2) * F.silu(z), weights.gate_norm)
+    out = rows + gated @ weights.out_proj.T
+    shape = x.shape[:2]
+    return out.view(x.shape), last.flatten(1, 2).unflatten(0, shape), recent.unflatten(0, shape)
+
+
+def gradients(out: Tensor, x: Tensor, weights: MixerWeights) -> tuple[Tensor, ...]:
     """Of a weighted sum of ``out`` that no symmetry of the kernel can hide behind."""
-    along = torch.linspace(-1.0, 2.0, out.numel(), dtype=out.dtype).view_as(out)
-    return torch.autograd.grad((out * along).sum(), (projected, *weights))
+    along = torch.linspace(-1.0, 2.0, out.numel(), dtype=out.dtype).view(out.shape)
+    return torch.autograd.grad((out * along).sum(), (x, *weights))
 
 
 @pytest.mark.usefixtures("compiled")
 @CALLS
 def test_outputs_states_and_gradients_are_those_of_torch(case: Case, two_sided: bool) -> None:
-    projected, weights = case.inputs()
-    out, last = mixer_core(projected, weights, case.d_state, two_sided, EPS)
-    expected, expected_last = reference(projected, weights, case.d_state, two_sided)
+    x, weights = case.inputs()
+    out, carried = residual_mixer(x, weights, two_sided, EPS)
+    expected, ssm, conv = reference(x, weights, two_sided)
     torch.testing.assert_close(out, expected)
-    torch.testing.assert_close(last, expected_last.detach())
-    found = gradients(out, projected, weights)
-    for gradient, wanted in zip(found, gradients(expected, projected, weights), strict=True):
+    if two_sided:
+        assert carried is None
+    else:
+        assert carried is not None
+        torch.testing.assert_close(carried.ssm, ssm.detach())
+        torch.testing.assert_close(carried.conv, conv.detach())
+    for gradient, wanted in zip(gradients(out, x, weights), gradients(expected, x, weights), strict=True):
         torch.testing.assert_close(gradient, wanted, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.usefixtures("compiled")
 @DIRECTIONS
+@pytest.mark.parametrize("axes", [(0, 2, 1, 3), (1, 0, 2, 3), (0, 1, 2, 3)], ids=["time", "turned", "plain"])
+def test_rows_may_lie_any_way_in_memory(axes: tuple[int, ...], two_sided: bool) -> None:
+    case = Case((2, 5), 7, 6, 8, 3, 2, 3)
+    x, weights = case.inputs()
+    lying = x.permute(axes).contiguous().permute(axes)  # each of these permutations is its own inverse
+    gapped = torch.stack([lying, lying], dim=2)[:, :, 0]
+    results = [residual_mixer(rows, weights, two_sided, EPS)[0] for rows in (x, lying, gapped)]
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+    found = [gradients(out, x, weights) for out in results]
+    for plain, other, third in zip(*found, strict=True):
+        torch.testing.assert_close(plain, other)
+        torch.testing.assert_close(plain, third)
+
+
+@pytest.mark.usefixtures("compiled")
+@DIRECTIONS
 def test_gradients_are_those_of_finite_differences(two_sided: bool) -> None:
-    case = Case(2, 3, 4, 2, 2, 3)
-    projected, weights = case.inputs()
+    x, weights = Case((1, 2), 3, 3, 4, 2, 2, 3).inputs()
 
-    def out_of(projected: Tensor, *weights: Tensor) -> Tensor:
-        return mixer_core(projected, MixerWeights(*weights), case.d_state, two_sided, EPS)[0]
+    def out_of(x: Tensor, *weights: Tensor) -> Tensor:
+        return residual_mixer(x, MixerWeights(*weights), two_sided, EPS)[0]
 
-    assert torch.autograd.gradcheck(out_of, (projected, *weights))
+    assert torch.autograd.gradcheck(out_of, (x, *weights))
 
 
 @pytest.mark.usefixtures("compiled")
 @CALLS
 def test_float32_stays_close_to_float64(case: Case, two_sided: bool) -> None:
-    projected, weights = case.inputs()
-    expected, expected_last = reference(projected, weights, case.d_state, two_sided)
-    wanted = (expected, expected_last, *gradients(expected, projected, weights))
-    projected = projected.detach().float().requires_grad_()
+    x, weights = case.inputs()
+    expected = reference(x, weights, two_sided)[0]
+    wanted = (expected, *gradients(expected, x, weights))
+    x = x.detach().float().requires_grad_()
     weights = MixerWeights(*(weight.detach().float().requires_grad_() for weight in weights))
-    out, last = mixer_core(projected, weights, case.d_state, two_sided, EPS)
-    for found, exact in zip((out, last, *gradients(out, projected, weights)), wanted, strict=True):
+    out, _ = residual_mixer(x, weights, two_sided, EPS)
+    for found, exact in zip((out, *gradients(out, x, weights)), wanted, strict=True):
         assert found.dtype == torch.float32
         assert (found - exact).abs().max() <= 1e-4 * exact.abs().max() + 1e-6
 
@@ -152,45 +185,41 @@ def test_float32_stays_close_to_float64(case: Case, two_sided: bool) -> None:
 @DIRECTIONS
 @pytest.mark.parametrize("threads", [2, 3, 8])
 def test_threads_share_the_rows_and_change_nothing(threads: int, two_sided: bool) -> None:
-    case = Case(5, 6, 64, 16, 4, 3)
-    projected, weights = case.inputs()
+    x, weights = Case((1, 5), 6, 32, 64, 16, 4, 3).inputs()
     before = torch.get_num_threads()
     results = []
     try:
         for count in (1, threads):
             torch.set_num_threads(count)
-            out, last = mixer_core(projected, weights, case.d_state, two_sided, EPS)
-            results.append((out, last, gradients(out, projected, weights)))
+            out, _ = residual_mixer(x, weights, two_sided, EPS)
+            results.append((out, gradients(out, x, weights)))
     finally:
         torch.set_num_threads(before)
-    (out, last, found), (other_out, other_last, others) = results
+    (out, found), (other_out, others) = results
     assert torch.equal(out, other_out)
-    assert torch.equal(last, other_last)
     for gradient, other in zip(found, others, strict=True):
         torch.testing.assert_close(gradient, other)
 
 
 @pytest.mark.usefixtures("compiled")
-def test_large_numbers_stay_finite() -> None:
+@DIRECTIONS
+def test_large_numbers_stay_finite(two_sided: bool) -> None:
     """Gates, step sizes and activations far outside what their functions can tell apart."""
-    case = Case(2, 5, 8, 2, 2, 3)
-    projected, weights = case.inputs(torch.float32)
-    loud = (300.0 * projected).detach().requires_grad_()
-    for two_sided in (False, True):
-        out, last = mixer_core(loud, weights, case.d_state, two_sided, EPS)
-        expected, _ = reference(loud, weights, case.d_state, two_sided)
-        torch.testing.assert_close(out, expected, rtol=1e-3, atol=1e-3)
-        for tensor in (last, *gradients(out, loud, weights)):
-            assert torch.isfinite(tensor).all()
+    x, weights = Case((1, 2), 5, 4, 8, 2, 2, 3).inputs(torch.float32)
+    loud = weights._replace(in_proj=(300.0 * weights.in_proj).detach().requires_grad_())
+    out, carried = residual_mixer(x, loud, two_sided, EPS)
+    torch.testing.assert_close(out, reference(x, loud, two_sided)[0], rtol=1e-3, atol=1e-3)
+    for tensor in (*(carried or ()), *gradients(out, x, loud)):
+        assert torch.isfinite(tensor).all()
 
 
 @pytest.mark.usefixtures("compiled")
-def test_the_state_carries_no_gradient() -> None:
-    case = CASES[0]
-    projected, weights = case.inputs()
-    _, last = mixer_core(projected, weights, case.d_state, False, EPS)
-    assert last.shape == (case.rows, case.inner, case.d_state)
-    assert not last.requires_grad
+def test_what_a_stream_carries_on_has_no_gradient() -> None:
+    x, weights = CASES[0].inputs()
+    _, carried = residual_mixer(x, weights, False, EPS)
+    assert carried is not None
+    assert not carried.ssm.requires_grad
+    assert not carried.conv.requires_grad
 
 
 @pytest.mark.usefixtures("compiled")
@@ -213,9 +242,9 @@ def test_it_serves_full_precision_on_cpu_only() -> None:
 def test_without_a_compiler_it_is_not_available_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_: None)
     assert not cpu_mixer.available()
-    projected, weights = CASES[0].inputs()
+    x, weights = CASES[0].inputs()
     with pytest.raises(RuntimeError, match="torch reference"):
-        mixer_core(projected, weights, CASES[0].d_state, False, EPS)
+        residual_mixer(x, weights, False, EPS)
 
 
 @pytest.mark.usefixtures("unloaded")

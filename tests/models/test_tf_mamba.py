@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
+from unittest.mock import Mock
 
 import pytest
 import torch
 from torch import Tensor
 
+from lipstream.kernels import cpu_mixer
 from lipstream.models.config import MixerConfig
 from lipstream.models.mamba1 import Mamba1Mixer
-from lipstream.models.mamba2 import Mamba2Mixer
+from lipstream.models.mamba2 import QUADRATIC_LENGTH, Mamba2Mixer
 from lipstream.models.state import state_names
 from lipstream.models.tf_mamba import (
     BidirectionalMamba,
@@ -33,6 +35,12 @@ AXES = pytest.mark.parametrize(
     list(product([MAMBA_1, MAMBA_2], [MAMBA_1, MAMBA_2, SHARED])),
     ids=lambda config: f"{config.version}{'-shared' * config.shared_directions}",
 )
+
+
+@pytest.fixture
+def compiled() -> None:
+    if not cpu_mixer.available():
+        pytest.skip("no C++ compiler builds the kernel here")
 
 
 def make_block(time: MixerConfig, frequency: MixerConfig) -> CausalTFMambaBlock:
@@ -135,7 +143,57 @@ def test_shared_directions_widen_an_even_convolution_to_have_a_centre() -> None:
 @torch.no_grad()
 def test_two_mixers_look_one_way_each() -> None:
     torch.manual_seed(0)
-    both, x = BidirectionalMamba(CHANNELS, MAMBA_1), random_features(9)[:, :, :, 0].transpose(1, 2)
+    both, x = BidirectionalMamba(CHANNELS, MAMBA_1), random_features(9).permute(0, 3, 2, 1)
     y = both(x)
     torch.testing.assert_close(y[..., :CHANNELS], both.ahead(x)[0])
-    torch.testing.assert_close(y[..., CHANNELS:].flip(1), both.back(x.flip(1))[0])
+    torch.testing.assert_close(y[..., CHANNELS:].flip(2), both.back(x.flip(2))[0])
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 40])
+@pytest.mark.usefixtures("compiled")
+def test_training_runs_the_compiled_kernel_on_both_axes_and_gives_the_same(
+    frames: int, monkeypatch: pytest.MonkeyPatch, assert_same: Check
+) -> None:
+    block, x = make_block(MAMBA_2, SHARED), random_features(frames)
+    kernel = Mock(wraps=cpu_mixer.residual_mixer)
+    monkeypatch.setattr(cpu_mixer, "residual_mixer", kernel)
+    y, state = block(x)
+    assert kernel.call_count == 2
+    with torch.no_grad():
+        expected = block(x)
+    assert kernel.call_count == 2
+    assert_same((y, state), expected)
+    assert not state.time.conv.requires_grad
+
+
+@pytest.mark.usefixtures("compiled")
+def test_training_without_a_compiler_gives_the_same_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    block, x = make_block(MAMBA_2, SHARED), random_features(7).requires_grad_()
+
+    def results() -> list[Tensor]:
+        y = block(x)[0]
+        return [y, *torch.autograd.grad(y.square().sum(), (x, *block.parameters()))]
+
+    fast = results()
+    monkeypatch.setattr(cpu_mixer, "available", lambda: False)
+    for found, expected in zip(fast, results(), strict=True):
+        torch.testing.assert_close(
+            found, expected, rtol=1e-4, atol=1e-4 * float(expected.detach().abs().max())
+        )
+
+
+def test_a_frequency_axis_too_long_for_one_matrix_leaves_the_kernel_aside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kernel = Mock(side_effect=AssertionError)
+    monkeypatch.setattr(cpu_mixer, "residual_mixer", kernel)
+    SharedBidirectionalMamba(CHANNELS, SHARED)(torch.randn(1, 1, QUADRATIC_LENGTH + 1, CHANNELS))
+
+
+def test_training_in_mixed_precision_leaves_the_kernel_aside() -> None:
+    block, x = make_block(MAMBA_2, SHARED), random_features(7)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y, _ = block(x)
+        with torch.no_grad():
+            expected, _ = block(x)
+    torch.testing.assert_close(y, expected)
