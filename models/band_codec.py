@@ -10,11 +10,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..kernels import cpu_calls, cpu_conv
 from .config import BandCodecConfig
 
 #: Largest gain of one tap. The bias of the present tap makes the untrained gain exactly 1.
 _MAX_GAIN = 2.0
 _UNIT_GAIN_BIAS = _MAX_GAIN / (_MAX_GAIN**2 - 1.0) ** 0.5
+
+
+class FrequencyConv(nn.Conv2d):
+    """A convolution along frequency; in training on CPU by a compiled kernel of its own."""
+
+    def __init__(self, in_channels: int, out_channels: int, width: int, stride: int = 1) -> None:
+        """Odd widths are centred; even ones, which have no centre, are not padded."""
+        padding = width // 2 if width % 2 else 0
+        super().__init__(in_channels, out_channels, (1, width), (1, stride), (0, padding))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, T, F] -> [B, C', T, F']``."""
+        if torch.is_grad_enabled() and cpu_calls.serves(x):
+            assert self.bias is not None
+            return cpu_conv.frequency_conv(x, self.weight, self.bias, self.stride[1], int(self.padding[1]))
+        return super().forward(x)
 
 
 class BandEncoder(nn.Module):
@@ -23,11 +40,11 @@ class BandEncoder(nn.Module):
     def __init__(self, channels: int, config: BandCodecConfig) -> None:
         super().__init__()
         self.config = config
-        self.expand = nn.Conv2d(3, config.features, (1, 5), padding=(0, 2))
+        self.expand = FrequencyConv(3, config.features, 5)
         self.activation = nn.PReLU(config.features)
         # A band sees half a band's width of each neighbour.
         self.bands = nn.ModuleList(
-            nn.Conv2d(config.features, channels, (1, 2 * region.width), stride=(1, region.width))
+            FrequencyConv(config.features, channels, 2 * region.width, stride=region.width)
             for region in config.regions
         )
         self.position = nn.Parameter(torch.zeros(channels, 1, config.bands))
@@ -52,10 +69,12 @@ class BandDecoder(nn.Module):
         super().__init__()
         self.config = config
         width = config.features
-        self.bands = nn.ModuleList(nn.Conv2d(channels, width * region.width, 1) for region in config.regions)
-        self.mix = nn.Conv2d(2 * width, 2 * width, (1, 3), padding=(0, 1))
+        self.bands = nn.ModuleList(
+            FrequencyConv(channels, width * region.width, 1) for region in config.regions
+        )
+        self.mix = FrequencyConv(2 * width, 2 * width, 3)
         self.activation = nn.PReLU(2 * width)
-        self.taps = nn.Conv2d(2 * width, 2 * config.taps, (1, 3), padding=(0, 1))
+        self.taps = FrequencyConv(2 * width, 2 * config.taps, 3)
         with torch.no_grad():
             assert self.taps.bias is not None
             self.taps.weight.mul_(0.1)

@@ -1,8 +1,5 @@
-"""The compiled mixer kernel against plain torch: outputs, states, gradients, threads, and life without it."""
+"""The compiled mixer kernel against plain torch: outputs, states, gradients, threads."""
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -10,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lipstream.kernels import cpu_mixer
+from lipstream.kernels import cpu_calls
 from lipstream.kernels.conv import causal_conv1d, symmetric_conv1d
 from lipstream.kernels.cpu_mixer import MixerWeights, residual_mixer
 from lipstream.kernels.ssd import ssd_chunked, ssd_two_sided
@@ -77,16 +74,8 @@ CALLS = pytest.mark.parametrize(
 
 @pytest.fixture
 def compiled() -> None:
-    if not cpu_mixer.available():
+    if not cpu_calls.available():
         pytest.skip("no C++ compiler builds the kernel here")
-
-
-@pytest.fixture
-def unloaded() -> Iterator[None]:
-    """The library is looked for anew in the test, and again after it."""
-    cpu_mixer._library.cache_clear()
-    yield
-    cpu_mixer._library.cache_clear()
 
 
 def rms_norm(x: Tensor, weight: Tensor) -> Tensor:
@@ -220,49 +209,3 @@ def test_what_a_stream_carries_on_has_no_gradient() -> None:
     assert carried is not None
     assert not carried.ssm.requires_grad
     assert not carried.conv.requires_grad
-
-
-@pytest.mark.usefixtures("compiled")
-def test_the_library_leaves_the_arithmetic_of_its_process_alone() -> None:
-    """A library linked with -ffast-math would make the whole process flush denormal numbers to zero."""
-    assert (torch.tensor(1e-40) * 1.0).item() > 0.0
-
-
-@pytest.mark.usefixtures("compiled")
-def test_it_serves_full_precision_on_cpu_only() -> None:
-    assert cpu_mixer.serves(torch.zeros(1))
-    assert cpu_mixer.serves(torch.zeros(1, dtype=torch.float64))
-    assert not cpu_mixer.serves(torch.zeros(1, dtype=torch.bfloat16))
-    assert not cpu_mixer.serves(torch.zeros(1, device="meta"))
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert not cpu_mixer.serves(torch.zeros(1))
-
-
-@pytest.mark.usefixtures("unloaded")
-def test_without_a_compiler_it_is_not_available_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda *_: None)
-    assert not cpu_mixer.available()
-    x, weights = CASES[0].inputs()
-    with pytest.raises(RuntimeError, match="torch reference"):
-        residual_mixer(x, weights, False, EPS)
-
-
-@pytest.mark.usefixtures("unloaded")
-def test_a_compiler_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = tmp_path / "c++"
-    broken.write_text('#!/bin/sh\nfor output; do :; done\necho half > "$output"\nexit 1\n')
-    broken.chmod(0o755)
-    monkeypatch.setattr(shutil, "which", lambda *_: str(broken))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert not cpu_mixer.available()
-    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
-
-
-@pytest.mark.usefixtures("unloaded")
-def test_a_cache_that_cannot_be_written_means_no_kernel(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    occupied = tmp_path / "file"
-    occupied.write_text("not a folder")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(occupied))
-    assert not cpu_mixer.available()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lipstream.kernels import cpu_mixer
+from lipstream.kernels import cpu_calls, cpu_mixer
 from lipstream.models.config import MixerConfig
 from lipstream.models.mamba1 import Mamba1Mixer
 from lipstream.models.mamba2 import QUADRATIC_LENGTH, Mamba2Mixer
@@ -39,7 +39,7 @@ AXES = pytest.mark.parametrize(
 
 @pytest.fixture
 def compiled() -> None:
-    if not cpu_mixer.available():
+    if not cpu_calls.available():
         pytest.skip("no C++ compiler builds the kernel here")
 
 
@@ -175,7 +175,7 @@ def test_training_without_a_compiler_gives_the_same_gradients(monkeypatch: pytes
         return [y, *torch.autograd.grad(y.square().sum(), (x, *block.parameters()))]
 
     fast = results()
-    monkeypatch.setattr(cpu_mixer, "available", lambda: False)
+    monkeypatch.setattr(cpu_calls, "available", lambda: False)
     for found, expected in zip(fast, results(), strict=True):
         torch.testing.assert_close(
             found, expected, rtol=1e-4, atol=1e-4 * float(expected.detach().abs().max())
