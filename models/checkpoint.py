@@ -1,21 +1,28 @@
-"""Weights of a LiteAVSEMamba from a safetensors file."""
+"""Weights of a LiteAVSEMamba from a safetensors file; its metadata may tell the form of the preset."""
 
+import json
 from pathlib import Path
+from typing import Any
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from ..errors import InputError
-from .lite_avse import LiteAVSEMamba, build
+from .config import ModelConfig, preset
+from .lite_avse import LiteAVSEMamba
 from .registry import require_shipped, weights_file
 
+#: Key of the metadata under which `form_metadata` writes.
+_KEY = "lipstream"
 
-def load_model(name: str, weights: Path | None = None) -> LiteAVSEMamba:
-    """The causal model of a preset with its weights, in eval mode.
+
+def load_model(name: str, weights: Path | None = None, offline: bool = False) -> LiteAVSEMamba:
+    """The model of a preset with its weights, in eval mode, without the parts it was trained without.
 
     Args:
         name: of the preset.
         weights: a safetensors file; None for those shipped with the preset.
+        offline: the bidirectional form; else the causal one.
 
     Raises:
         InputError: no such preset or file, a file that is no safetensors, or one that does not fit.
@@ -25,9 +32,11 @@ def load_model(name: str, weights: Path | None = None) -> LiteAVSEMamba:
         raise InputError(f"{path}: no such weights file")
     try:
         tensors = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
     except SafetensorError as error:
         raise InputError(f"{path} is no safetensors file: {error}") from error
-    model = build(name)
+    model = LiteAVSEMamba(_config(name, offline, metadata, path))
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
@@ -35,3 +44,26 @@ def load_model(name: str, weights: Path | None = None) -> LiteAVSEMamba:
             f"{path} does not fit preset '{name}': {str(error).splitlines()[1].strip()}"
         ) from error
     return model.eval()
+
+
+def form_metadata(name: str, offline: bool, without: tuple[str, ...]) -> dict[str, str]:
+    """Metadata for weights of a form of a preset: see `ModelConfig.offline` and `ModelConfig.without`."""
+    return {_KEY: json.dumps({"preset": name, "offline": offline, "without": without})}
+
+
+def _config(name: str, offline: bool, metadata: dict[str, str], path: Path) -> ModelConfig:
+    """The configuration that a file holds weights of, if it is the one asked for."""
+    asked: dict[str, Any] = {"preset": name, "offline": offline}
+    try:
+        form = asked | json.loads(metadata.get(_KEY, "{}"))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: its metadata '{_KEY}' is damaged: use a file that train wrote") from error
+    if form["preset"] != name:
+        raise InputError(f"{path} holds weights of preset '{form['preset']}', not of '{name}'")
+    if form["offline"] != offline:
+        kinds = ("causal", "offline")
+        raise InputError(
+            f"{path} holds the {kinds[not offline]} form of '{name}', not the {kinds[offline]} one"
+        )
+    config = preset(name).without(*form.get("without", ()))
+    return config.offline() if offline else config

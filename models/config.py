@@ -7,6 +7,8 @@ from ..errors import InputError
 
 Codec = Literal["dense", "separable", "band"]
 VisualEncoderName = Literal["mobilenet", "conv3d"]
+#: Parts of the path of the lips that a model may do without, for ablations.
+FusionPart = Literal["vce", "fsvg"]
 
 
 def _choices(names: object) -> str:
@@ -106,16 +108,22 @@ class VisualConfig:
     """The path of the lips into the network.
 
     ``smoothing`` puts the temporal smoother behind the VCE, ``frequency_prior`` the learned prior into the
-    FSVG.
+    FSVG. Without ``vce`` alpha is 1 while the video is fresh, without ``fsvg`` the gate is 1 everywhere.
     """
 
     encoder: VisualEncoderName = "conv3d"
     embedding_size: int = 512
     lips_size: int = 96
+    vce: bool = True
     smoothing: bool = True
+    fsvg: bool = True
     frequency_prior: bool = True
 
     def __post_init__(self) -> None:
+        if self.smoothing and not self.vce:
+            raise InputError("smoothing needs the VCE whose alpha it smooths: set both or neither")
+        if self.frequency_prior and not self.fsvg:
+            raise InputError("frequency_prior needs the FSVG whose gate it favours: set both or neither")
         if self.encoder not in get_args(VisualEncoderName):
             raise InputError(f"unknown visual encoder '{self.encoder}': {_choices(VisualEncoderName)}")
         if self.embedding_size < 1 or self.lips_size < 2:
@@ -159,6 +167,22 @@ class ModelConfig:
     def offline(self) -> "ModelConfig":
         """The same sizes, bidirectional in time."""
         return replace(self, causal=False)
+
+    def without(self, *parts: str) -> "ModelConfig":
+        """The same model without parts of its fusion: ``vce``, ``fsvg`` or both.
+
+        Raises:
+            InputError: there is no such part.
+        """
+        visual = self.visual
+        for part in parts:
+            if part == "vce":
+                visual = replace(visual, vce=False, smoothing=False)
+            elif part == "fsvg":
+                visual = replace(visual, fsvg=False, frequency_prior=False)
+            else:
+                raise InputError(f"the fusion has no part '{part}': {_choices(FusionPart)}")
+        return replace(self, visual=visual)
 
 
 PRESETS: dict[str, ModelConfig] = {

@@ -22,19 +22,20 @@ def freshness(age_s: Tensor) -> Tensor:
 class VisualFusion(nn.Module):
     """Adds what the lips say to the encoder's features, as far as alpha (VCE) and the gate (FSVG) let it.
 
-    With stale or no video alpha is exactly 0 and the audio features pass unchanged. State: the VCE's.
+    A configuration may leave out either: alpha is then the freshness alone, the gate 1. With stale or no
+    video alpha is exactly 0 and the audio features pass unchanged. State: the VCE's.
     """
 
     def __init__(self, channels: int, config: VisualConfig, band_hz: Tensor) -> None:
         super().__init__()
-        self.vce = (VCEWithTemporalSmoothing if config.smoothing else VCE)(config.embedding_size)
+        self.vce = _make_vce(config)
         self.projection = nn.Linear(config.embedding_size, channels)
-        self.fsvg = FSVGWithPrior(channels, band_hz) if config.frequency_prior else FSVG(channels)
+        self.fsvg = _make_fsvg(channels, config, band_hz)
 
     def init_state(
         self, batch: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32
     ) -> State:
-        return self.vce.init_state(batch, device, dtype)
+        return () if self.vce is None else self.vce.init_state(batch, device, dtype)
 
     def forward(
         self, audio: Tensor, embedding: Tensor, video_age_s: Tensor, state: State
@@ -50,8 +51,23 @@ class VisualFusion(nn.Module):
         Returns:
             fused ``[B, C, T, F]``, alpha ``[B, T]``, state.
         """
-        confidence, state = self.vce(embedding, state)
-        alpha = confidence.squeeze(-1) * freshness(video_age_s)
+        if self.vce is None:
+            alpha = freshness(video_age_s)
+        else:
+            confidence, state = self.vce(embedding, state)
+            alpha = confidence.squeeze(-1) * freshness(video_age_s)
         visual = self.projection(embedding).transpose(1, 2).unsqueeze(-1)  # [B, C, T, 1]
-        gate = self.fsvg(audio, visual)
+        gate = 1.0 if self.fsvg is None else self.fsvg(audio, visual)
         return audio + alpha[:, None, :, None] * gate * visual, alpha, state
+
+
+def _make_vce(config: VisualConfig) -> VCE | VCEWithTemporalSmoothing | None:
+    if not config.vce:
+        return None
+    return (VCEWithTemporalSmoothing if config.smoothing else VCE)(config.embedding_size)
+
+
+def _make_fsvg(channels: int, config: VisualConfig, band_hz: Tensor) -> FSVG | None:
+    if not config.fsvg:
+        return None
+    return FSVGWithPrior(channels, band_hz) if config.frequency_prior else FSVG(channels)

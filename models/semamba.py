@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..errors import InputError
@@ -102,7 +104,7 @@ class SEMamba(nn.Module):
 
 
 def load_semamba_checkpoint(path: str | PathLike[str]) -> SEMamba:
-    """Load a published checkpoint, ``{"generator": state_dict}``, on the CPU.
+    """Load a published checkpoint, ``{"generator": state_dict}``, or trained safetensors, on the CPU.
 
     The sizes are read from the shapes. Window (``n_fft``), hop (a quarter of it), compression and beta leave
     no trace there; they are taken to be as published.
@@ -111,7 +113,10 @@ def load_semamba_checkpoint(path: str | PathLike[str]) -> SEMamba:
         InputError: the file is missing or no such checkpoint.
     """
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        if Path(path).suffix == ".safetensors":
+            checkpoint = {"generator": load_file(path)}
+        else:
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"cannot read the checkpoint '{path}': {error.strerror}") from error
     except Exception as error:  # the unpickler raises whatever foreign bytes lead it to

@@ -1,4 +1,4 @@
-"""The commands of this room: ``lipstream train``. Light at import."""
+"""The commands of this room: ``lipstream train`` and ``lipstream bench train``. Light at import."""
 
 import argparse
 import contextlib
@@ -13,6 +13,7 @@ from ..errors import InputError
 
 if TYPE_CHECKING:
     from .loop import Trainer
+    from .recipe import Recipe
 
 #: The recipes that come with the package, which can be named without their path.
 RECIPES = Path(__file__).parent / "recipes"
@@ -29,11 +30,87 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         "where it stopped; Ctrl-C writes one after the step that runs. Needs the extra 'train'.",
     )
     parser.set_defaults(run=train)
-    parser.add_argument(
-        "recipe", metavar="RECIPE", help=f"a TOML file, or the name of a shipped recipe ({_shipped()})"
-    )
+    _add_recipe(parser)
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder of the run: weights, checkpoint, log (runs/RECIPE)"
+    )
+    parser.add_argument("--steps", type=int, metavar="N", help="optimizer steps instead of the recipe's")
+    parser.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="write event files for TensorBoard into the folder of the run, too (needs that package)",
+    )
+
+
+def add_bench_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register ``lipstream bench train``."""
+    parser = kinds.add_parser(
+        "train",
+        help="seconds of mixtures trained on in a second",
+        description="Time steps of a recipe: how many seconds of mixtures it trains on in a second, and "
+        "where the time goes. Nothing is written but decoded recordings. Needs the extra 'train'.",
+    )
+    parser.set_defaults(run=bench_train)
+    _add_recipe(parser)
+    parser.add_argument("--steps", type=int, default=20, metavar="N", help="steps to time (%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result to this file as well")
+
+
+def train(args: argparse.Namespace) -> int:
+    """``lipstream train``. Under ``torchrun`` each process runs it, and they share the batches.
+
+    Returns:
+        0, or 130 if the run was interrupted and its checkpoint written.
+    """
+    with _needs_extra():
+        import torch
+
+        from .distributed import joined
+        from .loop import Trainer
+    recipe = _read_recipe(args)
+    folder = args.out or Path("runs") / _find_recipe(args.recipe).stem
+    for place in (folder, args.cache):
+        _make_folder(place)
+    torch.set_flush_denormal(True)  # decaying states would crawl; the process is this command's own
+    with joined(recipe.device) as group:
+        trainer = Trainer(recipe, folder, args.cache, group, args.tensorboard)
+        with _stopped_by_ctrl_c(trainer):
+            trainer.run()
+    if trainer.progress.step < recipe.steps:
+        if group.leads:
+            step = trainer.progress.step
+            complain("warning", f"stopped after step {step}: the same command goes on from there")
+        return EXIT_INTERRUPTED
+    if group.leads:
+        print(folder / "best.safetensors")
+    return 0
+
+
+def bench_train(args: argparse.Namespace) -> int:
+    """``lipstream bench train``."""
+    with _needs_extra():
+        import torch
+
+        from .speed import measure_training
+    from ..bench.report import check_writable, write_json
+
+    if args.json is not None:
+        check_writable(args.json)
+    steps, args.steps = args.steps, None
+    recipe = _read_recipe(args)
+    _make_folder(args.cache)
+    torch.set_flush_denormal(True)
+    report = measure_training(recipe, args.cache, steps)
+    print(report.text())
+    if args.json is not None:
+        write_json(args.json, report)
+    return 0
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
+    """What says what to train on what: the recipe, and changes to it."""
+    parser.add_argument(
+        "recipe", metavar="RECIPE", help=f"a TOML file, or the name of a shipped recipe ({_shipped()})"
     )
     parser.add_argument(
         "--cache",
@@ -43,47 +120,34 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         help="folder for decoded recordings, which may be shared by runs (%(default)s)",
     )
     parser.add_argument("--data", metavar="DIR", help="data folder instead of the recipe's")
-    parser.add_argument("--steps", type=int, metavar="N", help="optimizer steps instead of the recipe's")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="device instead of the recipe's")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of torch (default: one a core)")
 
 
-def train(args: argparse.Namespace) -> int:
-    """``lipstream train``.
-
-    Returns:
-        0, or 130 if the run was interrupted and its checkpoint written.
-    """
+@contextlib.contextmanager
+def _needs_extra() -> Iterator[None]:
+    """Around imports of what only the extra 'train' brings."""
     try:
-        import torch
-
-        from .loop import Trainer
-        from .recipe import load_recipe
+        yield
     except ImportError as error:
         raise InputError(
             f"train needs the extra 'train': pip install 'lipstream[train]' ({error})"
         ) from error
 
-    path = _find_recipe(args.recipe)
-    changes = {"data": args.data, "steps": args.steps}
-    recipe = replace(load_recipe(path), **{key: value for key, value in changes.items() if value is not None})
-    folder = args.out or Path("runs") / path.stem
-    for place in (folder, args.cache):
-        _make_folder(place)
+
+def _read_recipe(args: argparse.Namespace) -> "Recipe":
+    """The recipe with the changes that the command line asks for; torch gets its threads."""
+    import torch
+
+    from .recipe import load_recipe
+
     if args.threads is not None:
         if args.threads < 1:
             raise InputError("--threads must be at least 1")
         torch.set_num_threads(args.threads)
-    torch.set_flush_denormal(True)  # decaying states would crawl; the process is this command's own
-    trainer = Trainer(recipe, folder, args.cache)
-    with _stopped_by_ctrl_c(trainer):
-        trainer.run()
-    if trainer.progress.step < recipe.steps:
-        complain(
-            "warning", f"stopped after step {trainer.progress.step}: the same command goes on from there"
-        )
-        return EXIT_INTERRUPTED
-    print(folder / "best.safetensors")
-    return 0
+    asked = {"data": args.data, "steps": args.steps, "device": args.device}
+    changes = {key: value for key, value in asked.items() if value is not None}
+    return replace(load_recipe(_find_recipe(args.recipe)), **changes)
 
 
 def _shipped() -> str:

@@ -1,155 +1,137 @@
-"""The recordings that training mixes from: clean speech, noise and room impulse responses, decoded once.
+"""The recordings that training mixes from: clean speech, noise and room impulse responses, decoded once."""
 
-Layout of the folder (16 kHz mono): ``train/speech.csv`` with columns file, start_s, end_s, source, speaker;
-``train/noise.csv`` with file, start_s, end_s, source; ``train/rir/*.flac``. Other columns are for people.
-"""
-
-import csv
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
-import soundfile
 
-from ..errors import InputError
+from .library import Library
+from .manifest import Item, Manifest
+from .recordings import SAMPLE_RATE, Decoded, Float32, Int16, decode, decode_response
 
-SAMPLE_RATE = 16000
-Int16 = npt.NDArray[np.int16]
-Float32 = npt.NDArray[np.float32]
+
+class Recording(Protocol):
+    """A decoded file."""
+
+    @property
+    def samples(self) -> Int16:
+        """Int16 ``[N]`` at 16 kHz."""
 
 
 @dataclass(frozen=True)
 class Clip:
     """One recording inside a decoded file.
 
-    ``group`` is what a split keeps together: a speaker or a noise source.
+    Attributes:
+        recording: the file.
+        start, end: its place in the file, in samples.
+        source: the collection it comes from.
+        group: who is heard: the speaker, or the source of noise.
+        split: "train" or "valid".
+        noisy: the same recording with noise, where there is one.
     """
 
-    samples: Int16
+    recording: Recording
     start: int
     end: int
     source: str
     group: str
+    split: str = "train"
+    noisy: Recording | None = None
 
     def read(self, length: int, rng: np.random.Generator) -> Float32:
         """``length`` samples float32 in [-1, 1) from a random place of the clip.
 
         A clip that is short goes on in its file, and beyond the end of the file with the file's start.
         """
+        return _cut(self.recording.samples, self._first(length, rng), length)
+
+    def read_pair(self, length: int, rng: np.random.Generator) -> tuple[Float32, Float32]:
+        """What `read` gives, and the same place of the noisy recording."""
+        assert self.noisy is not None, "this clip has no noisy twin"
+        first = self._first(length, rng)
+        return _cut(self.recording.samples, first, length), _cut(self.noisy.samples, first, length)
+
+    def _first(self, length: int, rng: np.random.Generator) -> int:
         spare = max(self.end - self.start - length, 0)
-        first = self.start + int(rng.integers(0, spare + 1))
-        taken = self.samples[first : first + length]
-        if len(taken) < length:
-            taken = np.resize(np.concatenate([taken, self.samples]), length)
-        return taken.astype(np.float32) / 32768.0
+        return self.start + int(rng.integers(0, spare + 1))
+
+
+def _cut(samples: Int16, first: int, length: int) -> Float32:
+    taken = samples[first : first + length]
+    if len(taken) < length:
+        taken = np.resize(np.concatenate([taken, samples]), length)
+    return taken.astype(np.float32) / 32768.0
+
+
+@dataclass(frozen=True)
+class Room:
+    """An impulse response in the cache."""
+
+    file: Path
+    split: str = "train"
+
+    def read(self) -> Float32:
+        """The response float32 ``[N]``, from its direct sound on, at unit energy."""
+        return np.asarray(np.load(self.file), dtype=np.float32)
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Clips of speech and noise, and impulse responses (from the direct sound on at unit energy)."""
+    """Clips of speech and noise, and rooms."""
 
     speech: tuple[Clip, ...]
     noise: tuple[Clip, ...]
-    rirs: tuple[Float32, ...]
+    rooms: tuple[Room, ...]
 
     def split(self, held_out: Callable[[Clip], bool]) -> tuple["Corpus", "Corpus"]:
-        """Two corpora: the clips that ``held_out`` refuses and those it takes, each with all responses."""
+        """Two corpora: the clips that ``held_out`` refuses and those it takes, each with rooms of its own.
+
+        Where no room is held out, both sides have all of them.
+        """
         parts = []
         for keep in (False, True):
             speech = tuple(clip for clip in self.speech if held_out(clip) is keep)
             noise = tuple(clip for clip in self.noise if held_out(clip) is keep)
-            parts.append(Corpus(speech, noise, self.rirs))
+            rooms = tuple(room for room in self.rooms if (room.split == "valid") is keep)
+            parts.append(Corpus(speech, noise, rooms or self.rooms))
         return parts[0], parts[1]
 
 
-def _read_mono(path: Path, dtype: str) -> npt.NDArray[Any]:
-    try:
-        samples, rate = soundfile.read(path, dtype=dtype)
-    except soundfile.SoundFileError as error:
-        raise InputError(f"{path} cannot be read as audio ({error})") from error
-    if rate != SAMPLE_RATE or samples.ndim != 1:
-        raise InputError(f"{path}: training audio must be mono at {SAMPLE_RATE} Hz")
-    mono: npt.NDArray[Any] = samples
-    return mono
-
-
-def read_table(path: Path, columns: set[str]) -> list[dict[str, str]]:
-    """The rows of a table of recordings.
+def read_corpus(library: Library, cache: Path) -> Corpus:
+    """Decode what a library lists of speech, noise and rooms into ``cache``; samples are mapped from there.
 
     Raises:
-        InputError: the table or one of its columns is missing.
+        InputError: a recording is missing or unreadable.
     """
-    if not path.is_file():
-        raise InputError(f"{path} is missing: point the recipe's data at a folder with train/{path.name}")
-    with path.open(newline="", encoding="utf-8") as handle:
-        rows = list(csv.DictReader(handle))
-    missing = columns - set(rows[0] if rows else ())
-    if missing:
-        raise InputError(f"{path} has no rows with the columns {', '.join(sorted(missing))}")
-    return rows
+    rooms = cache / "rooms"
+    rooms.mkdir(parents=True, exist_ok=True)
+    decoded: dict[Path, Decoded] = {}
 
+    def recording(path: Path) -> Decoded:
+        if path not in decoded:
+            decoded[path] = decode(path, cache)
+        return decoded[path]
 
-def cached(recording: Path, cache: Path, suffix: str, extract: Callable[[Path, Path], None]) -> Path:
-    """The file that ``extract(recording, file)`` writes, from ``cache`` unless the recording is new there.
+    def clips(kind: str) -> Iterator[Clip]:
+        for manifest, item in _items(library, kind):
+            sound = recording(manifest.path(item))
+            start = int(item.start_s * SAMPLE_RATE)
+            end = len(sound.samples) if item.end_s is None else int(item.end_s * SAMPLE_RATE)
+            noisy = recording(manifest.root / item.noisy) if item.noisy else None
+            yield Clip(sound, start, end, item.source, item.speaker or item.source, item.split, noisy)
 
-    Its name tells the recording from others of its name, and from what it held before it was changed.
-
-    Raises:
-        InputError: the recording is missing.
-    """
-    if not recording.is_file():
-        raise InputError(f"{recording} is listed for training but missing")
-    stat = recording.stat()
-    identity = f"{recording.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
-    file = cache / f"{recording.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}{suffix}"
-    if not file.exists():
-        partial = file.with_suffix(f".part{suffix}")
-        extract(recording, partial)
-        partial.replace(file)
-    return file
-
-
-def _decode(recording: Path, file: Path) -> None:
-    np.save(file, _read_mono(recording, "int16"))
-
-
-def _read_clips(folder: Path, table: str, group: str, cache: Path) -> tuple[Clip, ...]:
-    path = folder / "train" / table
-    rows = read_table(path, {"file", "start_s", "end_s", "source", group})
-    decoded: dict[str, Int16] = {
-        name: np.load(cached(folder / name, cache, ".npy", _decode), mmap_mode="r")
-        for name in dict.fromkeys(row["file"] for row in rows)
-    }
-    clips = []
-    for row in rows:
-        try:
-            start, end = (int(float(row[key]) * SAMPLE_RATE) for key in ("start_s", "end_s"))
-        except ValueError as error:
-            raise InputError(f"{path}: start_s and end_s of {row['file']} must be seconds") from error
-        clips.append(Clip(decoded[row["file"]], start, end, row["source"], row[group]))
-    return tuple(clips)
-
-
-def _read_rir(path: Path) -> Float32:
-    """An impulse response from its direct sound on, at unit energy."""
-    response = _read_mono(path, "float32")
-    response = response[int(np.argmax(np.abs(response))) :]
-    return np.asarray(response / np.sqrt(np.sum(response**2)), dtype=np.float32)
-
-
-def read_corpus(folder: Path, cache: Path) -> Corpus:
-    """Read the corpus of a data folder; decoded samples are kept in ``cache`` and mapped from there.
-
-    Raises:
-        InputError: a table or a column is missing, or a recording is missing, unreadable or not 16 kHz mono.
-    """
-    cache.mkdir(parents=True, exist_ok=True)
     return Corpus(
-        speech=_read_clips(folder, "speech.csv", "speaker", cache),
-        noise=_read_clips(folder, "noise.csv", "source", cache),
-        rirs=tuple(_read_rir(path) for path in sorted((folder / "train" / "rir").glob("*.flac"))),
+        speech=tuple(clips("speech")),
+        noise=tuple(clips("noise")),
+        rooms=tuple(
+            Room(decode_response(manifest.path(item), rooms), item.split)
+            for manifest, item in _items(library, "rir")
+        ),
     )
+
+
+def _items(library: Library, kind: str) -> Iterator[tuple[Manifest, Item]]:
+    return ((manifest, item) for manifest in library for item in manifest.items if item.kind == kind)

@@ -1,46 +1,73 @@
-"""Losses on the waveform and its compressed spectrum."""
+"""The loss of a recipe: a weighted sum of terms on the waveform and its compressed spectrum."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
 
-#: Power under which the compressed spectrum is smooth (the signals are brought to unit level first).
-_EPS = 1e-5
+from ..errors import InputError
+from . import loss_terms
+from .loss_terms import EPS, Comparison, Signal
+from .perceptual import PerceptualDisturbance
+
+#: The term that each weight of `LossConfig` weighs: a new one is a line here and a field there.
+TERMS: dict[str, Callable[[Comparison], Tensor]] = {
+    "magnitude": loss_terms.magnitude_error,
+    "phase": loss_terms.phase_error,
+    "complex": loss_terms.complex_error,
+    "consistency": loss_terms.consistency_error,
+    "lost_speech": loss_terms.lost_speech,
+    "si_sdr": loss_terms.negative_si_sdr,
+    "time": loss_terms.time_error,
+}
 
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Weights of the terms and the transform they look at (sizes in samples)."""
+    """Weights of the terms (0 leaves a term out) and the transform they look at (sizes in samples).
+
+    The parents' weights are magnitude 0.9, phase 0.3, complex 0.1, consistency 0.1, si_sdr 0.3.
+
+    Raises:
+        InputError: a weight below 0, none above it, or a transform that does not fit.
+    """
 
     magnitude: float = 1.0
+    phase: float = 0.0
     complex: float = 0.4
+    consistency: float = 0.0
     lost_speech: float = 0.7
     si_sdr: float = 0.006
+    time: float = 0.0
+    perceptual: float = 0.0
     compression: float = 0.3
     window: int = 512
     hop: int = 128
 
+    def __post_init__(self) -> None:
+        weights = self.weights()
+        if min(weights.values()) < 0 or max(weights.values()) == 0:
+            raise InputError(
+                f"the weights of the loss must be at least 0, and one above: {', '.join(weights)}"
+            )
+        if not 0.0 < self.compression <= 1.0:
+            raise InputError(f"compression {self.compression} must be above 0 and at most 1")
+        if not 1 <= self.hop <= self.window // 2:
+            raise InputError(f"hop {self.hop} must be at least 1 and at most half of window {self.window}")
 
-def si_sdr(estimate: Tensor, target: Tensor) -> Tensor:
-    """Scale-invariant signal-to-distortion ratio in dB, ``[B, N], [B, N] -> [B]``.
-
-    Le Roux, Wisdom, Erdogan, Hershey: "SDR - half-baked or well done?", ICASSP 2019, equation 5, on signals
-    with their mean. Small constants keep it and its gradient finite for silence and for perfect estimates.
-    """
-    scale = (estimate * target).sum(-1, keepdim=True) / (target.square().sum(-1, keepdim=True) + 1e-8)
-    projected = scale * target
-    noise = estimate - projected
-    return 10.0 * torch.log10((projected.square().sum(-1) + 1e-6) / (noise.square().sum(-1) + 1e-6))
+    def weights(self) -> dict[str, float]:
+        """The weight of each term, by name."""
+        transform = ("compression", "window", "hop")
+        return {
+            field.name: getattr(self, field.name) for field in fields(self) if field.name not in transform
+        }
 
 
 class SpectralLoss(nn.Module):
-    """Squared error of the compressed magnitude and spectrum, an extra price for lost speech, and SI-SDR.
+    """The weighted sum of the terms that a configuration gives a weight.
 
-    Magnitude and spectrum: Braun, Tashev: "A consolidated view of loss functions for supervised deep
-    learning-based speech enhancement", TSP 2021, equation 4. ``lost_speech`` weighs the square of the
-    magnitude that is missing in the estimate: speech eaten hurts more than noise left. All pairs are scaled
-    by the level of the noisy signal, so that loud mixtures do not count more.
+    All signals are scaled by the level of the noisy one, so that loud mixtures do not count more.
     """
 
     window: Tensor
@@ -48,30 +75,58 @@ class SpectralLoss(nn.Module):
     def __init__(self, config: LossConfig) -> None:
         super().__init__()
         self.config = config
+        self.weights = {name: weight for name, weight in config.weights().items() if weight > 0.0}
+        self.hearing = PerceptualDisturbance() if config.perceptual > 0.0 else None
         self.register_buffer("window", torch.hann_window(config.window).sqrt(), persistent=False)
 
-    def _compressed(self, wave: Tensor) -> tuple[Tensor, Tensor]:
-        """``[B, N]`` -> the compressed magnitude ``[B, F, T]`` and spectrum ``[B, F, T, 2]``."""
+    def forward(
+        self,
+        estimate: Tensor,
+        clean: Tensor,
+        noisy: Tensor,
+        spectra: tuple[Tensor, Tensor] | None = None,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Compare an estimate with the clean speech.
+
+        Args:
+            estimate, clean, noisy: ``[B, N]``, aligned.
+            spectra: ``[B, 2, T, F]`` twice, what the network estimated and what the analysis of its wave
+                gives; needed for the term ``consistency`` alone.
+
+        Returns:
+            The weighted sum, a scalar, and its terms, detached, by name.
+        """
+        level = noisy.square().mean(-1, keepdim=True).sqrt().clamp(min=1e-5)
+        pair = Comparison(
+            self._signal(estimate / level),
+            self._signal(clean / level),
+            None if spectra is None else self._consistency(spectra, level),
+        )
+        terms = {name: self._term(name, pair) for name in self.weights}
+        total = torch.stack([weight * terms[name] for name, weight in self.weights.items()]).sum()
+        return total, {name: term.detach() for name, term in terms.items()}
+
+    def _term(self, name: str, pair: Comparison) -> Tensor:
+        if name == "perceptual":
+            assert self.hearing is not None
+            disturbance: Tensor = self.hearing(pair.estimate.wave, pair.clean.wave)
+            return disturbance.mean()
+        return TERMS[name](pair)
+
+    def _signal(self, wave: Tensor) -> Signal:
         config = self.config
         spectrum = torch.stft(wave, config.window, config.hop, window=self.window, return_complex=True)
         spectrum = torch.view_as_real(spectrum) / config.window**0.5
-        power = spectrum.square().sum(-1) + _EPS
-        magnitude = power ** (config.compression / 2)
-        return magnitude, spectrum * power[..., None] ** ((config.compression - 1) / 2)
+        return Signal(wave, spectrum, *self._compressed(spectrum))
 
-    def forward(self, estimate: Tensor, clean: Tensor, noisy: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """``[B, N]`` each -> the weighted sum (a scalar) and its terms, detached, by name."""
-        level = noisy.square().mean(-1, keepdim=True).sqrt().clamp(min=1e-5)
-        estimate, clean = estimate / level, clean / level
-        magnitude, spectrum = self._compressed(estimate)
-        target_magnitude, target_spectrum = self._compressed(clean)
-        missing = (target_magnitude - magnitude).clamp(min=0.0)
-        terms = {
-            "magnitude": (magnitude - target_magnitude).square().mean(),
-            "complex": (spectrum - target_spectrum).square().sum(-1).mean(),
-            "lost_speech": missing.square().mean(),
-            "si_sdr": -si_sdr(estimate, clean).mean(),
-        }
-        total = sum(getattr(self.config, name) * term for name, term in terms.items())
-        assert isinstance(total, Tensor)
-        return total, {name: term.detach() for name, term in terms.items()}
+    def _compressed(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
+        """``[..., 2]`` -> the compressed magnitude ``[...]``, and the spectrum with it ``[..., 2]``."""
+        exponent = self.config.compression
+        power = spectrum.square().sum(-1) + EPS
+        return power ** (exponent / 2), spectrum * power[..., None] ** ((exponent - 1) / 2)
+
+    def _consistency(self, spectra: tuple[Tensor, Tensor], level: Tensor) -> tuple[Tensor, Tensor]:
+        """Both spectra at the level of the comparison, compressed, ``[B, T, F, 2]``."""
+        at_level = (spectrum.movedim(1, -1) / level[..., None, None] for spectrum in spectra)
+        estimated, again = (self._compressed(spectrum)[1] for spectrum in at_level)
+        return estimated, again

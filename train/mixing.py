@@ -6,8 +6,21 @@ import numpy as np
 from scipy.signal import fftconvolve
 
 from ..errors import InputError
-from .corpus import SAMPLE_RATE, Clip, Corpus, Float32
+from .corpus import Corpus
+from .effects import overload, rms, tilt
+from .recordings import SAMPLE_RATE, Float32
 from .synthesis import shape_spectrum, synthetic_noise
+from .voices import Voices, by_source, root_of_length
+
+#: The kinds of interference in `MixConfig.noise_kinds`.
+RECORDED, BABBLE, TALKER, SYNTHETIC, NONE = range(5)
+_PROBABILITIES = (
+    "rir_probability",
+    "second_noise_probability",
+    "reshape_probability",
+    "overload_probability",
+    "pair_probability",
+)
 
 
 @dataclass(frozen=True)
@@ -15,7 +28,14 @@ class MixConfig:
     """How a mixture is drawn. Probabilities in [0, 1], levels in dB.
 
     ``noise_kinds`` are weights of: recorded noise, babble, a competing talker, synthetic noise, none at all.
-    ``source_weights`` draws the source of the target speech; sources that are not named get weight 0.
+    ``source_weights`` draws the source of the target speech; sources that are not named get weight 0. Empty,
+    it draws all of them, each by the root of its length.
+
+    Attributes:
+        tilt_db_per_octave: the steepest random tilt of the voices, up or down; 0 leaves them as recorded.
+        overload_probability: how often the mixture is cut off at the end of scale, the clean speech not.
+        overload_db: how far the peaks would go beyond it.
+        pair_probability: how often speech that comes with a noisy twin is taken together with it.
 
     Raises:
         InputError: a value out of its range.
@@ -37,15 +57,21 @@ class MixConfig:
         ("asterisk_en", 0.06),
         ("mycroft_precise", 0.06),
     )
+    tilt_db_per_octave: float = 0.0
+    overload_probability: float = 0.0
+    overload_db: tuple[float, float] = (1.0, 12.0)
+    pair_probability: float = 0.0
 
     def __post_init__(self) -> None:
         if self.seconds <= 0:
             raise InputError("seconds must be above 0")
-        for name in ("snr_db", "level_dbfs"):
+        for name in ("snr_db", "level_dbfs", "overload_db"):
             low, high = getattr(self, name)
             if low > high:
                 raise InputError(f"{name} must run from low to high, not from {low} to {high}")
-        for name in ("rir_probability", "second_noise_probability", "reshape_probability"):
+        if not self.tilt_db_per_octave >= 0 or not self.overload_db[0] >= 0:
+            raise InputError("tilt_db_per_octave and overload_db must not be negative")
+        for name in _PROBABILITIES:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise InputError(f"{name} must lie in [0, 1]")
         kinds = self.noise_kinds
@@ -60,11 +86,6 @@ class MixConfig:
         return round(self.seconds * SAMPLE_RATE)
 
 
-def rms(x: Float32) -> float:
-    """Root mean square, at least 1e-8."""
-    return float(max(np.sqrt(np.mean(np.square(x, dtype=np.float64))), 1e-8))
-
-
 class Mixer:
     """Draws (noisy, clean) pairs from a corpus.
 
@@ -74,27 +95,29 @@ class Mixer:
 
     def __init__(self, corpus: Corpus, config: MixConfig) -> None:
         self.config = config
-        self.rirs = corpus.rirs
+        self.rooms = corpus.rooms
         if not corpus.noise:
-            raise InputError("no noise to mix with: noise.csv needs sources that are held out and others")
-        self.noise_by_source = list(_group(corpus.noise).values())
-        hours = np.array([sum(clip.end - clip.start for clip in clips) for clips in self.noise_by_source])
-        self.noise_weights = np.sqrt(hours) / np.sqrt(hours).sum()
-        self.speech_by_source = _group(corpus.speech)
-        weighted = [(name, weight) for name, weight in config.source_weights if name in self.speech_by_source]
-        self.sources = [name for name, _ in weighted]
-        weights = np.array([weight for _, weight in weighted])
-        if weights.sum() == 0:
-            there = ", ".join(self.speech_by_source) or "nowhere"
-            raise InputError(f"no speech to mix: source_weights names none of its sources ({there})")
-        self.source_weights = weights / weights.sum()
+            raise InputError(
+                "no noise to mix with: training and validation need noise each; see held_out_noise, or the "
+                "split of the manifests"
+            )
+        noise = by_source(corpus.noise)
+        self.noise_by_source = list(noise.values())
+        weights = np.array(root_of_length(noise))
+        self.noise_weights = weights / weights.sum()
+        self.voices = Voices(corpus.speech, config.source_weights)
+        self.speech_by_source = self.voices.by_source
 
     def draw(self, rng: np.random.Generator) -> tuple[Float32, Float32]:
         """One mixture and its clean speech, float32 ``[length]`` each; the mixture stays within +-0.99."""
-        in_room = bool(self.rirs) and rng.random() < self.config.rir_probability
-        clean = self._place(self._speech(rng), in_room, rng)
+        in_room = bool(self.rooms) and rng.random() < self.config.rir_probability
+        clip, speech = self.voices.draw(self.config.length, rng)
+        if clip.noisy is not None and rng.random() < self.config.pair_probability:
+            clean, noisy = clip.read_pair(self.config.length, rng)
+            return self._record(noisy, clean, rng)
+        clean = self.voice(speech, in_room, rng)
         kind = int(rng.choice(5, p=self.config.noise_kinds))
-        noise = self.interference(kind, in_room, rng) if kind < 4 else None
+        noise = None if kind == NONE else self.interference(kind, in_room, rng, clip.group)
         return self.mix(clean, noise, rng)
 
     def mix(self, clean: Float32, noise: Float32 | None, rng: np.random.Generator) -> tuple[Float32, Float32]:
@@ -103,44 +126,49 @@ class Mixer:
         if noise is not None:
             snr_db = rng.uniform(*self.config.snr_db)
             noisy += noise * (rms(clean) / rms(noise) * 10 ** (-snr_db / 20))
+        return self._record(noisy, clean, rng)
+
+    def _record(self, noisy: Float32, clean: Float32, rng: np.random.Generator) -> tuple[Float32, Float32]:
+        """Both at a random level, the mixture within full scale, or cut off there."""
         gain = 10 ** (rng.uniform(*self.config.level_dbfs) / 20) / rms(noisy)
         gain = min(gain, 0.99 / float(np.max(np.abs(noisy)) + 1e-9))
-        return (noisy * gain).astype(np.float32), (clean * gain).astype(np.float32)
+        recorded = (noisy * gain).astype(np.float32)
+        if self.config.overload_probability > 0 and rng.random() < self.config.overload_probability:
+            recorded = overload(recorded, rng.uniform(*self.config.overload_db))
+        return recorded, (clean * gain).astype(np.float32)
 
-    def _speech(self, rng: np.random.Generator) -> Float32:
-        """Speech that is not silent; the source by weight, then the clip at random."""
-        source = self.sources[int(rng.choice(len(self.sources), p=self.source_weights))]
-        clips = self.speech_by_source[source]
-        for _ in range(8):
-            speech = clips[int(rng.integers(len(clips)))].read(self.config.length, rng)
-            if rms(speech) > 1e-3:
-                break
-        return speech
+    def voice(self, speech: Float32, in_room: bool, rng: np.random.Generator) -> Float32:
+        """Speech through a microphone of a random tilt, in a random room or as it is."""
+        if self.config.tilt_db_per_octave > 0:
+            speech = tilt(speech, rng.uniform(-1, 1) * self.config.tilt_db_per_octave)
+        return self._place(speech, in_room, rng)
 
     def _place(self, x: Float32, in_room: bool, rng: np.random.Generator) -> Float32:
         """The sound as heard in a random room, or as it is."""
         if not in_room:
             return x
-        response = self.rirs[int(rng.integers(len(self.rirs)))]
+        response = self.rooms[int(rng.integers(len(self.rooms)))].read()
         return fftconvolve(x, response)[: len(x)].astype(np.float32)
 
-    def interference(self, kind: int, in_room: bool, rng: np.random.Generator) -> Float32:
-        """Interference of a kind (the first four of ``MixConfig.noise_kinds``), at any level."""
-        if kind == 0:
+    def interference(self, kind: int, in_room: bool, rng: np.random.Generator, speaker: str = "") -> Float32:
+        """Interference of a kind (the first four of ``MixConfig.noise_kinds``), at any level.
+
+        The speaker of the target is not heard in it. Where nobody else is there, noise stands in for voices.
+        """
+        if kind in (BABBLE, TALKER) and not self.voices.has_others(speaker):
+            kind = RECORDED
+        if kind == TALKER:
+            return self.voice(self.voices.draw(self.config.length, rng, speaker)[1], in_room, rng)
+        more = self.config.second_noise_probability
+        if kind == RECORDED:
             noise = self._recorded(rng)
-            if rng.random() < self.config.second_noise_probability:
-                noise = _add(noise, self._recorded(rng), rng)
-        elif kind == 1:
-            noise = self._babble(rng)
-            if rng.random() < 2 * self.config.second_noise_probability:
-                noise = _add(noise, self._recorded(rng), rng)
-        elif kind == 2:
-            noise = self._place(self._speech(rng), in_room, rng)
+        elif kind == BABBLE:
+            noise, more = self._babble(rng, speaker), 2 * more
         else:
             noise = synthetic_noise(self.config.length, rng)
-            if rng.random() < self.config.second_noise_probability:
-                noise = _add(noise, self._recorded(rng), rng)
-        if kind != 2 and rng.random() < self.config.reshape_probability:
+        if rng.random() < more:
+            noise = _add(noise, self._recorded(rng), rng)
+        if rng.random() < self.config.reshape_probability:
             noise = shape_spectrum(noise, rng)
         return noise
 
@@ -153,12 +181,12 @@ class Mixer:
                 break
         return noise
 
-    def _babble(self, rng: np.random.Generator) -> Float32:
+    def _babble(self, rng: np.random.Generator, speaker: str) -> Float32:
         """Four to ten people talking at once, each at a distance of its own."""
         total = np.zeros(self.config.length, dtype=np.float32)
-        far = bool(self.rirs) and rng.random() < 0.6
+        far = bool(self.rooms) and rng.random() < 0.6
         for _ in range(int(rng.integers(4, 11))):
-            voice = self._speech(rng)
+            _, voice = self.voices.draw(self.config.length, rng, speaker)
             total += voice * (10 ** (rng.uniform(-8, 0) / 20) / rms(voice))
         return self._place(total, far, rng)
 
@@ -166,10 +194,3 @@ class Mixer:
 def _add(first: Float32, second: Float32, rng: np.random.Generator) -> Float32:
     """The first sound with the second within 10 dB of it."""
     return first + second * (rms(first) / rms(second) * 10 ** (rng.uniform(-10, 4) / 20))
-
-
-def _group(clips: tuple[Clip, ...]) -> dict[str, list[Clip]]:
-    grouped: dict[str, list[Clip]] = {}
-    for clip in clips:
-        grouped.setdefault(clip.source, []).append(clip)
-    return grouped

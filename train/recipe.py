@@ -3,13 +3,21 @@
 import tomllib
 from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from ..errors import InputError
 from ..models.config import preset
+from ..models.semamba import SEMambaConfig
 from .losses import LossConfig
 from .mixing import MixConfig
+from .optimizer import OptimizerConfig
 from .video_mixing import VideoConfig
+
+#: Name of the audio-only parent, which is no preset of the streaming models.
+SEMAMBA = "semamba"
+
+Device = Literal["cpu", "cuda"]
+Precision = Literal["float32", "bfloat16"]
 
 _TOML_NAMES = {
     bool: "true or false",
@@ -21,27 +29,22 @@ _TOML_NAMES = {
 
 
 @dataclass(frozen=True)
-class OptimizerConfig:
-    """AdamW with a linear warm-up and a cosine decay to ``final_fraction`` of the peak rate."""
-
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.01
-    warmup_steps: int = 200
-    final_fraction: float = 0.02
-    clip_norm: float = 1.0
-    ema_decay: float = 0.998
-
-
-@dataclass(frozen=True)
 class Recipe:
     """One training run.
 
     Attributes:
-        preset: the model, causal unless ``offline``.
-        data: the folder of recordings, relative to the working directory.
-        steps, batch: optimizer steps, and mixtures in each.
+        preset: the model, causal unless ``offline``; or ``semamba``, the audio-only parent, always offline.
+        without: parts of the fusion that the model does without, ``vce`` or ``fsvg``.
+        data: a folder of recordings or a manifest of them, or several, relative to the working directory.
+        exclude_licences: recordings whose licence contains one of these are not used.
+        steps, batch: optimizer steps, and mixtures in each, over all processes together.
+        workers: processes that draw batches ahead; the batches are the same for any number, 0 for none.
         validate_every, validation_items: steps between validations, and mixtures in each.
         held_out_noise: sources of noise kept for validation.
+        max_bad_batches: batches in a row without a finite gradient after which the run goes back to its last
+            checkpoint.
+        device: ``cpu`` or ``cuda``.
+        precision: ``float32``, or ``bfloat16`` (autocast) on CUDA.
         start_from: safetensors weights to begin with; empty for random ones.
         seed: of everything random.
 
@@ -51,12 +54,18 @@ class Recipe:
 
     preset: str = "lite"
     offline: bool = False
-    data: str = "../shared/data"
+    without: tuple[str, ...] = ()
+    data: str | tuple[str, ...] = "../shared/data"
+    exclude_licences: tuple[str, ...] = ()
     steps: int = 20000
     batch: int = 8
+    workers: int = 0
     validate_every: int = 500
     validation_items: int = 24
     held_out_noise: tuple[str, ...] = ("noisekun", "blanket")
+    max_bad_batches: int = 20
+    device: str = "cpu"
+    precision: str = "float32"
     start_from: str = ""
     seed: int = 1
     mix: MixConfig = field(default_factory=MixConfig)
@@ -65,11 +74,37 @@ class Recipe:
     video: VideoConfig = field(default_factory=VideoConfig)
 
     def __post_init__(self) -> None:
-        hop = preset(self.preset).stft.hop
-        if self.mix.length % hop:
-            raise InputError(f"mix: {self.mix.length} samples are no whole hops of {hop}: change seconds")
-        if min(self.steps, self.batch, self.validate_every, self.validation_items) < 1:
-            raise InputError("steps, batch, validate_every and validation_items must be at least 1")
+        if self.mix.length % self.hop:
+            raise InputError(
+                f"mix: {self.mix.length} samples are no whole hops of {self.hop}: change seconds"
+            )
+        counts = (self.steps, self.batch, self.validate_every, self.validation_items, self.max_bad_batches)
+        if min(counts) < 1:
+            raise InputError(
+                "steps, batch, validate_every, validation_items and max_bad_batches must be at least 1"
+            )
+        if self.workers < 0:
+            raise InputError("workers must be at least 0")
+        _check_choice("device", self.device, Device)
+        _check_choice("precision", self.precision, Precision)
+        if self.precision == "bfloat16" and self.device == "cpu":
+            raise InputError(
+                "precision bfloat16 needs device cuda: the kernel that is fast on a CPU is float32"
+            )
+        if self.preset != SEMAMBA:
+            preset(self.preset).without(*self.without)  # refuses parts that there are not
+        elif self.video.share or self.without:
+            raise InputError("semamba hears only: leave 'without' empty and video.share at 0")
+
+    @property
+    def hop(self) -> int:
+        """Samples from one frame of the model to the next."""
+        return SEMambaConfig().hop_size if self.preset == SEMAMBA else preset(self.preset).stft.hop
+
+
+def _check_choice(name: str, value: str, choices: object) -> None:
+    if value not in get_args(choices):
+        raise InputError(f"{name} '{value}' is unknown: choose one of {', '.join(get_args(choices))}")
 
 
 def _tuples(value: Any) -> Any:
@@ -83,6 +118,8 @@ def _convert(name: str, value: Any, default: Any, where: str) -> Any:
     if isinstance(default, float) and type(value) is int:
         return float(value)
     value = _tuples(value)
+    if name == "data" and isinstance(value, tuple) and all(isinstance(place, str) for place in value):
+        return value
     if type(value) is not type(default):
         kind = _TOML_NAMES.get(type(default), "a table")
         raise InputError(f"{where}: {name} must be {kind}, not {value!r}")

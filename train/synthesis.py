@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .corpus import SAMPLE_RATE, Float32
+from .recordings import SAMPLE_RATE, Float32
 
 #: Points of a random spectral curve, spread evenly on a logarithmic axis from 50 Hz to 8 kHz.
 _CURVE_POINTS = 7

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..bench.metrics import score
-from ..models.wave import WaveModel
+from ..bench.metrics import score, stoi
 from .batches import Batch, BatchSource
-from .embedding import embed
+from .estimator import Estimator
+from .learner import to_device
 
 #: Seed of the validation mixtures: apart from every training seed by its length.
 _SEED = (2024, 1, 1, 1)
@@ -21,28 +21,33 @@ class ValidationSet:
         self.faces = None if source.faces is None else source.draw_with_faces(items, *_SEED)
 
     @torch.no_grad()
-    def score(self, model: WaveModel) -> dict[str, float]:
-        """Mean PESQ-WB, ESTOI and SI-SDR (dB) of the enhanced mixtures; ``val_pesq`` is to rank by."""
+    def score(self, model: Estimator) -> dict[str, float]:
+        """Mean PESQ-WB, STOI, ESTOI and SI-SDR (dB) of the enhanced mixtures; ``val_pesq`` is to rank by."""
+        device = next(model.parameters()).device
         if self.audio is not None:
-            return _means("val", self.audio, model(self.audio.noisy)[0], model)
+            batch = to_device(self.audio, device)
+            return _means("val", batch, model(batch.noisy).wave)
         assert self.faces is not None
         assert self.faces.video is not None
-        embedding, age_s = embed(model.net, self.faces.video)
-        seen, alpha, _ = model(self.faces.noisy, embedding, age_s)
-        good = self.faces.video.trust > 0.5
+        batch = to_device(self.faces, device)
+        seen = model(batch.noisy, batch.video)
+        good = self.faces.video.trust.to(device) > 0.5
         return {
-            **_means("val", self.faces, seen, model),
-            **_means("val_blind", self.faces, model(self.faces.noisy)[0], model),
-            "val_alpha_good": round(float(alpha[good].mean()), 3),
-            "val_alpha_bad": round(float(alpha[~good].mean()), 3),
+            **_means("val", batch, seen.wave),
+            **_means("val_blind", batch, model(batch.noisy).wave),
+            "val_alpha_good": round(float(seen.alpha[good].mean()), 3),
+            "val_alpha_bad": round(float(seen.alpha[~good].mean()), 3),
         }
 
 
-def _means(prefix: str, batch: Batch, enhanced: Tensor, model: WaveModel) -> dict[str, float]:
-    lag = model.net.config.stft.window - model.net.config.stft.hop
-    outputs = enhanced[:, lag:].numpy()
-    rows = [score(a[: b.size], b) for a, b in zip(batch.clean.numpy(), outputs, strict=True)]
-    return {
-        f"{prefix}_{name}": round(float(np.nanmean([getattr(row, field) for row in rows])), 4)
-        for name, field in (("pesq", "pesq_wb"), ("estoi", "estoi"), ("si_sdr", "si_sdr_db"))
+def _means(prefix: str, batch: Batch, enhanced: Tensor) -> dict[str, float]:
+    clean = batch.clean[:, : enhanced.shape[1]].cpu().numpy()
+    pairs = list(zip(clean, enhanced.cpu().numpy(), strict=True))
+    rows = [score(*pair) for pair in pairs]
+    values = {
+        "pesq": [row.pesq_wb for row in rows],
+        "stoi": [stoi(*pair) for pair in pairs],
+        "estoi": [row.estoi for row in rows],
+        "si_sdr": [row.si_sdr_db for row in rows],
     }
+    return {f"{prefix}_{name}": round(float(np.nanmean(value)), 4) for name, value in values.items()}

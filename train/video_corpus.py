@@ -1,16 +1,15 @@
-"""Talking-face clips: lip crops and sound, extracted once.
-
-Layout of the folder: ``train/av.csv`` with columns file, source, speaker; each file a video with its sound.
-"""
+"""Talking-face clips: lip crops and sound, extracted once and read when they are drawn."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .corpus import SAMPLE_RATE, Float32, cached, read_table
+from .library import Library
+from .recordings import Float32, cached, read_sound
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -24,29 +23,55 @@ class FaceClip:
     times_s: npt.NDArray[np.float64]
     found: npt.NDArray[np.bool_]
     sound: Float32
+    split: str = "train"
+
+    def load(self) -> "FaceClip":
+        """The clip itself."""
+        return self
 
 
-def _read_sound(path: Path) -> Float32:
-    """The sound of a video file, mono at 16 kHz, from the start of its own time."""
-    import av
+@dataclass(frozen=True)
+class StoredFace:
+    """A clip in the cache."""
 
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-    try:
-        with av.open(str(path)) as container:
-            decoded = container.decode(audio=0) if container.streams.audio else ()
-            frames = [out for frame in decoded for out in resampler.resample(frame)]
-        frames += resampler.resample(None)
-    except av.FFmpegError as error:
-        raise InputError(f"the sound of {path} cannot be read ({error.strerror})") from error
-    if not frames:
-        raise InputError(f"{path} has no sound: training with video needs speakers who are heard")
-    return np.concatenate([frame.to_ndarray()[0] for frame in frames]).astype(np.float32)
+    speaker: str
+    file: Path
+    split: str = "train"
+
+    def load(self) -> FaceClip:
+        """Read the clip from the cache."""
+        with np.load(self.file) as stored:
+            return FaceClip(speaker=self.speaker, split=self.split, **stored)
+
+
+class Face(Protocol):
+    """A clip in memory or in the cache."""
+
+    @property
+    def speaker(self) -> str:
+        """Who is seen."""
+
+    @property
+    def split(self) -> str:
+        """ "train" or "valid"."""
+
+    def load(self) -> FaceClip:
+        """Pictures and sound."""
+
+
+def extract_face(path: Path, cache: Path) -> Path:
+    """Lip crops and sound of a film, from ``cache`` or else into it (about 2 s for 3 s of film).
+
+    Raises:
+        InputError: the film is missing, unreadable or without sound.
+    """
+    return cached(path, cache, ".npz", _extract)
 
 
 def _extract(path: Path, file: Path) -> None:
     from ..stream.video.files import read_lips
 
-    sound = _read_sound(path)
+    sound = read_sound(path)
     frames = list(read_lips(path))
     blank = np.zeros((96, 96, 3), np.uint8)
     np.savez(
@@ -58,16 +83,20 @@ def _extract(path: Path, file: Path) -> None:
     )
 
 
-def read_face_clips(folder: Path, cache: Path) -> tuple[FaceClip, ...]:
-    """Read the clips of a data folder; crops and sound are kept in ``cache`` (about 2 s a clip at first).
+def read_face_clips(library: Library, cache: Path) -> tuple[Face, ...]:
+    """The talking faces of a library; crops and sound are kept in ``cache``.
 
     Raises:
-        InputError: the table or a column is missing, or a clip is missing, unreadable or without sound.
+        InputError: there are none, or one is missing, unreadable or without sound.
     """
-    rows = read_table(folder / "train" / "av.csv", {"file", "speaker"})
+    faces = [(manifest, item) for manifest in library for item in manifest.items if item.kind == "face"]
+    if not faces:
+        raise InputError(
+            "no faces to train with: no manifest has rows of the kind face, or train/av.csv is missing in "
+            "the data folder"
+        )
     cache.mkdir(parents=True, exist_ok=True)
-    clips = []
-    for row in rows:
-        with np.load(cached(folder / row["file"], cache, ".npz", _extract)) as stored:
-            clips.append(FaceClip(speaker=row["speaker"], **stored))
-    return tuple(clips)
+    return tuple(
+        StoredFace(item.speaker, extract_face(manifest.path(item), cache), item.split)
+        for manifest, item in faces
+    )

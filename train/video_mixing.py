@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from .corpus import SAMPLE_RATE, Float32
 from .degrade import DegradeConfig, VideoView, degrade
-from .mixing import Mixer
-from .video_corpus import FaceClip, UInt8
+from .mixing import BABBLE, RECORDED, SYNTHETIC, TALKER, Mixer
+from .recordings import SAMPLE_RATE, Float32
+from .video_corpus import Face, UInt8
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class VideoConfig:
         share: of the optimizer steps that see video; 0 trains on audio alone.
         freeze_audio: train visual encoder and fusion only: audio-only output stays what it was.
         competing_talker: probability that the interference is another talker, not noise.
+        rir_probability: of a random room for the speaker and a competing talker.
         alpha_weight: weight of the cross-entropy that teaches alpha whether the lips can be trusted.
         held_out_speakers: faces kept for validation.
         degrade: what happens to the pictures.
@@ -32,6 +33,7 @@ class VideoConfig:
     competing_talker: float = 0.6
     alpha_weight: float = 0.02
     held_out_speakers: tuple[str, ...] = ("s33",)
+    rir_probability: float = 0.0
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
 
     def __post_init__(self) -> None:
@@ -39,6 +41,8 @@ class VideoConfig:
             raise InputError(f"video.share {self.share} must be between 0 and 1")
         if not 0.0 <= self.competing_talker <= 1.0 or self.alpha_weight < 0.0:
             raise InputError("video.competing_talker must be between 0 and 1, video.alpha_weight at least 0")
+        if not 0.0 <= self.rir_probability <= 1.0:
+            raise InputError("video.rir_probability must be between 0 and 1")
         if self.freeze_audio and self.share < 1.0:
             raise InputError(
                 "video.freeze_audio leaves nothing to train without video: set video.share = 1.0"
@@ -82,11 +86,11 @@ class VideoMixer:
         InputError: there are no clips.
     """
 
-    def __init__(self, mixer: Mixer, clips: tuple[FaceClip, ...], config: VideoConfig, hop: int) -> None:
+    def __init__(self, mixer: Mixer, clips: tuple[Face, ...], config: VideoConfig, hop: int) -> None:
         if not clips:
             raise InputError("no talking-face clips to train on: check av.csv and video.held_out_speakers")
         self.mixer, self.config, self.hop = mixer, config, hop
-        self.by_speaker: dict[str, list[FaceClip]] = {}
+        self.by_speaker: dict[str, list[Face]] = {}
         for clip in clips:
             self.by_speaker.setdefault(clip.speaker, []).append(clip)
         # A speaker with many clips is drawn more often, but does not drown the others.
@@ -95,19 +99,23 @@ class VideoMixer:
 
     def draw(self, rng: np.random.Generator) -> tuple[Float32, Float32, VideoView]:
         """One mixture ``[length]``, its clean speech, and the view of the speaker."""
-        clip, other = self._clip(rng), self._clip(rng)
+        face = self._face(rng)
+        other = self._face(rng, face.speaker)
+        clip = face.load()
         length, frames = self.mixer.config.length, self.mixer.config.length // self.hop
         spare_s = max(len(clip.sound) - length, 0) / SAMPLE_RATE
         first = int(rng.integers(0, max(int(np.searchsorted(clip.times_s, spare_s)), 1)))
         start_s = clip.times_s[first]
-        clean = _cut(clip.sound, round(start_s * SAMPLE_RATE), length)
-        noise = self._interference(clip, rng)
+        speech = _cut(clip.sound, round(start_s * SAMPLE_RATE), length)
+        in_room = self._in_room(rng)
+        clean = self.mixer.voice(speech, in_room, rng)
+        noise = self._interference(clip.speaker, in_room, rng)
         noisy, clean = self.mixer.mix(clean, noise, rng)
         seen = slice(first, int(np.searchsorted(clip.times_s, start_s + length / SAMPLE_RATE)))
         count = len(clip.times_s[seen])
         view = degrade(
             clip.crops[seen],
-            np.resize(other.crops, (count, *other.crops.shape[1:])),
+            self._misleading(other, clip.speaker, count),
             clip.times_s[seen] - start_s,
             clip.found[seen],
             frames,
@@ -117,19 +125,35 @@ class VideoMixer:
         )
         return noisy, clean, view
 
-    def _clip(self, rng: np.random.Generator) -> FaceClip:
-        speakers = list(self.by_speaker.values())
-        clips = speakers[int(rng.choice(len(speakers), p=self.weights))]
+    def _in_room(self, rng: np.random.Generator) -> bool:
+        probability = self.config.rir_probability
+        return probability > 0 and bool(self.mixer.rooms) and rng.random() < probability
+
+    def _face(self, rng: np.random.Generator, avoid: str = "") -> Face:
+        """Any clip of a speaker other than ``avoid``; where nobody else is there, one of theirs."""
+        speakers = list(self.by_speaker)
+        weights = self.weights * [speaker != avoid or len(speakers) == 1 for speaker in speakers]
+        clips = self.by_speaker[speakers[int(rng.choice(len(speakers), p=weights / weights.sum()))]]
         return clips[int(rng.integers(len(clips)))]
 
-    def _interference(self, target: FaceClip, rng: np.random.Generator) -> Float32:
+    @staticmethod
+    def _misleading(other: Face, speaker: str, count: int) -> UInt8:
+        """Lips that do not fit the sound: another speaker's, or else the speaker's own, backwards."""
+        crops = other.load().crops
+        return np.resize(crops[::-1] if other.speaker == speaker else crops, (count, *crops.shape[1:]))
+
+    def _interference(self, speaker: str, in_room: bool, rng: np.random.Generator) -> Float32:
         length = self.mixer.config.length
         if rng.random() >= self.config.competing_talker:
-            return self.mixer.interference(int(rng.choice([0, 1, 3])), False, rng)
-        other = self._clip(rng)
-        if other.speaker == target.speaker or rng.random() < 0.5:
-            return self.mixer.interference(2, False, rng)
-        return _cut(other.sound, int(rng.integers(0, max(len(other.sound) - length, 1))), length)
+            return self.mixer.interference(
+                int(rng.choice([RECORDED, BABBLE, SYNTHETIC])), in_room, rng, speaker
+            )
+        other = self._face(rng)
+        if other.speaker == speaker or rng.random() < 0.5:
+            return self.mixer.interference(TALKER, in_room, rng, speaker)
+        sound = other.load().sound
+        speech = _cut(sound, int(rng.integers(0, max(len(sound) - length, 1))), length)
+        return self.mixer.voice(speech, in_room, rng)
 
 
 def _cut(sound: Float32, start: int, length: int) -> Float32:

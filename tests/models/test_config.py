@@ -70,6 +70,8 @@ def test_a_band_codec_without_bands_or_taps_is_refused(values: dict[str, Any]) -
     ("values", "message"),
     [
         ({"encoder": "resnet"}, "choose one of mobilenet, conv3d"),
+        ({"vce": False}, "smoothing needs the VCE"),
+        ({"fsvg": False}, "frequency_prior needs the FSVG"),
         ({"embedding_size": 0}, "embedding_size"),
         ({"lips_size": 1}, "lips_size"),
     ],
@@ -121,6 +123,22 @@ def test_the_offline_form_differs_in_nothing_but_direction() -> None:
     offline = config.offline()
     assert not offline.causal
     assert replace(offline, causal=True) == config
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_model_without_parts_of_its_fusion_differs_in_nothing_else(name: str) -> None:
+    config = preset(name)
+    assert config.without() == config
+    bare = config.without("vce", "fsvg")
+    assert bare == config.without("fsvg").without("vce")
+    parts = ("vce", "smoothing", "fsvg", "frequency_prior")
+    assert not any(getattr(bare.visual, part) for part in parts)
+    assert replace(bare, visual=config.visual) == config
+
+
+def test_a_part_that_there_is_not_cannot_be_left_out() -> None:
+    with pytest.raises(InputError, match="the fusion has no part 'lips': choose one of vce, fsvg"):
+        preset("lite").without("vce", "lips")
 
 
 def test_bins_and_frames_follow_from_the_window_and_hop() -> None:

@@ -1,6 +1,7 @@
 """Double-gated fusion: what it adds, what age does to it, and that without video it adds exactly nothing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -19,7 +20,12 @@ CHANNELS, SIZE, BATCH, FRAMES = 4, 6, 2, 9
 BAND_HZ = torch.tensor([100.0, 500.0, 2000.0, 5000.0])
 PLAIN = VisualConfig(embedding_size=SIZE, smoothing=False, frequency_prior=False)
 FULL = VisualConfig(embedding_size=SIZE)
-CONFIGS = pytest.mark.parametrize("config", [PLAIN, FULL], ids=["plain", "full"])
+NO_VCE = replace(PLAIN, vce=False)
+NO_FSVG = replace(PLAIN, fsvg=False)
+BARE = replace(PLAIN, vce=False, fsvg=False)
+ALL = {"plain": PLAIN, "full": FULL, "no vce": NO_VCE, "no fsvg": NO_FSVG, "bare": BARE}
+CONFIGS = pytest.mark.parametrize("config", ALL.values(), ids=ALL)
+WITH_BOTH = pytest.mark.parametrize("config", [PLAIN, FULL], ids=["plain", "full"])
 
 
 def make(config: VisualConfig) -> VisualFusion:
@@ -35,10 +41,12 @@ def inputs() -> tuple[Tensor, Tensor, Tensor]:
     return audio, embedding, torch.linspace(0.0, 0.45, FRAMES).expand(BATCH, -1)
 
 
-@CONFIGS
+@WITH_BOTH
 @torch.no_grad()
 def test_fused_is_audio_plus_alpha_times_gate_times_visual(config: VisualConfig) -> None:
     fusion, (audio, embedding, age_s) = make(config), inputs()
+    assert fusion.vce is not None
+    assert fusion.fsvg is not None
     fused, alpha, _ = fusion(audio, embedding, age_s, fusion.init_state(BATCH))
     visual = fusion.projection(embedding).transpose(1, 2)[..., None].expand_as(audio)
     confidence, _ = fusion.vce(embedding)
@@ -48,6 +56,22 @@ def test_fused_is_audio_plus_alpha_times_gate_times_visual(config: VisualConfig)
     assert alpha.shape == (BATCH, FRAMES)
     assert alpha.min() > 0
     assert not torch.allclose(fused, audio)
+
+
+@torch.no_grad()
+def test_without_vce_alpha_is_the_freshness_and_without_fsvg_the_gate_is_open() -> None:
+    audio, embedding, age_s = inputs()
+    for config in (NO_VCE, NO_FSVG, BARE):
+        fusion = make(config)
+        fused, alpha, state = fusion(audio, embedding, age_s, fusion.init_state(BATCH))
+        visual = fusion.projection(embedding).transpose(1, 2)[..., None].expand_as(audio)
+        confidence = torch.ones(BATCH, FRAMES) if fusion.vce is None else fusion.vce(embedding)[0][..., 0]
+        gate = 1.0 if fusion.fsvg is None else fusion.fsvg(audio, visual)
+        torch.testing.assert_close(alpha, confidence * freshness(age_s))
+        torch.testing.assert_close(fused, audio + alpha[:, None, :, None] * gate * visual)
+        names = {name.split(".")[0] for name in fusion.state_dict()}
+        assert names == {"projection"} | {part for part in ("vce", "fsvg") if getattr(config, part)}
+    assert state == ()
 
 
 @CONFIGS

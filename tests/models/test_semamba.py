@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from lipstream.errors import InputError
@@ -106,6 +107,17 @@ def test_a_checkpoint_comes_back_with_its_sizes_and_weights(tiny: SEMamba, tmp_p
     assert not loaded.training
     for name, value in tiny.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value), name
+
+
+def test_weights_of_a_training_run_load_as_a_checkpoint_does(tiny: SEMamba, tmp_path: Path) -> None:
+    path = tmp_path / "best.safetensors"
+    save_file(tiny.state_dict(), path)
+    loaded = load_semamba_checkpoint(path)
+    for name, value in tiny.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value), name
+    path.write_bytes(b"no weights")
+    with pytest.raises(InputError, match="no checkpoint of torch weights"):
+        load_semamba_checkpoint(path)
 
 
 class Unsafe:

@@ -1,18 +1,22 @@
 """``lipstream train``: its arguments, the folders it makes, Ctrl-C, and the errors a user sees."""
 
+import argparse
 import json
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
 from lipstream.cli import main
-from lipstream.train.commands import RECIPES
+from lipstream.errors import InputError
+from lipstream.train.commands import RECIPES, add_bench_parser
 from lipstream.train.loop import Trainer
+from lipstream.train.reports import Reports
 
 RECIPE = """
 preset = "tiny"
@@ -33,6 +37,13 @@ def folder(data: Path, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "short.toml").write_text(RECIPE)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def denormals() -> Iterator[None]:
+    """The commands flush denormal numbers to zero, in a process that is theirs; this one is not."""
+    yield
+    torch.set_flush_denormal(False)
 
 
 def error_of(capsys: pytest.CaptureFixture[str]) -> str:
@@ -74,9 +85,9 @@ def test_ctrl_c_ends_with_a_checkpoint_from_which_the_same_command_goes_on(
     usual = signal.getsignal(signal.SIGINT)
     validate = Trainer._validate
 
-    def interrupted(trainer: Trainer) -> None:
+    def interrupted(trainer: Trainer, reports: Reports) -> None:
         signal.raise_signal(signal.SIGINT)
-        validate(trainer)
+        validate(trainer, reports)
 
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "_validate", interrupted)
@@ -93,13 +104,56 @@ def test_ctrl_c_ends_with_a_checkpoint_from_which_the_same_command_goes_on(
 def test_a_second_ctrl_c_does_not_wait(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(trainer: Trainer) -> None:
+    def interrupted(trainer: Trainer, reports: Reports) -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(Trainer, "_validate", interrupted)
     assert main(["train", "short.toml"]) == 130
     assert "interrupted" in error_of(capsys)
+
+
+def test_a_folder_with_the_run_of_another_recipe_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "short.toml", "--steps", "2"]) == 0
+    (folder / "short.toml").write_text("seed = 7\n" + RECIPE)
+    assert main(["train", "short.toml"]) == 2
+    assert "does not fit this recipe (seed was 1 when it was made, and is 7)" in error_of(capsys)
+
+
+def test_tensorboard_goes_beside_the_log(folder: Path) -> None:
+    pytest.importorskip("tensorboard")
+    assert main(["train", "short.toml", "--steps", "2", "--tensorboard"]) == 0
+    assert list((folder / "runs" / "short" / "tensorboard").glob("events*"))
+
+
+def bench(*argv: str) -> int:
+    """``lipstream bench train`` by its parser alone."""
+    parser = argparse.ArgumentParser()
+    add_bench_parser(parser.add_subparsers(required=True))
+    args = parser.parse_args(["train", *argv])
+    return int(args.run(args))
+
+
+def test_the_speed_of_a_recipe_is_printed_and_written(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench("short.toml", "--steps", "1", "--threads", "1", "--json", "speed.json") == 0
+    assert "seconds of mixtures trained on in a second" in capsys.readouterr().out
+    report = json.loads(Path("speed.json").read_text())
+    assert (report["preset"], report["steps"], report["batch"], report["seconds"]) == ("tiny", 1, 1, 0.5)
+    assert not (folder / "runs" / "short").exists()
+
+
+def test_a_speed_that_cannot_be_measured_is_told(folder: Path) -> None:
+    for argv, message in (
+        (["none"], "no recipe 'none'"),
+        (["short.toml", "--steps", "0"], "--steps must be at least 1"),
+        (["short.toml", "--json", "nowhere/speed.json"], "'nowhere' for the JSON report does not exist"),
+    ):
+        with pytest.raises(InputError, match=message):
+            bench(*argv)
 
 
 def test_the_shipped_recipes_are_found_by_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

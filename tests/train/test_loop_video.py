@@ -17,9 +17,9 @@ from lipstream.errors import InputError
 from lipstream.train import batches, loop
 from lipstream.train.batches import Batch, read_sources
 from lipstream.train.degrade import DegradeConfig
-from lipstream.train.embedding import embed
 from lipstream.train.loop import Trainer
-from lipstream.train.recipe import OptimizerConfig, Recipe, load_recipe
+from lipstream.train.optimizer import OptimizerConfig
+from lipstream.train.recipe import Recipe, load_recipe
 from lipstream.train.video_corpus import FaceClip
 from lipstream.train.video_mixing import VideoConfig
 
@@ -55,7 +55,7 @@ def make_trainer(make_recipe: Callable[..., Recipe], faces: None, tmp_path: Path
 
 def weights(trainer: Trainer) -> dict[str, Tensor]:
     """All parameters, of the model and of its average."""
-    both = torch.nn.ModuleDict({"model": trainer.model, "average": trainer.average})
+    both = torch.nn.ModuleDict({"model": trainer.learner.model, "average": trainer.learner.average})
     return {name: value.detach().clone() for name, value in both.named_parameters()}
 
 
@@ -87,13 +87,14 @@ def test_a_frozen_audio_path_stays_to_the_last_bit_while_that_of_the_lips_learns
 
     def outputs() -> tuple[Tensor, Tensor, Tensor]:
         with torch.no_grad():
-            seen, _, _ = trainer.model(batch.noisy, *embed(trainer.model.net, lips))
-            return trainer.model(batch.noisy)[0], trainer.average(batch.noisy)[0], seen
+            learner = trainer.learner
+            seen = learner.model(batch.noisy, lips).wave
+            return learner.model(batch.noisy).wave, learner.average(batch.noisy).wave, seen
 
     weights_before, outputs_before = weights(trainer), outputs()
     trainer.run()
     assert changed(trainer, weights_before) == {name for name in weights_before if is_of_the_lips(name)}
-    for name, value in trainer.model.named_parameters():
+    for name, value in trainer.learner.model.named_parameters():
         assert (value.grad is not None) is is_of_the_lips(name)
     for before, after, learns in zip(outputs_before, outputs(), (False, False, True), strict=True):
         assert torch.equal(before, after) is not learns
@@ -113,8 +114,8 @@ def test_a_share_of_the_steps_has_video_and_logs_the_cross_entropy_of_alpha(
     trainer = make_trainer(HALF, steps=12, batch=1, validate_every=12)
     draw, drawn = trainer.source.draw, []
 
-    def keep(size: int, *seed: int) -> Batch:
-        drawn.append(draw(size, *seed))
+    def keep(size: int, *seed: int, first: int) -> Batch:
+        drawn.append(draw(size, *seed, first=first))
         return drawn[-1]
 
     monkeypatch.setattr(trainer.source, "draw", keep)
@@ -133,7 +134,7 @@ def test_alpha_is_weighed_into_the_loss(make_trainer: Callable[..., Trainer]) ->
         for weight, folder in ((0.0, "light"), (10.0, "heavy"))
     )
     batch = light.source.draw(2, 1, 0)
-    (light_loss, terms), (heavy_loss, _) = light._loss(batch), heavy._loss(batch)
+    (light_loss, terms), (heavy_loss, _) = (one.learner.objective(batch) for one in (light, heavy))
     torch.testing.assert_close(heavy_loss - light_loss, 10 * terms["alpha"])
 
 
@@ -149,7 +150,7 @@ def test_alpha_learns_whether_the_lips_can_be_trusted(
 
     def distance() -> float:
         with torch.no_grad():
-            _, alpha, _ = trainer.model(batch.noisy, *embed(trainer.model.net, lips))
+            alpha = trainer.learner.model(batch.noisy, lips).alpha
         return float((alpha - trust).abs().mean())
 
     before = distance()
@@ -167,10 +168,10 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     stopped = make_trainer(video, "parts", steps=4, validate_every=4)
     draw = stopped.source.draw
 
-    def stop(size: int, *seed: int) -> Batch:
+    def stop(size: int, *seed: int, first: int) -> Batch:
         if stopped.progress.step == 1:
             stopped.stop()
-        return draw(size, *seed)
+        return draw(size, *seed, first=first)
 
     monkeypatch.setattr(stopped.source, "draw", stop)
     stopped.run()
@@ -178,7 +179,9 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     assert resumed.progress.step == 2
     resumed.run()
     assert resumed.progress == whole.progress
-    states = [(weights(trainer), trainer.optimizer.state_dict()["state"]) for trainer in (resumed, whole)]
+    states = [
+        (weights(trainer), trainer.learner.optimizer.state_dict()["state"]) for trainer in (resumed, whole)
+    ]
     torch.testing.assert_close(*states, rtol=0, atol=0)
 
 
@@ -189,7 +192,7 @@ def test_validation_hears_the_same_mixtures_with_the_lips_and_without(
     trainer.run()
     rows = [row for row in log(trainer) if "val_pesq" in row]
     assert [row["step"] for row in rows] == [3, 6]
-    names = ("pesq", "estoi", "si_sdr")
+    names = ("pesq", "stoi", "estoi", "si_sdr")
     seen, blind = (
         [[row[f"{kind}_{name}"] for name in names] for row in rows] for kind in ("val", "val_blind")
     )

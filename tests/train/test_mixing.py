@@ -9,7 +9,10 @@ import pytest
 
 from lipstream.errors import InputError
 from lipstream.train.corpus import Clip, Corpus, read_corpus
-from lipstream.train.mixing import MixConfig, Mixer, rms
+from lipstream.train.effects import rms
+from lipstream.train.library import read_library
+from lipstream.train.mixing import BABBLE, RECORDED, TALKER, MixConfig, Mixer
+from lipstream.train.recordings import Decoded
 
 #: Recorded noise, babble, a competing talker, synthetic noise, none.
 KINDS = np.eye(5)
@@ -19,7 +22,12 @@ CONFIG = MixConfig(seconds=0.5, source_weights=(("mini", 1.0),))
 
 @pytest.fixture
 def corpus(data: Path, tmp_path: Path) -> Corpus:
-    return read_corpus(data, tmp_path / "cache")
+    return read_corpus(read_library(str(data)), tmp_path / "cache")
+
+
+def silence(source: str, folder: Path) -> Clip:
+    np.save(folder / "silence.npy", np.zeros(20000, np.int16))
+    return Clip(Decoded(folder / "silence.npy"), 0, 20000, source, source)
 
 
 def draw(mixer: Mixer, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -78,7 +86,7 @@ def test_recorded_noise_is_that_of_the_corpus(corpus: Corpus) -> None:
     config = of_kind(0, second_noise_probability=0.0, reshape_probability=0.0, rir_probability=0.0)
     noisy, clean = draw(Mixer(corpus, config), 3)
     noise = noisy - clean
-    recordings = (clip.samples.astype(np.float32) for clip in corpus.noise)
+    recordings = (clip.recording.samples.astype(np.float32) for clip in corpus.noise)
     likeness = max(
         np.abs(np.correlate(sound / rms(sound), noise / rms(noise), "valid")).max() / noise.size
         for sound in recordings
@@ -91,21 +99,96 @@ def test_without_noise_the_mixture_is_the_clean_speech(corpus: Corpus) -> None:
     np.testing.assert_array_equal(noisy, clean)
 
 
-def test_the_target_comes_from_the_named_sources_alone(corpus: Corpus) -> None:
-    silent = Clip(np.zeros(20000, np.int16), 0, 20000, "silent", "silent")
+def test_the_target_comes_from_the_named_sources_alone(corpus: Corpus, tmp_path: Path) -> None:
+    silent = silence("silent", tmp_path)
     mixer = Mixer(replace(corpus, speech=(*corpus.speech, silent)), CONFIG)
     assert all(rms(draw(mixer, seed)[1]) > 1e-3 for seed in range(20))
 
 
-def test_silent_speech_or_noise_gives_no_nan(corpus: Corpus) -> None:
-    silence = (Clip(np.zeros(20000, np.int16), 0, 20000, "mini", "mini"),)
-    for silent in (replace(corpus, speech=silence), replace(corpus, noise=silence)):
+def test_silent_speech_or_noise_gives_no_nan(corpus: Corpus, tmp_path: Path) -> None:
+    clips = (silence("mini", tmp_path),)
+    for silent in (replace(corpus, speech=clips), replace(corpus, noise=clips)):
         for kind in range(5):
             assert all(np.isfinite(wave).all() for wave in draw(Mixer(silent, of_kind(kind)), 0))
 
 
+@pytest.mark.parametrize("kind", [BABBLE, TALKER])
+def test_nobody_competes_with_themselves(corpus: Corpus, kind: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    mixer = Mixer(corpus, of_kind(kind))
+    usual, heard = mixer.voices.draw, []
+
+    def listen(length: int, rng: np.random.Generator, avoid: str = "") -> Any:
+        clip, speech = usual(length, rng, avoid)
+        heard.append(clip.group)
+        return clip, speech
+
+    monkeypatch.setattr(mixer.voices, "draw", listen)
+    others = set()
+    for seed in range(30):
+        heard.clear()
+        draw(mixer, seed)
+        target, *competing = heard
+        assert competing
+        assert target not in competing
+        others |= set(competing)
+    assert others == {"mini/ls4", "mini/ls5", "mini/ls6"}
+
+
+@pytest.mark.parametrize("kind", [BABBLE, TALKER])
+def test_noise_stands_in_for_voices_where_one_speaker_is_alone(corpus: Corpus, kind: int) -> None:
+    alone = replace(corpus, speech=corpus.speech[:2])
+    plain = {"second_noise_probability": 0.0, "reshape_probability": 0.0, "rir_probability": 0.0}
+    for seed in range(5):
+        found = draw(Mixer(alone, of_kind(kind, **plain)), seed)
+        for wave, expected in zip(found, draw(Mixer(alone, of_kind(RECORDED, **plain)), seed), strict=True):
+            np.testing.assert_array_equal(wave, expected)
+
+
+def test_without_weights_every_source_is_drawn_by_the_root_of_its_length(corpus: Corpus) -> None:
+    other = replace(corpus.speech[0], source="other", group="other/a", end=corpus.speech[0].start + 9 * 800)
+    clip = replace(corpus.speech[0], end=corpus.speech[0].start + 800)
+    mixer = Mixer(replace(corpus, speech=(clip, other)), replace(CONFIG, source_weights=()))
+    rng = np.random.default_rng(0)
+    share = np.mean([mixer.voices.draw(400, rng)[0].source == "other" for _ in range(400)])
+    assert share == pytest.approx(0.75, abs=0.07)
+
+
+def test_a_tilt_is_in_the_mixture_and_in_its_clean_speech(corpus: Corpus) -> None:
+    plain = of_kind(4, rir_probability=0.0, level_dbfs=(-30.0, -30.0))
+    tilted = Mixer(corpus, replace(plain, tilt_db_per_octave=3.0))
+    assert not np.allclose(draw(tilted, 0)[1], draw(Mixer(corpus, plain), 0)[1])
+    for seed in range(5):
+        noisy, clean = draw(tilted, seed)
+        np.testing.assert_array_equal(noisy, clean)
+
+
+def test_overload_cuts_the_mixture_off_and_leaves_the_clean_speech(corpus: Corpus) -> None:
+    plain = of_kind(0, snr_db=(20.0, 20.0))
+    hot = replace(plain, overload_probability=1.0, overload_db=(6.0, 6.0))
+    for seed in range(5):
+        noisy, clean = draw(Mixer(corpus, hot), seed)
+        loud, same = draw(Mixer(corpus, plain), seed)
+        np.testing.assert_array_equal(clean, same)
+        assert np.abs(noisy).max() == pytest.approx(np.abs(loud).max() / 10**0.3, rel=1e-3)
+        assert np.sum(np.abs(noisy) > 0.999 * np.abs(noisy).max()) > 10
+
+
+def test_a_noisy_twin_is_taken_as_often_as_asked(corpus: Corpus) -> None:
+    """Its noise is the speech itself upside down, twice."""
+    twins = []
+    for clip in corpus.speech:
+        file = clip.recording.file.with_name("twin.npy")  # type: ignore[attr-defined]
+        np.save(file, -clip.recording.samples)
+        twins.append(replace(clip, noisy=Decoded(file)))
+    for asked in (0.0, 0.4, 1.0):
+        mixer = Mixer(replace(corpus, speech=tuple(twins)), of_kind(4, pair_probability=asked))
+        pairs = (draw(mixer, seed) for seed in range(60))
+        share = np.mean([np.allclose(noisy, -clean) for noisy, clean in pairs])
+        assert share == pytest.approx(asked, abs=0.2 * (0 < asked < 1))
+
+
 def test_a_corpus_without_rooms_does(corpus: Corpus) -> None:
-    mixer = Mixer(replace(corpus, rirs=()), replace(CONFIG, rir_probability=1.0))
+    mixer = Mixer(replace(corpus, rooms=()), replace(CONFIG, rir_probability=1.0))
     assert all(np.isfinite(draw(mixer, seed)[0]).all() for seed in range(5))
 
 
@@ -123,6 +206,11 @@ def test_a_corpus_with_nothing_to_mix_is_told(corpus: Corpus) -> None:
         ({"snr_db": (10.0, -5.0)}, "snr_db must run from low to high"),
         ({"level_dbfs": (-10.0, -40.0)}, "level_dbfs must run from low to high"),
         ({"rir_probability": 1.5}, "rir_probability"),
+        ({"tilt_db_per_octave": -1.0}, "tilt_db_per_octave and overload_db must not be negative"),
+        ({"tilt_db_per_octave": float("nan")}, "tilt_db_per_octave"),
+        ({"overload_db": (-1.0, 3.0)}, "overload_db"),
+        ({"overload_probability": 2.0}, "overload_probability must lie in"),
+        ({"pair_probability": -0.1}, "pair_probability must lie in"),
         ({"noise_kinds": (0.5, 0.5)}, "five weights"),
         ({"noise_kinds": (0.5, 0.5, 0.5, -0.5, 0.0)}, "five weights"),
         ({"source_weights": (("mini", -1.0),)}, "source_weights"),

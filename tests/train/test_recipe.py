@@ -1,5 +1,6 @@
 """Recipes: what a file may say, and what it is told when it says something else."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from lipstream.errors import InputError
 from lipstream.models.config import PRESETS
 from lipstream.train.commands import RECIPES
 from lipstream.train.losses import LossConfig
-from lipstream.train.recipe import OptimizerConfig, Recipe, load_recipe
+from lipstream.train.optimizer import OptimizerConfig
+from lipstream.train.recipe import SEMAMBA, Recipe, load_recipe
+from lipstream.train.video_mixing import VideoConfig
 
 
 @pytest.fixture
@@ -25,7 +28,18 @@ def written(tmp_path: Path):
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
 def test_shipped_recipes_load(path: Path) -> None:
-    assert load_recipe(path).preset in PRESETS
+    assert load_recipe(path).preset in {*PRESETS, SEMAMBA}
+
+
+def test_the_recipes_of_the_parents_have_their_weights() -> None:
+    names = {path.stem: load_recipe(path) for path in RECIPES.glob("*.toml")}
+    full = names["liteavse"]
+    weights = {name: weight for name, weight in full.loss.weights().items() if weight}
+    assert weights == {"magnitude": 0.9, "phase": 0.3, "complex": 0.1, "consistency": 0.1, "si_sdr": 0.3}
+    assert replace(full, without=("vce",)) == names["liteavse-without-vce"]
+    assert replace(full, without=("fsvg",)) == names["liteavse-without-fsvg"]
+    assert replace(full, video=VideoConfig()) == names["liteavse-audio"]
+    assert names["lite-offline"] == replace(names["lite"], offline=True)
 
 
 def test_an_empty_recipe_has_the_defaults(written) -> None:
@@ -76,6 +90,16 @@ def test_keys_and_tables_replace_their_defaults_alone(written) -> None:
         ("[optimizer]\nlearning_rate = 'fast'", r"\[optimizer\]: learning_rate must be a number"),
         ("steps = 0", "at least 1"),
         ("preset = 'huge'", "'huge': choose one of"),
+        ("without = ['lips']", "no part 'lips': choose one of vce, fsvg"),
+        ("preset = 'semamba'\n[video]\nshare = 0.5", "semamba hears only"),
+        ("preset = 'semamba'\n[mix]\nseconds = 0.51", "8160 samples are no whole hops of 100"),
+        ("device = 'tpu'", "device 'tpu' is unknown: choose one of cpu, cuda"),
+        ("precision = 'half'", "precision 'half' is unknown: choose one of float32, bfloat16"),
+        ("precision = 'bfloat16'", "bfloat16 needs device cuda"),
+        ("max_bad_batches = 0", "max_bad_batches must be at least 1"),
+        ("[optimizer]\nschedule = 'steps'", r"\[optimizer\]: unknown schedule 'steps'"),
+        ("[optimizer]\nbetas = 0.9", r"\[optimizer\]: betas must be an array"),
+        ("[loss]\nphase = -1", r"\[loss\]: the weights of the loss must be at least 0"),
     ],
 )
 def test_bad_recipes_are_told_in_one_line(written, text: str, message: str) -> None:

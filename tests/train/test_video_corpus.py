@@ -12,7 +12,8 @@ import soundfile
 from scipy.signal import correlate
 
 from lipstream.errors import InputError
-from lipstream.train.corpus import SAMPLE_RATE
+from lipstream.train.manifest import Item, Manifest
+from lipstream.train.recordings import SAMPLE_RATE
 from lipstream.train.video_corpus import FaceClip, read_face_clips
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
@@ -34,14 +35,19 @@ def write_clip(path: Path) -> None:
         target.mux([*voice.encode(sound), *voice.encode(None)])
 
 
+def read(folder: Path) -> FaceClip:
+    """The one face of a folder."""
+    library = (Manifest("faces", folder, (Item("face", "train/a.mp4", "demo", "s1", "valid"),)),)
+    (face,) = read_face_clips(library, folder / "cache")
+    return face.load()
+
+
 @pytest.fixture(scope="module")
 def read_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FaceClip]:
     folder = tmp_path_factory.mktemp("faces")
     (folder / "train").mkdir()
-    (folder / "train" / "av.csv").write_text("file,source,speaker\ntrain/a.mp4,demo,s1\n")
     write_clip(folder / "train" / "a.mp4")
-    (clip,) = read_face_clips(folder, folder / "cache")
-    return folder, clip
+    return folder, read(folder)
 
 
 @pytest.fixture
@@ -60,7 +66,7 @@ def folder(read_once: tuple[Path, FaceClip], tmp_path: Path) -> Path:
 
 
 def test_each_picture_has_its_time_and_its_lips(clip: FaceClip) -> None:
-    assert clip.speaker == "s1"
+    assert (clip.speaker, clip.split) == ("s1", "valid")
     assert clip.crops.shape == (FRAMES, 96, 96, 3)
     assert clip.crops.dtype == np.uint8
     assert clip.found.dtype == np.bool_
@@ -83,17 +89,17 @@ def test_the_second_reading_takes_what_the_first_has_kept(
 ) -> None:
     folder, first = read_once
     monkeypatch.setattr(av, "open", None)
-    (second,) = read_face_clips(folder, folder / "cache")
+    second = read(folder)
     for field in dataclasses.fields(FaceClip):
         np.testing.assert_array_equal(getattr(second, field.name), getattr(first, field.name))
     assert len(list((folder / "cache").iterdir())) == 1
 
 
 def test_a_clip_that_has_changed_is_read_anew(folder: Path) -> None:
-    read_face_clips(folder, folder / "cache")
+    read(folder)
     (folder / "train" / "a.mp4").write_bytes(b"another film")
     with pytest.raises(InputError, match=r"a.mp4 cannot be read"):
-        read_face_clips(folder, folder / "cache")
+        read(folder)
 
 
 def test_damaged_pictures_at_the_start_are_blank_and_marked(folder: Path) -> None:
@@ -105,7 +111,7 @@ def test_damaged_pictures_at_the_start_are_blank_and_marked(folder: Path) -> Non
         assert start is not None
         content[start + 200 : start + size] = bytes(size - 200)
     path.write_bytes(content)
-    (clip,) = read_face_clips(folder, folder / "cache")
+    clip = read(folder)
     assert not clip.found[0]
     assert clip.found[12:].all()  # from the next picture on that stands for itself
     assert not clip.crops[~clip.found].any()
@@ -136,12 +142,6 @@ def _sound_without_pictures(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (_drop("av.csv"), r"av.csv is missing: point the recipe's data at a folder with train/av.csv"),
-        (
-            _write("av.csv", b"file,source\ntrain/a.mp4,demo\n"),
-            r"av.csv has no rows with the columns speaker",
-        ),
-        (_write("av.csv", b"file,source,speaker\n"), r"av.csv has no rows with the columns file, speaker"),
         (_drop("a.mp4"), r"a.mp4 is listed for training but missing"),
         (_write("a.mp4", b""), r"the sound of .*a.mp4 cannot be read"),
         (_write("a.mp4", b"no film"), r"the sound of .*a.mp4 cannot be read"),
@@ -155,5 +155,13 @@ def test_what_is_missing_or_damaged_is_told_and_leaves_nothing_behind(
 ) -> None:
     damage(folder)
     with pytest.raises(InputError, match=message):
-        read_face_clips(folder, folder / "cache")
+        read(folder)
     assert not list(folder.glob("cache/*"))
+
+
+def test_a_library_without_faces_is_told(tmp_path: Path) -> None:
+    library = (Manifest("noise", tmp_path, (Item("noise", "a.wav", "fan"),)),)
+    with pytest.raises(
+        InputError, match=r"no manifest has rows of the kind face, or train/av.csv is missing"
+    ):
+        read_face_clips(library, tmp_path)

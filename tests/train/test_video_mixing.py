@@ -11,9 +11,11 @@ import torch
 
 from lipstream.errors import InputError
 from lipstream.stream.runtimes.base import NO_VIDEO_AGE_S
-from lipstream.train.corpus import SAMPLE_RATE, Float32, read_corpus
+from lipstream.train.corpus import read_corpus
 from lipstream.train.degrade import DegradeConfig, VideoView
+from lipstream.train.library import read_library
 from lipstream.train.mixing import MixConfig, Mixer
+from lipstream.train.recordings import SAMPLE_RATE, Float32
 from lipstream.train.video_corpus import FaceClip
 from lipstream.train.video_mixing import VideoBatch, VideoConfig, VideoMixer
 
@@ -25,7 +27,8 @@ STEADY = VideoConfig(degrade=GOOD_VIDEO)
 
 @pytest.fixture
 def mixer(data: Path, tmp_path: Path) -> Mixer:
-    return Mixer(read_corpus(data, tmp_path / "cache"), MixConfig(0.5, source_weights=(("mini", 1.0),)))
+    corpus = read_corpus(read_library(str(data)), tmp_path / "cache")
+    return Mixer(corpus, MixConfig(0.5, source_weights=(("mini", 1.0),)))
 
 
 def tone(hertz: float, seconds: float = 1.0) -> Float32:
@@ -111,7 +114,7 @@ def heard(mixer: Mixer, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], li
     """(target, interference) of 200 mixtures as tones: 500 and 1000 Hz are the faces, 2000 Hz the talkers of
     the corpus, 4000 Hz its noises."""
 
-    def interference(kind: int, in_room: bool, rng: np.random.Generator) -> Float32:
+    def interference(kind: int, in_room: bool, rng: np.random.Generator, speaker: str) -> Float32:
         return tone(2000 if kind == 2 else 4000, 0.5)
 
     monkeypatch.setattr(mixer, "interference", interference)
@@ -135,6 +138,56 @@ def test_a_competing_talker_is_another_face_or_from_the_corpus_and_never_the_spe
     heard: Callable[[float], list[tuple[int, int]]],
 ) -> None:
     assert set(heard(1.0)) == {(500, 1000), (500, 2000), (1000, 500), (1000, 2000)}
+
+
+def test_the_wrong_speaker_s_lips_are_never_the_speaker_s_own(mixer: Mixer) -> None:
+    wrong = VideoConfig(degrade=DegradeConfig(7 * (0.0,) + (1.0, 0.0), max_delay_frames=0))
+    shades = {"a": 50, "b": 100, "c": 150}
+    clips = []
+    for number, (speaker, shade) in enumerate(shades.items(), 1):
+        clip = numbered(speaker, tone(500 * number, 2.0))
+        clips += [replace(clip, crops=np.full_like(clip.crops, shade))] * (1 if number > 1 else 30)
+    faces = VideoMixer(mixer, tuple(clips), wrong, HOP)
+    speakers = list(shades.values())
+    for seed in range(60):
+        _, clean, view = draw(faces, seed)
+        shown = int(view.crops[0, 0, 0, 0])
+        assert shown in speakers
+        assert speakers.index(shown) != loudest_hertz(clean) // 500 - 1
+
+
+def test_a_speaker_who_is_alone_is_shown_backwards_instead_of_another(mixer: Mixer) -> None:
+    wrong = VideoConfig(degrade=DegradeConfig(7 * (0.0,) + (1.0, 0.0), max_delay_frames=0))
+    _, _, view = draw(VideoMixer(mixer, (numbered(),), wrong, HOP), 0)
+    assert view.crops[0, 0, 0, 0] == 49
+    assert (np.diff(view.crops[:, 0, 0, 0].astype(int)) == -1).all()
+
+
+def test_interference_avoids_the_speaker_who_is_seen(mixer: Mixer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The corpus may hold the sound of the same people."""
+    avoided = []
+
+    def interference(kind: int, in_room: bool, rng: np.random.Generator, speaker: str) -> Float32:
+        avoided.append(speaker)
+        return tone(4000, 0.5)
+
+    monkeypatch.setattr(mixer, "interference", interference)
+    faces = VideoMixer(mixer, (numbered("mini/ls4"),), STEADY, HOP)
+    for seed in range(20):
+        draw(faces, seed)
+    assert avoided == ["mini/ls4"] * 20
+
+
+def test_faces_may_speak_in_rooms(mixer: Mixer) -> None:
+    clicks = (np.arange(32000) % 4000 == 100).astype(np.float32)
+    clip = numbered(sound=clicks)
+    dry, wet = (
+        VideoMixer(mixer, (clip,), replace(STEADY, rir_probability=probability), HOP)
+        for probability in (0.0, 1.0)
+    )
+    spread = [np.mean([np.count_nonzero(draw(faces, seed)[1]) for seed in range(20)]) for faces in (dry, wet)]
+    assert spread[0] <= 3
+    assert spread[1] > 100
 
 
 def test_speakers_are_drawn_by_the_root_of_how_many_clips_they_have(mixer: Mixer) -> None:
@@ -172,6 +225,7 @@ def test_without_clips_there_is_nothing_to_train_on(mixer: Mixer) -> None:
         ({"share": -0.1}, r"video.share -0.1 must be between 0 and 1"),
         ({"share": 1.1}, r"video.share 1.1 must be between 0 and 1"),
         ({"share": float("nan")}, r"video.share nan must be between 0 and 1"),
+        ({"rir_probability": 1.1}, r"video.rir_probability must be between 0 and 1"),
         ({"freeze_audio": True}, r"set video.share = 1.0"),
         ({"freeze_audio": True, "share": 0.9}, r"set video.share = 1.0"),
     ],

@@ -1,0 +1,27 @@
+"""What a microphone does to sound: its tilt, and its end of scale."""
+
+import numpy as np
+
+from .recordings import SAMPLE_RATE, Float32
+
+#: Where a tilt changes nothing, and below which it does not grow any more.
+_PIVOT_HZ, _LOWEST_HZ = 1000.0, 60.0
+
+
+def rms(x: Float32) -> float:
+    """Root mean square, at least 1e-8."""
+    return float(max(np.sqrt(np.mean(np.square(x, dtype=np.float64))), 1e-8))
+
+
+def tilt(x: Float32, db_per_octave: float) -> Float32:
+    """The sound with a spectrum that rises (or falls) by so much an octave, unchanged at 1 kHz."""
+    hz = np.fft.rfftfreq(len(x), 1 / SAMPLE_RATE)
+    octaves = np.log2(np.maximum(hz, _LOWEST_HZ) / _PIVOT_HZ)
+    gain = 10 ** (db_per_octave * octaves / 20)
+    return np.fft.irfft(np.fft.rfft(x) * gain, len(x)).astype(np.float32)
+
+
+def overload(x: Float32, over_db: float) -> Float32:
+    """The sound cut off where its peak is ``over_db`` above the end of scale."""
+    limit = float(np.max(np.abs(x))) * 10 ** (-over_db / 20)
+    return np.clip(x, -limit, limit).astype(np.float32)

@@ -1,0 +1,121 @@
+"""The terms a loss is made of: small functions of a `Comparison`, scalars that fall as the estimate improves.
+
+All means run over every item, frame and bin alike, so that the mean over the parts of a batch is that of the
+whole: processes may share a batch.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+#: Power under which the compressed spectrum is smooth and a phase means nothing (signals are at unit level).
+EPS = 1e-5
+
+
+class Signal(NamedTuple):
+    """One side of a comparison.
+
+    Attributes:
+        wave: ``[B, N]``, relative to the level of the mixture.
+        spectrum: ``[B, F, T, 2]``, so scaled that white noise of unit power has bins of about unit power.
+        magnitude: ``[B, F, T]``, compressed.
+        compressed: ``[B, F, T, 2]``, the compressed magnitude with the phase of the spectrum.
+    """
+
+    wave: Tensor
+    spectrum: Tensor
+    magnitude: Tensor
+    compressed: Tensor
+
+
+class Comparison(NamedTuple):
+    """What the terms compare: the estimate with the clean speech, and its spectrum with that of its wave.
+
+    ``consistency`` is the pair of compressed spectra ``[B, T, F, 2]`` that `consistency_error` compares; None
+    where no weight asks for it.
+    """
+
+    estimate: Signal
+    clean: Signal
+    consistency: tuple[Tensor, Tensor] | None
+
+
+def magnitude_error(pair: Comparison) -> Tensor:
+    """Squared error of the compressed magnitude: Braun & Tashev, "A consolidated view of loss functions for
+    supervised deep learning-based speech enhancement", TSP 2021, equation 4, left term."""
+    return (pair.estimate.magnitude - pair.clean.magnitude).square().mean()
+
+
+def complex_error(pair: Comparison) -> Tensor:
+    """Squared error of the compressed spectrum, real and imaginary part summed: ibid., right term."""
+    return (pair.estimate.compressed - pair.clean.compressed).square().sum(-1).mean()
+
+
+def lost_speech(pair: Comparison) -> Tensor:
+    """Squared compressed magnitude that the estimate lacks: speech eaten hurts more than noise left."""
+    return (pair.clean.magnitude - pair.estimate.magnitude).clamp(min=0.0).square().mean()
+
+
+def phase_error(pair: Comparison) -> Tensor:
+    """Errors of the instantaneous phase, the group delay and the phase time difference, summed.
+
+    ``mean f(P' - P) + mean f(d_F P' - d_F P) + mean f(d_T P' - d_T P)``, ``f`` = `anti_wrapped`, ``d_F`` and
+    ``d_T`` differences along frequency and time: Ai & Ling, "Neural speech phase prediction based on parallel
+    estimation architecture and anti-wrapping losses", ICASSP 2023, section 2.2.
+    """
+    error = phase(pair.estimate.spectrum) - phase(pair.clean.spectrum)
+    slopes = (error, error.diff(dim=1), error.diff(dim=2))  # differences are linear: of errors as of phases
+    return torch.stack([anti_wrapped(slope).mean() for slope in slopes]).sum()
+
+
+def consistency_error(pair: Comparison) -> Tensor:
+    """Squared error between the spectrum that was estimated and that of the wave made of it, compressed.
+
+    ``mean |S' - STFT(iSTFT(S'))|^2``, zero where the estimate is the spectrum of some wave: Lu, Ai, Ling,
+    "Explicit estimation of magnitude and phase spectra in parallel for high-quality speech enhancement" (the
+    long version of MP-SENet), the consistency loss; the idea is Le Roux, Ono, Sagayama's (SAPA 2008).
+    """
+    assert pair.consistency is not None, "a weight on consistency needs the spectra it compares"
+    estimated, again = pair.consistency
+    return (estimated - again).square().sum(-1).mean()
+
+
+def negative_si_sdr(pair: Comparison) -> Tensor:
+    """Minus the mean SI-SDR in dB."""
+    return -si_sdr(pair.estimate.wave, pair.clean.wave).mean()
+
+
+def time_error(pair: Comparison) -> Tensor:
+    """Absolute error of the wave, ``mean |x' - x|``: the time loss of MP-SENet and SEMamba (Chao et al., "An
+    investigation of incorporating Mamba for speech enhancement", SLT 2024)."""
+    return (pair.estimate.wave - pair.clean.wave).abs().mean()
+
+
+def anti_wrapped(angle: Tensor) -> Tensor:
+    """Distance to the nearest whole turn, ``|x - 2 pi round(x / 2 pi)|``, in [0, pi]: Ai & Ling 2023."""
+    turn = 2.0 * math.pi
+    return (angle - turn * torch.round(angle / turn)).abs()
+
+
+def phase(spectrum: Tensor) -> Tensor:
+    """``[..., 2] -> [...]`` in (-pi, pi]; 0, without a gradient, where the power is below `EPS`.
+
+    The gradient of a phase grows as the magnitude falls and has no limit at 0.
+    """
+    real, imaginary = spectrum.unbind(-1)
+    silent = spectrum.square().sum(-1) < EPS
+    return torch.atan2(imaginary.masked_fill(silent, 0.0), real.masked_fill(silent, 1.0))
+
+
+def si_sdr(estimate: Tensor, target: Tensor) -> Tensor:
+    """Scale-invariant signal-to-distortion ratio in dB, ``[B, N], [B, N] -> [B]``.
+
+    Le Roux, Wisdom, Erdogan, Hershey: "SDR - half-baked or well done?", ICASSP 2019, equation 5, on signals
+    with their mean. Small constants keep it and its gradient finite for silence and for perfect estimates.
+    """
+    scale = (estimate * target).sum(-1, keepdim=True) / (target.square().sum(-1, keepdim=True) + 1e-8)
+    projected = scale * target
+    noise = estimate - projected
+    return 10.0 * torch.log10((projected.square().sum(-1) + 1e-6) / (noise.square().sum(-1) + 1e-6))
