@@ -1,4 +1,4 @@
-"""The commands of this room: ``lipstream bench latency | rtf | quality``. Light at import."""
+"""``lipstream bench latency | rtf | quality``, and where other rooms add theirs. Light at import."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..train import commands as train_commands
 
 if TYPE_CHECKING:
     from .testset import Item, RecordingSet
@@ -21,6 +22,7 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     _add_latency(kinds)
     _add_rtf(kinds)
     _add_quality(kinds)
+    train_commands.add_bench_parser(kinds)
 
 
 def latency(args: argparse.Namespace) -> int:

@@ -48,12 +48,17 @@ def _outputs(recordings: Iterable[Item], enhancer: Enhancer, video: bool) -> Ite
     for item in recordings:
         outputs = {"enhanced": enhance_in_chunks(enhancer, item.noisy)}
         if video and item.video is not None:
-            outputs["with video"] = enhance_in_chunks(enhancer, item.noisy, _lips_of(item.video))
+            outputs["with video"] = enhance_in_chunks(enhancer, item.noisy, lips_of(item.video))
         yield item, outputs
 
 
 def enhance_in_chunks(enhancer: Enhancer, wave: Float32, lips: StampedLips = ()) -> Float32:
-    """Enhance a whole recording chunk by chunk, and take the latency out.
+    """Enhance a whole recording chunk by chunk, and take the latency out; see `trace_in_chunks`."""
+    return trace_in_chunks(enhancer, wave, lips)[0]
+
+
+def trace_in_chunks(enhancer: Enhancer, wave: Float32, lips: StampedLips = ()) -> tuple[Float32, list[float]]:
+    """Enhance a whole recording chunk by chunk, take the latency out, and watch the confidence in the video.
 
     Args:
         enhancer: is reset first.
@@ -61,18 +66,24 @@ def enhance_in_chunks(enhancer: Enhancer, wave: Float32, lips: StampedLips = ())
         lips: crops uint8 ``[96, 96, 3]`` RGB with their times in seconds; each counts from its time on.
 
     Returns:
-        float32 ``[samples]``, aligned with ``wave``.
+        float32 ``[samples]``, aligned with ``wave``, and alpha at the end of each chunk of `CHUNK_SAMPLES`.
     """
     enhancer.reset()
-    pieces = []
+    pieces, alpha = [], []
     for start in range(0, wave.size, CHUNK_SAMPLES):
         pieces.append(enhancer.process(wave[start : start + CHUNK_SAMPLES], lips if start == 0 else None))
+        alpha.append(enhancer.alpha)
     pieces.append(enhancer.flush())
-    return np.concatenate(pieces)[enhancer.latency_samples :]
+    return np.concatenate(pieces)[enhancer.latency_samples :], alpha
 
 
-@lru_cache(maxsize=1)  # one video belongs to several recordings, which follow each other
-def _lips_of(video: Path) -> StampedLips:
+@lru_cache(maxsize=4)  # one video belongs to several recordings, which follow each other
+def lips_of(video: Path) -> StampedLips:
+    """The lip crops of a video with their times in seconds; frames without a face are left out.
+
+    Raises:
+        InputError: as `lipstream.stream.video.files.read_lips`.
+    """
     from ..stream.video.files import read_lips
 
     return [(frame.time_s, frame.crop) for frame in read_lips(video) if frame.crop is not None]

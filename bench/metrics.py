@@ -1,4 +1,4 @@
-"""Scores of an enhanced recording against its clean reference: PESQ-WB, ESTOI and SI-SDR.
+"""Scores of an enhanced recording against its clean reference: PESQ-WB, STOI, ESTOI and SI-SDR.
 
 A score that is not defined for a recording (silence, too short, too long for PESQ) is NaN; whoever averages
 leaves such items out and says how many there were. Only input that no score could make sense of raises.
@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pystoi
 from pesq import PesqError, pesq
-from pystoi import stoi
 
 from ..errors import InputError
 
-#: All three scores are taken at this rate, in Hz.
+#: All scores are taken at this rate, in Hz.
 SAMPLE_RATE = 16000
 
 #: SI-SDR is kept within +-100 dB, so that an untouched recording has a finite score that can be averaged.
@@ -61,7 +61,7 @@ def score(reference: Wave, estimate: Wave) -> Scores:
     Raises:
         InputError: the two are not one-dimensional, differ in length or hold NaN or infinity.
     """
-    _check(reference, estimate)
+    check_pair(reference, estimate)
     return Scores(
         pesq_wb=pesq_wb(reference, estimate),
         estoi=estoi(reference, estimate),
@@ -78,8 +78,8 @@ def si_sdr(reference: Wave, estimate: Wave) -> float:
     Returns:
         The ratio, limited to +-`SI_SDR_LIMIT_DB`; NaN where either signal is silent or constant.
     """
-    _check(reference, estimate)
-    if _is_silent(reference) or _is_silent(estimate):
+    check_pair(reference, estimate)
+    if is_silent(reference) or is_silent(estimate):
         return math.nan
     clean = reference.astype(np.float64) - np.mean(reference, dtype=np.float64)
     given = estimate.astype(np.float64) - np.mean(estimate, dtype=np.float64)
@@ -101,13 +101,25 @@ def pesq_wb(reference: Wave, estimate: Wave) -> float:
         The predicted mean opinion score; NaN for silence, for less than a quarter of a second, where no
         utterance is found, and for more than `PESQ_MAX_SAMPLES`.
     """
-    _check(reference, estimate)
-    if _is_silent(reference) or _is_silent(estimate) or reference.size > PESQ_MAX_SAMPLES:
+    check_pair(reference, estimate)
+    if is_silent(reference) or is_silent(estimate) or reference.size > PESQ_MAX_SAMPLES:
         return math.nan
     try:
         return float(pesq(SAMPLE_RATE, reference, estimate, "wb"))
     except PesqError:
         return math.nan
+
+
+def stoi(reference: Wave, estimate: Wave) -> float:
+    """Short-time objective intelligibility, by the `pystoi` package.
+
+    Taal, Hendriks, Heusdens and Jensen, "An Algorithm for Intelligibility Prediction of Time-Frequency
+    Weighted Noisy Speech", IEEE TASLP 2011.
+
+    Returns:
+        The measure, about 0 to 1 (identical); NaN as for `estoi`.
+    """
+    return _stoi(reference, estimate, extended=False)
 
 
 def estoi(reference: Wave, estimate: Wave) -> float:
@@ -119,22 +131,32 @@ def estoi(reference: Wave, estimate: Wave) -> float:
     Returns:
         The measure; NaN for silence and where less than 30 frames (0.4 s) of the reference hold speech.
     """
-    _check(reference, estimate)
-    if _is_silent(reference) or _is_silent(estimate) or reference.size < SAMPLE_RATE // 4:
+    return _stoi(reference, estimate, extended=True)
+
+
+def _stoi(reference: Wave, estimate: Wave, extended: bool) -> float:
+    check_pair(reference, estimate)
+    if is_silent(reference) or is_silent(estimate) or reference.size < SAMPLE_RATE // 4:
         return math.nan
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Not enough STFT frames", category=RuntimeWarning)
         try:
-            return float(stoi(reference, estimate, SAMPLE_RATE, extended=True))
+            return float(pystoi.stoi(reference, estimate, SAMPLE_RATE, extended=extended))
         except RuntimeWarning:
             return math.nan
 
 
-def _is_silent(wave: Wave) -> bool:
+def is_silent(wave: Wave) -> bool:
+    """Whether a recording holds nothing that could be scored."""
     return wave.size == 0 or float(np.ptp(wave)) < SILENCE
 
 
-def _check(reference: Wave, estimate: Wave) -> None:
+def check_pair(reference: Wave, estimate: Wave) -> None:
+    """Refuse a pair that no score fits.
+
+    Raises:
+        InputError: the two are not one-dimensional, differ in length or hold NaN or infinity.
+    """
     for name, wave in (("reference", reference), ("estimate", estimate)):
         if wave.ndim != 1:
             raise InputError(f"the {name} must be one channel, float [samples], not of shape {wave.shape}")

@@ -5,16 +5,14 @@ processes.
 """
 
 import math
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from multiprocessing import get_context
 from statistics import fmean
 
 from .metrics import METRICS, Scores, score
 from .report import format_table
 from .testset import Float32, Item
+from .workers import map_in_order
 
 #: More scorers than this only wait for the one enhancer.
 MAX_JOBS = 2
@@ -155,21 +153,7 @@ def score_outputs(outputs: Iterable[tuple[Item, Outputs]], jobs: int = 1) -> Qua
     """
     if not 1 <= jobs <= MAX_JOBS:
         raise ValueError(f"jobs must be between 1 and {MAX_JOBS}, not {jobs}")
-    if jobs == 1:
-        return QualityReport(tuple(_score_item(item, waves) for item, waves in outputs))
-    return QualityReport(tuple(_score_in_workers(outputs, jobs)))
-
-
-def _score_in_workers(outputs: Iterable[tuple[Item, Outputs]], jobs: int) -> Iterator[ItemScores]:
-    """Score in fresh processes: a fork would copy the caller's threads in the middle of their work."""
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        ahead: deque[Future[ItemScores]] = deque()
-        for item, waves in outputs:
-            ahead.append(pool.submit(_score_item, item, waves))
-            if len(ahead) > 2 * jobs:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+    return QualityReport(tuple(map_in_order(_score_item, outputs, jobs)))
 
 
 def _score_item(item: Item, waves: Outputs) -> ItemScores:

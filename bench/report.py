@@ -1,10 +1,12 @@
-"""How measurements leave the bench: a table for people, JSON for programs."""
+"""How measurements leave the bench: a table for people, JSON and CSV for programs."""
 
+import csv
 import dataclasses
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,11 @@ def format_count(value: float) -> str:
     return f"{value:.3g}"
 
 
+def format_number(value: float) -> str:
+    """A number for a CSV file; empty where it is not finite."""
+    return f"{value:.6g}" if math.isfinite(value) else ""
+
+
 def check_writable(path: Path) -> None:
     """Find out before a long measurement whether its report can be written.
 
@@ -60,8 +67,29 @@ def write_json(path: Path, payload: Any) -> None:
     Raises:
         InputError: the file cannot be written.
     """
+    write_text(path, json.dumps(plain(payload), indent=2, allow_nan=False) + "\n")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    text = StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        InputError: it cannot be written.
+    """
     check_writable(path)
-    text = json.dumps(_plain(payload), indent=2, allow_nan=False) + "\n"
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_text(text, encoding="utf-8")
@@ -71,14 +99,14 @@ def write_json(path: Path, payload: Any) -> None:
         raise InputError(f"cannot write '{path}': {error.strerror}; choose another place") from error
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The same value in JSON's own types."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -27,10 +27,11 @@ class Item:
         id: unique name.
         condition: what disturbs the speech: ``noise``, ``babble``, ``talker`` or ``clean``.
         snr_db: level of the speech over the disturbance; infinite where there is none.
-        noisy: float32 ``[samples]`` at 16 kHz.
+        noisy: float32 ``[samples]`` at 16 kHz; empty where only its enhanced form is there to be scored.
         clean: the reference, float32 ``[samples]``, aligned with ``noisy``.
         kind: what else sets it apart, such as whether the speaker was seen in training.
         video: the video of the speaker, where there is one.
+        speaker: who speaks, where that is known.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Item:
     clean: Float32
     kind: str = ""
     video: Path | None = None
+    speaker: str = ""
 
 
 class RecordingSet:
@@ -55,6 +57,7 @@ class RecordingSet:
 
     def __init__(self, name: str, data: Path | None = None) -> None:
         folder = default_data_folder() if data is None else data
+        self.name = name
         self._recordings = folder / "test" / name
         table = folder / "test" / f"{name}.csv"
         if not table.is_file():
@@ -73,9 +76,19 @@ class RecordingSet:
     def __iter__(self) -> Iterator[Item]:
         return map(self._read, self._rows)
 
+    @property
+    def ids(self) -> list[str]:
+        """The id of each recording, in order."""
+        return [self._name(row) for row in self._rows]
+
+    @property
+    def videos(self) -> list[tuple[str, Path]]:
+        """Speaker and file of every video of the set."""
+        found = {self._video(row): row.get("speaker", "") for row in self._rows}
+        return [(speaker, path) for path, speaker in found.items() if path.is_file()]
+
     def _read(self, row: dict[str, str]) -> Item:
-        video = self._recordings / f"{row['id']}.mp4"
-        name = f"{row['id']}.{row['condition']}" if video.is_file() else row["id"]
+        video, name = self._video(row), self._name(row)
         return Item(
             id=name,
             condition=row["condition"],
@@ -84,7 +97,15 @@ class RecordingSet:
             clean=_read_wave(self._recordings / f"{name}.clean.flac"),
             kind=row.get("kind", ""),
             video=video if video.is_file() else None,
+            speaker=row.get("speaker", ""),
         )
+
+    def _video(self, row: dict[str, str]) -> Path:
+        return self._recordings / f"{row['id']}.mp4"
+
+    def _name(self, row: dict[str, str]) -> str:
+        """Several recordings belong to one video: their condition tells them apart."""
+        return f"{row['id']}.{row['condition']}" if self._video(row).is_file() else row["id"]
 
 
 def default_data_folder() -> Path:

@@ -65,7 +65,7 @@ def test_a_video_is_used_beside_the_audio_alone_unless_it_is_unwanted(
     speech_like: MakeSpeech,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(evaluation, "_lips_of", lambda path: [(0.0, crop(7))])
+    monkeypatch.setattr(evaluation, "lips_of", lambda path: [(0.0, crop(7))])
     wave = speech_like(1.0)
     item = Item("a", "noise", 5.0, wave, wave, video=Path("face.mp4"))
     report = evaluate([item], runtime=pass_through, video=video)
