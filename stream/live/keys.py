@@ -1,0 +1,93 @@
+"""The keys of a running session, read one by one from the terminal."""
+
+import os
+import sys
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from ..enhancer import NO_LIMIT_DB
+
+QUIT = "q"
+#: Steps of the attenuation limit in dB; above the last there is none.
+LIMIT_STEPS_DB = (0.0, 3.0, 6.0, 9.0, 12.0, 15.0, 18.0, 24.0, 30.0, 40.0, NO_LIMIT_DB)
+#: What the keys do, in the words of the display.
+HELP = "b bypass  +/- attenuation limit  v video  m mute  q quit"
+
+
+class Controls(Protocol):
+    """What keys change: a `LiveSession`."""
+
+    bypass: bool
+    mute: bool
+    video: bool
+    atten_limit_db: float
+
+
+def press(key: str, controls: Controls) -> None:
+    """Do what a key means; nothing if it means nothing."""
+    match key.lower():
+        case "b":
+            controls.bypass = not controls.bypass
+        case "m":
+            controls.mute = not controls.mute
+        case "v":
+            controls.video = not controls.video
+        case "+" | "=":  # the same key on many keyboards
+            above = [step for step in LIMIT_STEPS_DB if step > controls.atten_limit_db]
+            controls.atten_limit_db = min(above, default=NO_LIMIT_DB)
+        case "-" | "_":
+            below = [step for step in LIMIT_STEPS_DB if step < controls.atten_limit_db]
+            controls.atten_limit_db = max(below, default=0.0)
+
+
+class Keyboard:
+    """Keys as they are pressed, without Enter and without an echo; none where stdin is no terminal.
+
+    A context manager: the terminal is at its end as it was at its beginning.
+    """
+
+    def __enter__(self) -> Self:
+        self._before: list[Any] | None = None
+        if sys.platform != "win32" and _in_foreground():
+            import termios
+            import tty
+
+            self._before = termios.tcgetattr(sys.stdin)
+            tty.setcbreak(sys.stdin, termios.TCSANOW)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._before is not None:
+            import termios
+
+            termios.tcsetattr(sys.stdin, termios.TCSANOW, self._before)
+
+    def pressed(self) -> str:
+        """The keys pressed since the last call; does not wait."""
+        if sys.platform == "win32":
+            return _pressed_on_windows()
+        if self._before is None:
+            return ""
+        import select
+
+        ready = select.select([sys.stdin], [], [], 0)[0]
+        return os.read(sys.stdin.fileno(), 64).decode(errors="ignore") if ready else ""
+
+
+def _in_foreground() -> bool:
+    """Whether the terminal listens to this process: one in the background would be stopped for asking."""
+    try:
+        return os.isatty(sys.stdin.fileno()) and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except (AttributeError, OSError, ValueError):  # stdin closed, or no real file
+        return False
+
+
+def _pressed_on_windows() -> str:
+    import msvcrt
+
+    keys = ""
+    while sys.stdin.isatty() and msvcrt.kbhit():  # type: ignore[attr-defined]
+        keys += msvcrt.getwch()  # type: ignore[attr-defined]
+    return keys

@@ -1,0 +1,266 @@
+"""The heart of a live stream: microphone blocks in, clean blocks out, whatever the clocks do."""
+
+from collections.abc import Callable
+from math import ceil, inf
+from typing import Protocol
+
+from ...errors import InputError
+from ..audio.clock import Clock, MonotonicClock
+from ..audio.endpoints import EndpointInfo, Float32
+from ..audio.varispeed import VariableResampler
+from ..enhancer import Enhancer
+from .intake import Intake
+from .latency import LiveLatency, PipelineConfig
+from .outlet import Outlet
+from .pipeline_stats import HopTimes, LevelMeter, PipelineStats
+from .regulator import LatencyRegulator
+
+__all__ = ["LipsBox", "LipsSeen", "LivePipeline", "PipelineConfig", "Tap"]
+
+#: Told of each block that goes into, or comes out of, the enhancer: float32 ``[n]`` at the source's rate, and
+#: the index of its first sample. The block may be kept. Called on the worker's thread.
+Tap = Callable[[Float32, int], None]
+
+
+class LipsSeen(Protocol):
+    """A video frame's lips: their embedding float32 ``[512]``, and when it was captured, in seconds."""
+
+    @property
+    def sequence(self) -> int: ...
+
+    @property
+    def captured_s(self) -> float: ...
+
+    @property
+    def embedding(self) -> Float32: ...
+
+
+class LipsBox(Protocol):
+    """Where the newest lips lie."""
+
+    def newest_since(self, sequence: int) -> LipsSeen | None:
+        """The newest, if it is newer than this sequence number."""
+        ...
+
+
+class LivePipeline:
+    """Carries sound from a source to a sink through an `Enhancer`; has no thread of its own.
+
+    Four callers share the work, each always the same thread (or all one, in a simulation): the source calls
+    `capture`, the sink `render`, a worker `work` as often as there may be something, a monitor `tick` one to
+    ten times a second. The first two only copy and count; nobody waits for anybody.
+
+    The two devices run on clocks of their own. What is ready for the sink is observed through a loop on
+    each device's callbacks and held at its target by resampling on the way out. Sound that piled up in a
+    stall is dropped, and a gap is faded, counted, and ends with the delay back at its target.
+
+    Controls may be set from any thread and take effect without a click, while the model goes on listening.
+
+    Args:
+        enhancer: at the source's rate; belongs to the worker from now on.
+        source_info: of the source that will call `capture`.
+        sink_info: of the sink that will call `render`.
+        config: how delay is traded for safety.
+        clock: the one all times are by.
+
+    Attributes:
+        lips: where the worker finds the newest lips; None for sound alone.
+        on_input: told of what goes into the enhancer.
+        on_output: told of what comes out of it, so many samples for each that went in.
+
+    Raises:
+        InputError: the enhancer is made for another rate, or the devices' blocks alone need more than the
+            latency allowed.
+    """
+
+    def __init__(
+        self,
+        enhancer: Enhancer,
+        source_info: EndpointInfo,
+        sink_info: EndpointInfo,
+        config: PipelineConfig | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        if enhancer.sample_rate != source_info.rate:
+            raise InputError(
+                f"the enhancer is made for {enhancer.sample_rate} Hz and {source_info.name} gives "
+                f"{source_info.rate} Hz: make it with sample_rate={source_info.rate}"
+            )
+        self._enhancer = enhancer
+        self._config = config or PipelineConfig()
+        self._clock = clock or MonotonicClock()
+        self._rates = sink_info.rate / source_info.rate
+        self._varispeed = VariableResampler(source_info.rate, sink_info.rate)
+        self._intake = Intake(
+            source_info,
+            self._clock,
+            held_back=round(self._config.av_align_ms * source_info.rate / 1000),
+            most_waiting=round(self._config.max_latency_ms * source_info.rate / 1000),
+            piece=enhancer.latency.hop,
+        )
+        self._outlet = Outlet(sink_info, self._clock, self._made_by)
+        self._progress = (0, 0)  # samples that left the intake, and what had come to the outlet by then
+        self._enhanced = 0
+        self._lips_sequence, self._lips_s = -1, -inf
+        self._levels = LevelMeter(source_info.rate), LevelMeter(source_info.rate)
+        self._hop_times = HopTimes(enhancer.latency.hop, source_info.rate)
+        self.lips: LipsBox | None = None
+        self.on_input: Tap | None = None
+        self.on_output: Tap | None = None
+        self._regulator = LatencyRegulator(
+            self._intake,
+            self._outlet,
+            self._clock,
+            margin_s=self._config.margin_ms / 1000,
+            most_s=(self._config.max_latency_ms - self._stages(0.0).added_ms) / 1000,
+            same_clock=source_info.clock == sink_info.clock,
+        )
+        _check_latency(self.latency, self._config)
+
+    def capture(self, block: Float32, time_s: float) -> None:
+        """Take a block from the source: its `Deliver`."""
+        self._intake.capture(block, time_s)
+
+    def render(self, block: Float32, time_s: float) -> None:
+        """Fill a block for the sink: its `Render`."""
+        self._outlet.render(block, time_s)
+
+    def work(self) -> int:
+        """Enhance all that waits.
+
+        Returns:
+            The number of samples done.
+
+        Raises:
+            Exception: whatever the enhancer or a tap raised. The samples it was about are lost; the next turn
+                goes on behind them.
+        """
+        waiting = self._intake.waiting
+        done = 0
+        while done < waiting:
+            samples = self._intake.take()
+            if not len(samples):
+                break
+            self._enhance(samples)
+            done += len(samples)
+        return done
+
+    def tick(self) -> None:
+        """Hold the delay at its target: drift control, and a look for sound that has piled up."""
+        self._regulator.tick()
+
+    @property
+    def latency(self) -> LiveLatency:
+        """The delay declared: what it is unless repeated gaps have asked for more to be kept ready."""
+        return self._stages(self._regulator.least_s - self._intake.block_s)
+
+    @property
+    def bypass(self) -> bool:
+        """Whether the sound goes through unchanged, as late as ever."""
+        return self._enhancer.bypass
+
+    @bypass.setter
+    def bypass(self, bypass: bool) -> None:
+        self._enhancer.bypass = bypass
+
+    @property
+    def atten_limit_db(self) -> float:
+        """The most, in dB, by which any sound is attenuated; 100 and above: no limit."""
+        return self._enhancer.atten_limit_db
+
+    @atten_limit_db.setter
+    def atten_limit_db(self, limit: float) -> None:
+        self._enhancer.atten_limit_db = limit
+
+    @property
+    def video(self) -> bool:
+        """Whether lips count."""
+        return self._enhancer.video
+
+    @video.setter
+    def video(self, video: bool) -> None:
+        self._enhancer.video = video
+
+    @property
+    def mute(self) -> bool:
+        """Whether the sink gets silence."""
+        return self._outlet.mute
+
+    @mute.setter
+    def mute(self, mute: bool) -> None:
+        self._outlet.mute = mute
+
+    def stats(self) -> PipelineStats:
+        """How it goes."""
+        ready_s = self._outlet.ready_s(self._clock.now())
+        median_ms, worst_ms = self._hop_times.percentiles_ms()
+        return PipelineStats(
+            input_dbfs=self._levels[0].dbfs,
+            output_dbfs=self._levels[1].dbfs,
+            alpha=self._enhancer.alpha,
+            hop_p50_ms=median_ms,
+            hop_p99_ms=worst_ms,
+            rtf=self._hop_times.rtf,
+            input_overflows=self._intake.overflows,
+            output_underruns=self._outlet.gaps,
+            latency_cuts=self._regulator.cuts,
+            drift_ppm=self._regulator.drift_ppm,
+            fill_ms=1000 * ready_s,
+            target_ms=1000 * self._outlet.target_s,
+            latency=self._stages(ready_s - self._intake.block_s),
+        )
+
+    def _stages(self, buffer_s: float) -> LiveLatency:
+        """The delay by stage with so much kept ready for the output."""
+        return LiveLatency(
+            align_ms=self._config.av_align_ms,
+            enhancer_ms=self._enhancer.latency.ms,
+            varispeed_ms=1000 * self._varispeed.delay_s,
+            buffer_ms=1000 * buffer_s,
+            input_wait_ms=1000 * self._intake.block_s,
+            devices_ms=1000 * (self._intake.device_s + self._outlet.device_s),
+        )
+
+    def _made_by(self, time_s: float) -> float:
+        """How many samples would have come to the outlet by this time if all work took no time."""
+        read, written = self._progress
+        return written + (self._intake.due(time_s) - read) * self._rates
+
+    def _enhance(self, samples: Float32) -> None:
+        """Carry samples that the intake gave to the outlet."""
+        began_s = self._clock.now()
+        enhanced = self._enhancer.process(samples, self._new_lips(len(samples)))
+        self._hop_times.add(len(samples), self._clock.now() - began_s)
+        self._outlet.put(self._varispeed.process(enhanced, self._regulator.ratio))
+        self._progress = (self._intake.read, self._outlet.written)
+        first, self._enhanced = self._enhanced, self._enhanced + len(samples)
+        self._levels[0].update(samples)
+        self._levels[1].update(enhanced)
+        if self.on_input:
+            self.on_input(samples, first)
+        if self.on_output:
+            self.on_output(enhanced, first)
+
+    def _new_lips(self, taken: int) -> list[tuple[float, Float32]] | None:
+        """The lips that came since the last turn, with their time in the enhancer's stream.
+
+        Args:
+            taken: samples that left the intake and have yet to go into the enhancer.
+        """
+        frame = self.lips.newest_since(self._lips_sequence) if self.lips else None
+        if frame is None:
+            return None
+        self._lips_sequence = frame.sequence
+        captured = self._intake.captured_by(frame.captured_s - self._config.camera_offset_ms / 1000)
+        dropped = self._intake.read - taken - self._enhanced
+        # Never back in time: the clock's estimate may move by more than there is between two frames.
+        self._lips_s = max(self._lips_s, (captured - dropped) / self._enhancer.sample_rate)
+        return [(self._lips_s, frame.embedding)]
+
+
+def _check_latency(latency: LiveLatency, config: PipelineConfig) -> None:
+    if latency.added_ms > config.max_latency_ms:
+        raise InputError(
+            f"a latency of {config.max_latency_ms:g} ms is too little for these devices: allow at least "
+            f"{ceil(latency.added_ms)} ms, or use smaller blocks"
+        )

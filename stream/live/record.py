@@ -1,0 +1,142 @@
+"""Recording a session while it runs: what was heard, what was given, and the lips, all in step."""
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputError
+from ..runtimes.base import Float32, UInt8
+from .growing_file import GrowingFile, npy_header, wav_header
+from .lips_video import LipsVideo
+from .recording import CLEAN, LIPS, LIPS_VIDEO, NOISY, SESSION, RecordingInfo, lips_row
+
+#: Seconds between two turns of writing: what a crash may cost.
+TURN_S = 0.5
+#: Seconds of audio that may wait for a slow disk before the recording gives up.
+PATIENCE_S = 30.0
+
+
+class Recorder:
+    """Writes ``noisy.wav``, ``clean.wav``, ``lips.npy`` and ``lips.mkv`` into a folder.
+
+    The WAV files are mono float32 at the rate of the input device, and sample n of ``clean.wav`` is sample n
+    of ``noisy.wav``, enhanced. All can be read at any moment, also after a crash. A thread of the recorder's
+    own waits for the disk: `audio` and `lips` only hand over copies, from one thread.
+
+    Args:
+        folder: made if need be; must not hold a recording yet.
+        info: what is recorded.
+        on_failure: told in one line, once, why the recording ended early.
+
+    Raises:
+        InputError: the folder cannot be written or holds a recording already.
+    """
+
+    def __init__(self, folder: Path, info: RecordingInfo, on_failure: Callable[[str], None]) -> None:
+        _make_place(folder, info)
+        self._info = info
+        self._on_failure = on_failure
+        self._row = lips_row(info.embedding_size)
+        self._noisy = GrowingFile(folder / NOISY, wav_header(info.sample_rate))
+        self._clean = GrowingFile(folder / CLEAN, wav_header(info.sample_rate))
+        self._lips = GrowingFile(folder / LIPS, npy_header(self._row))
+        self._video = LipsVideo(folder / LIPS_VIDEO)
+        self._sounds: deque[tuple[Float32, Float32]] = deque()
+        self._frames: deque[tuple[int, float, Float32, UInt8]] = deque()
+        self._to_skip = info.latency_samples
+        self._taken = 0
+        self._written = 0
+        self._active = True
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lipstream-recorder", daemon=True)
+        self._thread.start()
+
+    @property
+    def active(self) -> bool:
+        """Whether what comes is still being recorded."""
+        return self._active
+
+    @property
+    def seconds(self) -> float:
+        """Length of what is on the disk."""
+        return self._written / self._info.sample_rate
+
+    def audio(self, noisy: Float32, clean: Float32) -> None:
+        """Take what went into the enhancer and what came out for it, float32 ``[n]`` each."""
+        if not self._active:
+            return
+        self._taken += len(noisy)
+        self._sounds.append((noisy.copy(), clean[self._to_skip :].copy()))
+        self._to_skip = max(0, self._to_skip - len(clean))
+        if self._taken - self._written > PATIENCE_S * self._info.sample_rate:
+            self._fail("the disk is too slow")
+
+    def lips(self, sample: int, time_s: float, embedding: Float32, crop: UInt8) -> None:
+        """Take a video frame as the enhancer got it: see `lips_row`; the crop is uint8 ``[96, 96, 3]``."""
+        if self._active:
+            self._frames.append((sample, time_s, embedding, crop))
+
+    def close(self, tail: Float32) -> None:
+        """End the recording; idempotent.
+
+        Args:
+            tail: what the enhancer gave when it was flushed, which makes both WAV files equally long.
+        """
+        if not self._ending.is_set():
+            self.audio(tail[:0], tail)
+            self._ending.set()
+        self._thread.join(timeout=1.0)
+
+    def _run(self) -> None:
+        try:
+            while not self._ending.wait(TURN_S):
+                self._write()
+            self._write()
+        except OSError as error:
+            self._fail(error.strerror or str(error))
+        finally:
+            self._active = False
+            self._video.close(self.seconds)
+            for file in (self._noisy, self._clean, self._lips):
+                with suppress(OSError):  # the disk is gone: told already
+                    file.close()
+
+    def _write(self) -> None:
+        """Write all that waits, and bring the headers up to date."""
+        sounds = [self._sounds.popleft() for _ in range(len(self._sounds))]
+        frames = [self._frames.popleft() for _ in range(len(self._frames))]
+        if sounds:
+            noisy, clean = (np.concatenate(blocks) for blocks in zip(*sounds, strict=True))
+            self._noisy.append(noisy)
+            self._clean.append(clean)
+            self._written += len(noisy)
+        for sample, time_s, embedding, crop in frames:
+            self._lips.append(np.array((sample, time_s, embedding), self._row))
+            self._video.add(time_s, crop)
+        self._video.reach(self.seconds)
+        for file in (self._noisy, self._clean, self._lips):
+            file.update()
+
+    def _fail(self, reason: str) -> None:
+        self._active = False
+        self._ending.set()
+        self._on_failure(
+            f"recording stopped at {self.seconds:.0f} s: {reason}; what was recorded is playable"
+        )
+
+
+def _make_place(folder: Path, info: RecordingInfo) -> None:
+    """Make the folder and describe in it the recording to come; InputError where there cannot be one."""
+    taken = [name for name in (NOISY, CLEAN, LIPS, LIPS_VIDEO, SESSION) if (folder / name).exists()]
+    if taken:
+        raise InputError(f"{folder} holds a recording already ({taken[0]}): name another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SESSION).write_text(json.dumps(vars(info), indent=1) + "\n")
+    except OSError as error:
+        raise InputError(f"cannot record to {folder} ({error.strerror}): name another folder") from error

@@ -1,0 +1,276 @@
+"""A live session: devices, camera, model and recorder around one pipeline, and the threads that drive it."""
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from math import inf
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from ..audio.clock import Clock, MonotonicClock
+from ..audio.endpoints import AudioSink, AudioSource
+from ..audio.file_endpoints import FileEndpoint, FileSource
+from ..runtimes import load_runtime
+from ..runtimes.base import Runtime
+from .camera_offsets import stored_offset
+from .camera_watch import CameraWatch, MakeCamera, begin_loading, camera_maker
+from .config import LiveConfig
+from .display import latency_words
+from .latency import LiveLatency
+from .pipeline import LivePipeline
+from .places import choose_endpoints, watch_over
+from .record import Recorder
+from .recording import RecordingInfo
+from .recording_enhancer import RecordingEnhancer, WitnessedBox
+from .stats import DeviceState, LiveStats
+from .turns import LiveError, Turns
+
+__all__ = ["LiveError", "LiveSession"]
+
+#: The worker looks for new sound so often: a small part of a hop.
+POLL_S = 0.002
+#: The monitor looks after drift, devices and camera so often.
+TICK_S = 0.2
+#: What devices, camera and threads are given to end; a sound server that hangs may take longer.
+RELEASE_S = 1.2
+#: Seconds after which it can be said that a computer is too slow.
+SETTLED_S = 5.0
+
+Tell = Callable[[str], None]
+
+
+class LiveSession:
+    """Microphone and camera in, clean voice out, for as long as it runs. A context manager::
+
+        with LiveSession(LiveConfig(camera=0)) as session:
+            session.atten_limit_db = 24.0
+            session.wait(60.0)
+            print(session.stats().pipeline.latency.added_ms)
+
+    The sound does not wait for the camera, which joins when it is ready; whatever becomes of it, the sound
+    goes on.
+    A device that is lost is opened again when it is back. Controls are properties, may be set from any
+    thread and take effect without a click; like `stats` they are there from `start` on.
+
+    Args:
+        config: what to do; None: default devices, no camera.
+        source: in place of the configuration's input.
+        sink: in place of its output.
+        camera: makes what fills the mailbox of lips, in place of its camera.
+        runtime: a stream of a model, in place of its model and runtime.
+        clock: by which everything is timed; must be in step with `time.perf_counter`.
+        on_message: told, on any thread, in one line what goes on; None: the logger ``lipstream.live`` is.
+    """
+
+    def __init__(
+        self,
+        config: LiveConfig | None = None,
+        *,
+        source: AudioSource | None = None,
+        sink: AudioSink | None = None,
+        camera: MakeCamera | None = None,
+        runtime: Runtime | None = None,
+        clock: Clock | None = None,
+        on_message: Tell | None = None,
+    ) -> None:
+        self._config = config = config or LiveConfig()
+        self._given = source, sink
+        self._make_camera = camera or camera_maker(config.camera, config.face_model)
+        self._runtime = runtime
+        self._clock = clock or MonotonicClock()
+        self._tell = on_message or logging.getLogger("lipstream.live").info
+        self._turns = Turns()
+        self._told_slow = False
+        self._started_s = 0.0
+        self._ends_s = inf
+        self._recorder: Recorder | None = None
+        self._open = ExitStack()
+
+    def start(self) -> None:
+        """Open everything and begin.
+
+        Raises:
+            InputError: a device, file, model or folder that is not there or not usable.
+        """
+        with ExitStack() as opened:
+            opened.callback(self._turns.ended.set)
+            self._begin(opened)
+            self._open = opened.pop_all()
+
+    def stop(self) -> None:
+        """End: devices are free and files whole when it returns, within two seconds; idempotent."""
+        self._open.close()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the session to end by itself (see `LiveConfig.duration_s`).
+
+        Returns:
+            Whether it has ended.
+
+        Raises:
+            LiveError: it has, because a part of it failed.
+            InputError: it has, because a file in place of a device failed.
+        """
+        ended = self._turns.ended.wait(timeout_s)
+        if self._turns.failure is not None:
+            raise self._turns.failure
+        return ended
+
+    @property
+    def bypass(self) -> bool:
+        """Whether the sound goes through unchanged, as late as ever."""
+        return self._pipeline.bypass
+
+    @bypass.setter
+    def bypass(self, bypass: bool) -> None:
+        self._pipeline.bypass = bypass
+
+    @property
+    def mute(self) -> bool:
+        """Whether the output is silent; a recording goes on."""
+        return self._pipeline.mute
+
+    @mute.setter
+    def mute(self, mute: bool) -> None:
+        self._pipeline.mute = mute
+
+    @property
+    def video(self) -> bool:
+        """Whether lips count."""
+        return self._pipeline.video
+
+    @video.setter
+    def video(self, video: bool) -> None:
+        self._pipeline.video = video
+
+    @property
+    def atten_limit_db(self) -> float:
+        """The most, in dB, by which any sound is attenuated; 100 and above: no limit."""
+        return self._pipeline.atten_limit_db
+
+    @atten_limit_db.setter
+    def atten_limit_db(self, limit_db: float) -> None:
+        self._pipeline.atten_limit_db = limit_db
+
+    @property
+    def latency(self) -> LiveLatency:
+        """The delay declared, by stage; what it is at present is in `stats`."""
+        return self._pipeline.latency
+
+    def stats(self) -> LiveStats:
+        """How it goes; also after the end."""
+        recorder = self._recorder
+        return LiveStats(
+            running_s=self._clock.now() - self._started_s,
+            input=_state(self._source),
+            output=_state(self._sink),
+            pipeline=self._pipeline.stats(),
+            camera=self._camera.status(),
+            bypass=self.bypass,
+            mute=self.mute,
+            video=self.video,
+            atten_limit_db=self.atten_limit_db,
+            restarts=self._watchdog.restarts,
+            recorded_s=recorder.seconds if recorder is not None and recorder.active else None,
+        )
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _begin(self, opened: ExitStack) -> None:
+        """Build and start all parts; what ends them goes on the stack, to be called in reverse."""
+        config = self._config
+        loading = begin_loading() if config.camera is not None else None
+        self._source, self._sink = choose_endpoints(config, *self._given, self._tell)
+        runtime = self._runtime or load_runtime(config.model, config.runtime)
+        self._enhancer = RecordingEnhancer(
+            runtime=runtime, sample_rate=self._source.info.rate, atten_limit_db=config.atten_limit_db
+        )
+        offset_s = stored_offset(config.camera) if config.camera is not None else 0.0
+        self._pipeline = LivePipeline(
+            self._enhancer,
+            self._source.info,
+            self._sink.info,
+            config.pipeline(camera_offset_ms=1000 * offset_s),
+            self._clock,
+        )
+        self._camera = CameraWatch(self._make_camera, runtime.encode_lips, self._tell)
+        self._tell(f"model {runtime.spec.name}: {latency_words(self._pipeline.latency)}")
+        if config.record is not None:
+            self._recorder = self._recorder_in(config.record, runtime.spec.embedding_size)
+            opened.callback(self._end_recording, self._recorder)
+        self._watchdog = watch_over(self._source, self._sink, self._pipeline, self._clock, self._tell)
+        opened.callback(self._turns.end, RELEASE_S, self._watchdog.close, self._camera.close)
+        if loading is not None:
+            loading.join()
+        self._started_s = self._clock.now()
+        self._ends_s = self._started_s + config.duration_s
+        self._turns.start("audio worker", self._pipeline.work, POLL_S)
+        self._watchdog.start()
+        self._turns.start("monitor", self._monitor, TICK_S)
+
+    def _recorder_in(self, folder: Path, embedding_size: int) -> Recorder:
+        enhancer, config = self._enhancer, self._config
+        info = RecordingInfo(
+            sample_rate=enhancer.sample_rate,
+            model=config.model,
+            runtime=config.runtime,
+            atten_limit_db=enhancer.atten_limit_db,
+            latency_samples=enhancer.latency_samples,
+            embedding_size=embedding_size,
+        )
+        enhancer.recorder = Recorder(folder, info, self._tell)
+        self._tell(f"recording to {folder}")
+        return enhancer.recorder
+
+    def _end_recording(self, recorder: Recorder) -> None:
+        """Called when the worker has ended, or was left behind."""
+        self._enhancer.recorder = None
+        broken = self._turns.failure is not None or self._turns.running
+        recorder.close(np.zeros(0, np.float32) if broken else self._enhancer.flush())
+
+    def _monitor(self) -> None:
+        """A turn of the monitor."""
+        if not self._camera.opened and (mailbox := self._camera.open()) is not None:
+            self._pipeline.lips = self._enhancer.box = WitnessedBox(mailbox)
+        self._pipeline.tick()
+        self._camera.look()
+        self._look_at_files()
+        self._watchdog.look()
+        now_s = self._clock.now()
+        if now_s > self._started_s + SETTLED_S and not self._told_slow:
+            self._look_at_load()
+        if now_s >= self._ends_s:
+            self._turns.ended.set()
+
+    def _look_at_load(self) -> None:
+        rtf = self._pipeline.stats().rtf
+        if rtf > 1.0:
+            self._told_slow = True
+            self._tell(
+                f"warning: this computer is too slow or too busy, computing takes {rtf:.1f} times as long as "
+                "the sound lasts: close other programs, or go without camera"
+            )
+
+    def _look_at_files(self) -> None:
+        """A file in place of a device has an end, and is not opened again."""
+        for endpoint in (self._source, self._sink):
+            if isinstance(endpoint, FileEndpoint) and endpoint.failure is not None:
+                self._turns.fail(endpoint.failure)
+        if isinstance(self._source, FileSource) and self._source.finished:
+            # What is on its way still comes out.
+            drained_s = self._clock.now() + self._pipeline.latency.total_ms / 1000
+            self._ends_s = min(self._ends_s, drained_s)
+
+
+def _state(endpoint: AudioSource | AudioSink) -> DeviceState:
+    return DeviceState(endpoint.info.name, endpoint.info.rate, endpoint.alive)

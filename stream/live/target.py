@@ -1,0 +1,73 @@
+"""How much sound to keep ready: as little as the callbacks allow, and back to it after a stall."""
+
+#: Sound beyond the target by more than this many seconds is cut away; less is drained by the drift control.
+CUT_S = 0.0125
+#: ... once it has been so for as many seconds: a late callback is over sooner.
+PATIENCE_S = 0.5
+#: Two gaps within so many seconds are no accident: more sound is kept ready,
+RECENT_S = 10.0
+#: by this step in seconds,
+STEP_S = 0.005
+#: which is taken back after as many seconds without a gap.
+CALM_S = 300.0
+
+
+class BufferTarget:
+    """The seconds of sound to keep ready, raised while the output keeps running dry."""
+
+    def __init__(self) -> None:
+        self._extra_s = 0.0
+        self._gaps = 0
+        self._gap_s = -RECENT_S  # time of the last gap
+        self._changed_s = 0.0
+
+    def update(self, now_s: float, gaps: int, settled: bool, least_s: float, most_s: float) -> float:
+        """The target in seconds from now on.
+
+        Args:
+            now_s: the time.
+            gaps: times that the output ran dry since the start.
+            settled: whether both devices run steadily; gaps while they start or stand still teach nothing.
+            least_s: what to keep ready while it does not.
+            most_s: what to keep ready at most, not below `least_s`.
+        """
+        new, self._gaps = gaps > self._gaps, gaps
+        if new and settled:
+            if now_s - self._gap_s < RECENT_S:
+                self._extra_s = min(self._extra_s + STEP_S, most_s - least_s)
+            self._gap_s = self._changed_s = now_s
+        elif self._extra_s and now_s - self._changed_s > CALM_S:
+            self._extra_s = max(0.0, self._extra_s - STEP_S)
+            self._changed_s = now_s
+        return min(least_s + self._extra_s, most_s)
+
+
+class LatencyWatch:
+    """Notices sound that has piled up, which no drift control drains in time."""
+
+    def __init__(self) -> None:
+        self._since_s: float | None = None
+        self._least_s = 0.0
+
+    def update(self, now_s: float, excess_s: float, most_s: float) -> float:
+        """Seconds of sound to cut away now, mostly 0.
+
+        Args:
+            now_s: the time.
+            excess_s: seconds of sound beyond the target.
+            most_s: an excess that must not stay any longer.
+        """
+        if excess_s <= CUT_S:
+            self._since_s = None
+            return 0.0
+        if self._since_s is None:
+            self._since_s, self._least_s = now_s, excess_s
+        self._least_s = min(self._least_s, excess_s)
+        if excess_s <= most_s and now_s - self._since_s < PATIENCE_S:
+            return 0.0
+        self._since_s = None
+        return self._least_s if excess_s <= most_s else excess_s
+
+    def reset(self) -> None:
+        """Forget what was seen: what comes is not to be compared with it."""
+        self._since_s = None

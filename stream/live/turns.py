@@ -1,0 +1,68 @@
+"""Threads that take turns at their work until all of them are told to end."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from ...errors import InputError
+
+
+class LiveError(RuntimeError):
+    """A session ended because a part of it failed; one line says which and how."""
+
+
+class Turns:
+    """The threads of a session: an exception in one ends them all and is kept to be told.
+
+    Attributes:
+        ended: set when it is over.
+        failure: what ended it, if something failed.
+    """
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+        self.failure: Exception | None = None
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def running(self) -> bool:
+        """Whether a thread is still at work."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def start(self, name: str, turn: Callable[[], object], period_s: float) -> None:
+        """Begin a thread that takes a turn, waits, takes a turn, and so on.
+
+        Args:
+            name: as the user is told if it fails.
+            turn: what it does.
+            period_s: seconds to wait between two turns.
+        """
+
+        def run() -> None:
+            try:
+                while not self.ended.wait(period_s):
+                    turn()
+            except InputError as error:
+                self.fail(error)
+            except Exception as error:
+                self.fail(LiveError(f"the {name} failed ({type(error).__name__}: {error})"))
+
+        thread = threading.Thread(target=run, name=f"lipstream-{name.replace(' ', '-')}", daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def fail(self, failure: Exception) -> None:
+        """It is over; the first failure is the one that is told."""
+        if not self.ended.is_set():
+            self.failure = failure
+            self.ended.set()
+
+    def end(self, limit_s: float, *closers: Callable[[], object]) -> None:
+        """Have the threads end, and call the closers at the same time; leave behind what takes too long."""
+        self.ended.set()
+        closing = [threading.Thread(target=closer, daemon=True) for closer in closers]
+        for thread in closing:
+            thread.start()
+        deadline_s = time.monotonic() + limit_s
+        for thread in (*closing, *self._threads):
+            thread.join(max(0.0, deadline_s - time.monotonic()))

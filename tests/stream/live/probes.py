@@ -1,0 +1,134 @@
+"""What a trial is measured with: ends that remember what went through them, and the time each thread took."""
+
+import os
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lipstream.stream.audio.endpoints import Deliver, Float32, Render
+from lipstream.stream.audio.portaudio import PortAudioSink, PortAudioSource
+
+#: Seconds of sound that an end remembers.
+WINDOW_S = 5.0
+#: Delays up to this are looked for, in seconds.
+LONGEST_S = 1.0
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The last seconds at one end.
+
+    Attributes:
+        samples: float32 ``[n]``.
+        first: count of the first of them since the start.
+        counts: counts of samples that the end had come to,
+        times_s: and when; float64 ``[k]`` both.
+    """
+
+    samples: Float32
+    first: int
+    counts: npt.NDArray[np.float64]
+    times_s: npt.NDArray[np.float64]
+
+    def time_of(self, count: float) -> float:
+        """When the end came to this count: by a straight line through all callbacks, as they jitter."""
+        slope, offset = np.polyfit(self.counts - self.counts[0], self.times_s - self.times_s[0], 1)
+        return float(self.times_s[0] + offset + slope * (count - self.counts[0]))
+
+
+def delay_s(heard: Heard, given: Heard, rate: int) -> float:
+    """How much later than at the first end the same sound passed the second, in seconds.
+
+    The lag in samples is where the two correlate most; the ends' clocks make time of it.
+    """
+    length = 1 << (len(heard.samples) + len(given.samples)).bit_length()
+    spectrum = np.fft.rfft(given.samples, length) * np.conj(np.fft.rfft(heard.samples, length))
+    correlation = np.fft.irfft(spectrum, length)
+    # Index k of the correlation: given[i + k] looks like heard[i].
+    lags = np.concatenate([np.arange(length // 2), np.arange(-length // 2, 0)])
+    shift = heard.first - given.first
+    near = np.abs(lags - shift) <= LONGEST_S * rate
+    lag = lags[near][np.argmax(correlation[near])]
+    middle = len(heard.samples) // 2
+    return given.time_of(given.first + middle + lag) - heard.time_of(heard.first + middle)
+
+
+class Memory:
+    """The last seconds of sound at an end, and when they passed; written by the device's thread."""
+
+    def __init__(self, rate: int) -> None:
+        self._samples = np.zeros(round(WINDOW_S * rate), np.float32)
+        self._count = 0
+        self._marks: deque[tuple[int, float]] = deque(maxlen=400)
+        self.thread = 0
+
+    def mark(self) -> None:
+        """The end has come to its count now."""
+        self._marks.append((self._count, time.perf_counter()))
+
+    def add(self, block: Float32) -> None:
+        """These samples pass."""
+        self.thread = threading.get_native_id()
+        at = np.arange(self._count, self._count + len(block)) % len(self._samples)
+        self._samples[at] = block
+        self._count += len(block)
+
+    def recall(self) -> Heard:
+        """A copy of it all; a block that passes meanwhile may be in it or not."""
+        count = self._count
+        counts, times_s = np.array(list(self._marks), np.float64).T
+        samples = np.roll(self._samples, -(count % len(self._samples)))
+        return Heard(samples, count - len(samples), counts, times_s)
+
+
+class ProbedSource(PortAudioSource):
+    """A microphone that remembers."""
+
+    memory: Memory
+
+    def start(self, deliver: Deliver) -> None:
+        self.memory = memory = Memory(self.info.rate)
+
+        def delivered(block: Float32, time_s: float) -> None:
+            memory.add(block)
+            memory.mark()
+            deliver(block, time_s)
+
+        super().start(delivered)
+
+
+class ProbedSink(PortAudioSink):
+    """Headphones that remember."""
+
+    memory: Memory
+
+    def start(self, render: Render) -> None:
+        self.memory = memory = Memory(self.info.rate)
+
+        def rendered(block: Float32, time_s: float) -> None:
+            memory.mark()
+            render(block, time_s)
+            memory.add(block)
+
+        super().start(rendered)
+
+
+def thread_seconds() -> dict[int, float]:
+    """Processor time that each thread of this process has taken so far, in seconds, by native id (Linux)."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    taken = {}
+    for task in Path("/proc/self/task").iterdir():
+        fields = (task / "stat").read_text().rpartition(")")[2].split()
+        taken[int(task.name)] = (int(fields[11]) + int(fields[12])) / ticks
+    return taken
+
+
+def resident_mb() -> float:
+    """Memory of this process that is in use, in MB (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -1,0 +1,35 @@
+"""What cannot be is refused before anything is opened."""
+
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lipstream import InputError
+from lipstream.stream.live.config import LiveConfig
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"channel": 0}, "count from 1"),
+        ({"sample_rate": 4_000}, "8000 to 96000"),
+        ({"block": 0}, "1 to 8192"),
+        ({"duration_s": 0.0}, "above 0"),
+        ({"duration_s": nan}, "above 0"),
+        ({"max_latency_ms": -1.0}, "max_latency_ms"),
+        ({"av_align_ms": 5_000.0}, "av_align_ms"),
+        ({"virtual_mic": True, "output": "Headphones"}, "leave the output away"),
+        ({"input": Path("a.wav"), "output": Path("a.wav")}, "the input as well"),
+    ],
+)
+def test_a_value_out_of_reach_is_told_with_the_fix(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        LiveConfig(**options)
+
+
+def test_the_pipeline_gets_what_is_about_delay() -> None:
+    pipeline = LiveConfig(low_latency=True, max_latency_ms=80.0, av_align_ms=120.0).pipeline(60.0)
+    assert (pipeline.low_latency, pipeline.max_latency_ms) == (True, 80.0)
+    assert (pipeline.av_align_ms, pipeline.camera_offset_ms) == (120.0, 60.0)

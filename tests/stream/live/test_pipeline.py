@@ -1,0 +1,267 @@
+"""The live pipeline in simulated time: its delay, its taps, its controls, and how it takes trouble."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lipstream import Enhancer, InputError
+from lipstream.stream.audio.clock import ManualClock
+from lipstream.stream.audio.endpoints import EndpointInfo, Float32
+from lipstream.stream.live.pipeline import LivePipeline, PipelineConfig
+from lipstream.stream.live.simulate import DeviceTiming
+
+Make = Callable[..., Any]
+
+
+def pulse_at(time_s: float) -> Callable[[npt.NDArray[np.float64]], Float32]:
+    """A bell of half a millisecond, so that its top is found at any rate."""
+    return lambda times_s: np.exp(-(((times_s - time_s) / 0.0005) ** 2)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("low_latency", "most_ms"), [(False, 60), (True, 45)])
+def test_a_pulse_is_heard_after_the_declared_delay(simulate: Make, low_latency: bool, most_ms: float) -> None:
+    stream = simulate(
+        rate=48_000,
+        block=480,
+        source_timing=DeviceTiming(jitter_s=0.001),
+        sink_timing=DeviceTiming(ppm=50, jitter_s=0.001),
+        signal=pulse_at(6.0),
+        config=PipelineConfig(low_latency=low_latency),
+        keep_from_s=6.0,
+    ).run(6.3)
+    delay_s = stream.sink.times_s[np.argmax(np.abs(stream.sink.played))] - 6.0
+    declared = stream.pipeline.latency
+    assert 1000 * delay_s == pytest.approx(declared.total_ms, abs=2)
+    assert declared.added_ms <= most_ms
+    assert declared.devices_ms == pytest.approx(50, abs=1)
+    assert declared.total_ms == pytest.approx(declared.added_ms + 10 + 50, abs=1)
+    assert stream.stats[-1].latency.total_ms == pytest.approx(declared.total_ms, abs=2)
+
+
+@settings(deadline=None, max_examples=8)
+@given(
+    rates=st.sampled_from([(8_000, 8_000), (16_000, 44_100), (44_100, 16_000), (48_000, 48_000)]),
+    blocks_ms=st.tuples(st.floats(2, 60), st.floats(2, 60)),
+    av_align_ms=st.sampled_from([0.0, 40.0]),
+)
+def test_any_rates_and_blocks_keep_the_declared_delay(
+    simulate: Make, rates: tuple[int, int], blocks_ms: tuple[float, float], av_align_ms: float
+) -> None:
+    block, sink_block = (round(ms * rate / 1000) for ms, rate in zip(blocks_ms, rates, strict=True))
+    stream = simulate(
+        rate=rates[0],
+        block=block,
+        sink_rate=rates[1],
+        sink_block=sink_block,
+        signal=pulse_at(4.0),
+        config=PipelineConfig(av_align_ms=av_align_ms),
+        keep_from_s=4.0,
+    ).run(4.0 + 0.4)
+    delay_s = stream.sink.times_s[np.argmax(np.abs(stream.sink.played))] - 4.0
+    assert 1000 * delay_s == pytest.approx(stream.pipeline.latency.total_ms, abs=max(3.0, *blocks_ms))
+    assert stream.stats[-1].output_underruns == stream.stats[20].output_underruns
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 900), st.floats(0, 0.08), st.booleans()), max_size=60)
+)
+def test_whatever_is_called_when_it_plays_only_what_it_heard(
+    pass_through: Make, calls: list[tuple[bool, int, float, bool]]
+) -> None:
+    clock = ManualClock()
+    info = EndpointInfo("device of varying blocks", 16_000, 0, 0.0, "clock")
+    pipeline = LivePipeline(Enhancer(runtime=pass_through()), info, info, clock=clock)
+    fed: list[Float32] = []
+    made: list[Float32] = []
+    pipeline.on_input, pipeline.on_output = (
+        lambda block, _: fed.append(block),
+        lambda block, _: made.append(block),
+    )
+    for captures, count, pause_s, ticks in calls:
+        clock.sleep(pause_s)
+        block = np.full(count, 0.5, np.float32)
+        if captures:
+            pipeline.capture(block, clock.now())
+            pipeline.work()
+        else:
+            pipeline.render(block, clock.now())
+            assert np.abs(block).max(initial=0) <= 0.8
+        if ticks:
+            pipeline.tick()
+    together = np.concatenate([*fed, np.zeros(0, np.float32)])
+    expected = Enhancer(runtime=pass_through()).process(together)
+    np.testing.assert_array_equal(np.concatenate([*made, np.zeros(0, np.float32)]), expected)
+
+
+def taps_of(pipeline: LivePipeline) -> tuple[list[tuple[int, Float32]], list[tuple[int, Float32]]]:
+    inputs: list[tuple[int, Float32]] = []
+    outputs: list[tuple[int, Float32]] = []
+    pipeline.on_input = lambda block, first: inputs.append((first, block))
+    pipeline.on_output = lambda block, first: outputs.append((first, block))
+    return inputs, outputs
+
+
+@pytest.mark.parametrize("model", ["pass-through", "shipped"])
+def test_what_the_taps_hear_is_an_offline_enhancement(
+    simulate: Make, pass_through: Make, shipped_weights: Any, model: str
+) -> None:
+    if model == "shipped":
+        if not shipped_weights.is_file():
+            pytest.skip("no shipped weights")
+        from lipstream.stream.runtimes import load_runtime
+
+        runtimes = [load_runtime("lite"), load_runtime("lite")]
+    else:
+        runtimes = [pass_through(), pass_through()]
+    stream = simulate(block=233, source_timing=DeviceTiming(ppm=150), runtime=runtimes[0])
+    inputs, outputs = taps_of(stream.pipeline)
+    stream.run(2.0, worker_stalls=[(0.8, 1.3)])
+    lengths = [len(block) for _, block in inputs]
+    assert [len(block) for _, block in outputs] == lengths
+    for tapped in (inputs, outputs):
+        assert [first for first, _ in tapped] == np.cumsum([0, *lengths])[:-1].tolist()
+    noisy, clean = (np.concatenate([block for _, block in tapped]) for tapped in (inputs, outputs))
+    assert len(noisy) < 1.6 * 16_000  # the rest fell to the stall
+    np.testing.assert_array_equal(Enhancer(runtime=runtimes[1]).process(noisy), clean)
+
+
+def span(stream: Any, from_s: float, to_s: float) -> Float32:
+    begin, end = np.searchsorted(stream.sink.times_s, [from_s, to_s])
+    samples: Float32 = stream.sink.played[begin:end]
+    return samples
+
+
+def roughness(samples: Float32) -> float:
+    """The largest second difference, over that of a 440 Hz tone at 0.5."""
+    return float(np.abs(np.diff(samples, 2)).max() / (0.5 * (2 * np.pi * 440 / 16_000) ** 2))
+
+
+def test_bypass_and_limit_take_effect_at_once_and_without_a_click(simulate: Make, pass_through: Make) -> None:
+    stream = simulate(runtime=pass_through(gain=0.1)).run(3)
+    assert np.abs(span(stream, 2.5, 3.0)).max() == pytest.approx(0.05, rel=0.01)
+    stream.pipeline.bypass = True
+    stream.run(4)
+    assert np.abs(span(stream, 3.2, 4.0)).max() == pytest.approx(0.5, rel=0.01)
+    stream.pipeline.bypass = False
+    stream.pipeline.atten_limit_db = 6.0
+    stream.run(5)
+    assert np.abs(span(stream, 4.2, 5.0)).max() == pytest.approx(0.5 * (0.1 + 0.9 * 10**-0.3), rel=0.02)
+    assert roughness(span(stream, 2.5, 5.0)) < 1.5
+    assert stream.pipeline.atten_limit_db == 6.0
+    assert not stream.pipeline.bypass
+
+
+def test_mute_is_quick_and_soft_and_everything_goes_on_meanwhile(simulate: Make) -> None:
+    always, muted = simulate().run(2), simulate().run(2)
+    muted.pipeline.mute = True
+    always.run(3)
+    muted.run(3)
+    muted.pipeline.mute = False
+    always.run(4)
+    muted.run(4)
+    assert not span(muted, 2.06, 3.03).any()
+    np.testing.assert_array_equal(span(muted, 3.1, 4.0), span(always, 3.1, 4.0))
+    assert roughness(span(muted, 1.5, 4.0)) < 6
+    assert roughness(np.where(np.arange(8_000) < 4_000, span(always, 1, 1.5), 0)) > 15
+
+
+@dataclass
+class Seen:
+    sequence: int
+    captured_s: float
+    embedding: Float32
+
+
+class Box:
+    """Shows a frame each 40 ms, so much after its capture; its embedding is its time of capture."""
+
+    def __init__(self, clock: ManualClock, late_s: float) -> None:
+        self._clock, self._late_s = clock, late_s
+
+    def newest_since(self, sequence: int) -> Seen | None:
+        newest = int((self._clock.now() - self._late_s) // 0.04)
+        if newest <= sequence or newest < 0:
+            return None
+        return Seen(newest, 0.04 * newest, np.full(512, 0.04 * newest, np.float32))
+
+
+@pytest.mark.parametrize("av_align_ms", [0.0, 100.0])
+def test_lips_count_from_their_capture_in_the_time_of_the_sound(
+    simulate: Make, pass_through: Make, av_align_ms: float
+) -> None:
+    runtime = pass_through()
+    config = PipelineConfig(av_align_ms=av_align_ms, camera_offset_ms=20)
+    stream = simulate(runtime=runtime, source_timing=DeviceTiming(ppm=100, jitter_s=0.002), config=config)
+    stream.pipeline.lips = Box(stream.clock, late_s=0.08)
+    stream.run(4)
+    hops = np.arange(len(runtime.ages_s))
+    # The sound starts when the first block does; a frame is 20 ms older than it says.
+    sound_s = (hops + 1) * 200 / (16_000 * 1.0001)
+    frames_s = np.array(runtime.embeddings) - 0.02
+    late = slice(160, None)
+    np.testing.assert_allclose(np.array(runtime.ages_s)[late], (sound_s - frames_s)[late], atol=0.003)
+    ages_s = np.array(runtime.ages_s)[late]
+    assert ages_s.min() > -1e-9
+    assert ages_s.max() < 0.04 + (0.013 if av_align_ms else 0.14)
+
+
+def test_without_video_no_lips_are_heard_of(simulate: Make, pass_through: Make) -> None:
+    runtime = pass_through()
+    stream = simulate(runtime=runtime)
+    stream.pipeline.lips = Box(stream.clock, late_s=0.08)
+    stream.pipeline.video = False
+    stream.run(1)
+    assert not stream.pipeline.video
+    assert not any(runtime.embeddings)
+
+
+def test_an_exception_comes_out_of_the_turn_and_the_next_goes_on(
+    simulate: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = simulate().run(5)
+    process = Enhancer.process
+
+    def fail(*_: Any) -> Float32:
+        raise RuntimeError("the model fell over")
+
+    monkeypatch.setattr(Enhancer, "process", fail)
+    with pytest.raises(RuntimeError, match="fell over"):
+        stream.run(6)
+    monkeypatch.setattr(Enhancer, "process", process)
+    stream.run(10)
+    assert np.abs(stream.errors_ms(from_s=8)).max() < 4
+    assert np.abs(span(stream, 9, 10)).max() > 0.49
+
+
+def test_an_overflow_of_the_input_is_counted_and_got_over(simulate: Make) -> None:
+    stream = simulate().run(10, worker_stalls=[(3.0, 6.0)])
+    assert stream.stats[-1].input_overflows > 50
+    assert stream.stats[-1].output_underruns == 1
+    assert np.abs(stream.errors_ms(from_s=8)).max() < 3
+    assert roughness(span(stream, 1.0, 10.0)) < 12
+
+
+def test_the_statistics_tell_levels_and_cost(simulate: Make, pass_through: Make) -> None:
+    stats = simulate(runtime=pass_through(gain=0.1)).run(3).stats[-1]
+    assert stats.input_dbfs == pytest.approx(20 * np.log10(0.5 / np.sqrt(2)), abs=0.1)
+    assert stats.output_dbfs == pytest.approx(stats.input_dbfs - 20, abs=0.1)
+    assert stats.rtf == stats.hop_p50_ms == 0  # simulated time stands still while a hop is computed
+    assert stats.fill_ms == pytest.approx(stats.target_ms, abs=12.5)
+
+
+def test_an_enhancer_of_another_rate_is_refused(pass_through: Make) -> None:
+    info = EndpointInfo("microphone", 48_000, 480, 0.0, "clock")
+    with pytest.raises(InputError, match="make it with sample_rate=48000"):
+        LivePipeline(Enhancer(runtime=pass_through()), info, info)
+
+
+def test_a_latency_that_the_blocks_alone_exceed_is_refused(simulate: Make) -> None:
+    with pytest.raises(InputError, match=r"allow at least 52 ms"):
+        simulate(config=PipelineConfig(max_latency_ms=50))

@@ -1,0 +1,171 @@
+"""Sessions on the real streams of a private sound server: end to end, and through what goes wrong there."""
+
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from lipstream.stream.enhancer import Enhancer
+from lipstream.stream.live.config import LiveConfig
+from lipstream.stream.live.recording import replay
+from lipstream.stream.live.session import LiveSession
+from lipstream.stream.runtimes.base import Float32, Runtime
+from lipstream.tests.stream.video.mjpeg_server import MjpegServer
+
+RATE = 48_000
+TONE_HZ = 1_000.0
+EXAMPLE = Path(__file__).resolve().parents[3] / "demo" / "example.mp4"
+
+VIRTUAL_MIC = """
+import argparse, sys
+from lipstream.stream.live import commands
+parser = argparse.ArgumentParser()
+commands.add_parsers(parser.add_subparsers())
+args = parser.parse_args("live --input noisy.monitor --virtual-mic --camera none".split())
+sys.exit(args.run(args))
+"""
+
+
+def tone(seconds: float) -> Float32:
+    return (0.25 * np.sin(2 * np.pi * TONE_HZ * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32)
+
+
+def until(condition: Callable[[], object], seconds: float = 20.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return bool(condition())
+
+
+def share_with_tone(samples: Float32) -> float:
+    """The share of 50 ms pieces that hold the tone at about its level, and next to nothing else."""
+    pieces = samples[: len(samples) // 2_400 * 2_400].reshape(-1, 2_400)
+    seconds = np.arange(2_400) / RATE
+    tones = 2 * np.abs(pieces @ np.exp(-2j * np.pi * TONE_HZ * seconds)) / 2_400
+    rest = np.sqrt(np.maximum(0.0, (pieces**2).mean(axis=1) - tones**2 / 2))
+    return float(np.mean((np.abs(tones - 0.25) < 0.03) & (rest < 0.02)))
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def session(
+    private_pulse: Any, pass_through: Callable[..., Runtime], tmp_path: Path, said: list[str]
+) -> Iterator[LiveSession]:
+    """From one null sink's monitor to another, with a tone to be heard for 30 seconds."""
+    config = LiveConfig(input="noisy.monitor", output="clean", record=tmp_path / "take")
+    private_pulse.play(tone(30.0))
+    with LiveSession(config, runtime=pass_through(), on_message=said.append) as session:
+        yield session
+
+
+def hears_tone(session: LiveSession) -> bool:
+    return until(lambda: session.stats().pipeline.input_dbfs > -20)
+
+
+def test_a_tone_goes_through_and_the_recording_can_be_replayed(
+    private_pulse: Any, session: LiveSession, pass_through: Callable[..., Runtime], tmp_path: Path
+) -> None:
+    assert hears_tone(session)
+    time.sleep(1.0)
+    recording = private_pulse.record(tmp_path / "heard.raw")
+    time.sleep(2.0)
+    recording.terminate()
+    recording.wait()
+    session.stop()
+    heard = np.fromfile(tmp_path / "heard.raw", np.float32)
+    # A share, not all: on a busy computer sound breaks off now and then.
+    assert share_with_tone(heard[RATE // 2 :]) > 0.1
+    noisy, rate = soundfile.read(tmp_path / "take" / "noisy.wav", dtype="float32")
+    clean, _ = soundfile.read(tmp_path / "take" / "clean.wav", dtype="float32")
+    assert (rate, len(noisy)) == (RATE, len(clean))
+    assert share_with_tone(clean[RATE : -RATE // 2]) > 0.1
+    again = Enhancer(sample_rate=RATE, runtime=pass_through())
+    np.testing.assert_array_equal(replay(tmp_path / "take", again), clean)
+
+
+def test_a_network_camera_gives_lips_to_the_real_model(
+    private_pulse: Any,
+    shipped_weights: Path,
+    said: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # MediaPipe imports matplotlib, which lists all fonts for half a minute where it finds no list of them.
+    monkeypatch.setenv("MPLCONFIGDIR", str(Path(tempfile.gettempdir()) / "lipstream-tests-matplotlib"))
+    private_pulse.play(tone(60.0))
+    with MjpegServer(EXAMPLE) as camera:
+        config = LiveConfig(
+            input="noisy.monitor", output="clean", camera=camera.url, record=tmp_path / "take"
+        )
+        with LiveSession(config, on_message=said.append) as session:
+            assert until(lambda: session.stats().pipeline.alpha > 0.1, seconds=60.0), said
+            assert session.stats().camera is not None
+            time.sleep(1.0)
+    assert "camera tracking" in said
+    assert len(np.load(tmp_path / "take" / "lips.npy")) > 1
+    assert (tmp_path / "take" / "lips.mkv").stat().st_size > 0
+    clean, _ = soundfile.read(tmp_path / "take" / "clean.wav", dtype="float32")
+    np.testing.assert_array_equal(replay(tmp_path / "take"), clean)
+
+
+def test_a_killed_and_restarted_server_is_come_back_to(
+    private_pulse: Any, session: LiveSession, said: list[str], tmp_path: Path
+) -> None:
+    assert hears_tone(session)
+    private_pulse.kill()
+    assert until(lambda: sum("lost" in line for line in said) == 2)
+    assert not session.wait(0.0)
+    assert session.stats().input.alive is False
+    private_pulse.start()
+    assert until(lambda: sum("back" in line for line in said) == 2)
+    begins_s = session.stats().recorded_s or 0.0
+    private_pulse.play(tone(20.0))
+    assert until(lambda: (session.stats().recorded_s or 0.0) > begins_s + 2.0)
+    session.stop()
+    noisy, _ = soundfile.read(tmp_path / "take" / "noisy.wav", dtype="float32")
+    assert share_with_tone(noisy[round(begins_s * RATE) :]) > 0.1
+
+
+def test_an_input_that_is_gone_is_waited_for(
+    private_pulse: Any, pass_through: Callable[..., Runtime], said: list[str]
+) -> None:
+    headset = ("load-module", "module-remap-source", "master=noisy.monitor", "source_name=headset")
+    module = private_pulse.pactl(*headset).strip()
+    private_pulse.play(tone(30.0))
+    config = LiveConfig(input="headset", output="clean")
+    with LiveSession(config, runtime=pass_through(), on_message=said.append) as session:
+        assert hears_tone(session)
+        private_pulse.pactl("unload-module", module)
+        assert until(lambda: any("input lost" in line and "headset" in line for line in said))
+        private_pulse.pactl(*headset)
+        assert until(lambda: any("input back" in line for line in said))
+        assert session.stats().restarts >= 1
+        assert not session.wait(0.0)
+
+
+def test_ctrl_c_takes_the_virtual_microphone_along(private_pulse: Any, shipped_weights: Path) -> None:
+    before = private_pulse.pactl("list", "short", "modules")
+    process = subprocess.Popen(
+        [sys.executable, "-c", VIRTUAL_MIC], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert until(lambda: "lipstream" in private_pulse.pactl("list", "short", "sources"))
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+        assert process.returncode == 0
+        assert private_pulse.pactl("list", "short", "modules") == before
+    finally:
+        process.kill()
+        process.communicate()

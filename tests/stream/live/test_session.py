@@ -1,0 +1,344 @@
+"""Sessions: sound flows through real threads, one part's trouble is told once, and nothing ever hangs."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from lipstream import InputError
+from lipstream.stream.audio.endpoints import Deliver, EndpointInfo, Render
+from lipstream.stream.enhancer import Enhancer
+from lipstream.stream.live.camera_watch import Camera, Encode
+from lipstream.stream.live.config import LiveConfig
+from lipstream.stream.live.recording import replay
+from lipstream.stream.live.session import LiveError, LiveSession
+from lipstream.stream.runtimes.base import Float32, Runtime, UInt8
+from lipstream.stream.video.camera_status import CameraState, CameraStatus
+from lipstream.stream.video.mailbox import LipsFrame, LipsMailbox
+
+RATE, BLOCK = 16_000, 160
+Make = Callable[..., Runtime]
+
+
+class Endpoint:
+    """A source and a sink in one, which the test plays block by block."""
+
+    def __init__(self, name: str) -> None:
+        self.info = EndpointInfo(name, RATE, BLOCK, 0.0, name)
+        self.alive = False
+        self.refuses = ""
+        self.call: Callable[[Float32, float], None] | None = None
+        self.may_stop = threading.Event()
+        self.may_stop.set()
+
+    def start(self, call: Deliver | Render) -> None:
+        if self.refuses:
+            raise InputError(self.refuses)
+        self.call = call
+        self.alive = True
+
+    def stop(self) -> None:
+        self.may_stop.wait(60.0)
+        self.alive = False
+
+    def play(self, block: Float32) -> None:
+        """Hand over a block."""
+        if self.call is not None:
+            self.call(block, time.perf_counter())
+
+
+class FakeCamera:
+    """Encodes crops of one grey each, when told to."""
+
+    def __init__(self, encode: Encode, mailbox: LipsMailbox) -> None:
+        self._encode, self._mailbox = encode, mailbox
+        self.frames = 0
+        self.state, self.reason = CameraState.TRACKING, ""
+        self.closed = False
+
+    def start(self) -> None: ...
+
+    def close(self) -> None:
+        self.closed = True
+
+    def status(self) -> CameraStatus:
+        return CameraStatus(self.state, self.reason, 25.0, 0.02, self.frames, 0, 0)
+
+    def see(self, grey: int) -> None:
+        self.frames += 1
+        crop: UInt8 = np.full((96, 96, 3), grey, np.uint8)
+        frame = LipsFrame(self.frames, time.perf_counter() - 0.05, self._encode(crop), crop)
+        self._mailbox.put(frame)
+
+
+class Stage:
+    """A session on endpoints that the test plays, with what it said."""
+
+    def __init__(self, runtime: Runtime, config: LiveConfig) -> None:
+        self.source, self.sink = Endpoint("mic"), Endpoint("phones")
+        self.said: list[str] = []
+        self.camera: FakeCamera | None = None
+        self.session = LiveSession(
+            config,
+            source=self.source,
+            sink=self.sink,
+            camera=self._make_camera,
+            runtime=runtime,
+            on_message=self.said.append,
+        )
+
+    def _make_camera(self, encode: Encode, mailbox: LipsMailbox) -> Camera:
+        self.camera = FakeCamera(encode, mailbox)
+        return self.camera
+
+    def play(self, sound: Float32) -> Float32:
+        """Let it be heard, in about real time; gives what comes out meanwhile."""
+        given = sound.reshape(-1, BLOCK).copy()
+        for block in given:
+            self.source.play(block.copy())
+            self.sink.play(block)
+            time.sleep(BLOCK / RATE)
+        return given.ravel()
+
+    def says(self, words: str) -> bool:
+        return any(words in line for line in self.said)
+
+
+@pytest.fixture
+def stage(pass_through: Make) -> Callable[..., Stage]:
+    return lambda runtime=None, **config: Stage(runtime or pass_through(), LiveConfig(**config))
+
+
+def until(condition: Callable[[], object], seconds: float = 20.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return bool(condition())
+
+
+def noise(seconds: float) -> Float32:
+    count = round(seconds * RATE) // BLOCK * BLOCK
+    return np.random.default_rng(5).uniform(-0.5, 0.5, count).astype(np.float32)
+
+
+def threads() -> set[str]:
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith("lipstream")}
+
+
+@pytest.fixture
+def failing(pass_through: Make, monkeypatch: pytest.MonkeyPatch) -> Runtime:
+    """A runtime that works for 20 hops and then raises."""
+    runtime = pass_through()
+    process_hop, done = runtime.process_hop, iter(range(20))
+
+    def process(*arguments: Any) -> tuple[Float32, float]:
+        if next(done, None) is None:
+            raise ZeroDivisionError("out of luck")
+        return process_hop(*arguments)
+
+    monkeypatch.setattr(runtime, "process_hop", process)
+    return runtime
+
+
+def test_what_is_heard_comes_out_and_all_ends_well(stage: Callable[..., Stage]) -> None:
+    on = stage()
+    with on.session as session:
+        assert until(lambda: np.abs(on.play(noise(0.1))).max() > 0.3)
+        assert session.stats().pipeline.input_dbfs > -20
+        stats = session.stats()
+        assert (stats.input.name, stats.output.name, stats.camera is None) == ("mic", "phones", False)
+        assert json.loads(json.dumps(stats.as_dict()))["pipeline"]["latency"]["added_ms"] > 25
+        assert not session.wait(0.0)
+    assert session.wait(0.0)
+    assert not on.source.alive
+    assert not on.sink.alive
+    assert on.camera is not None
+    assert on.camera.closed
+    session.stop()
+    assert until(lambda: not threads())
+    assert on.says("model pass-through")
+
+
+def test_controls_change_while_it_runs(stage: Callable[..., Stage]) -> None:
+    on = stage(atten_limit_db=20.0)
+    with on.session as session:
+        assert session.atten_limit_db == 20.0
+        session.bypass = session.mute = True
+        session.video = False
+        session.atten_limit_db = 6.0
+        stats = session.stats()
+        assert (stats.bypass, stats.mute, stats.video, stats.atten_limit_db) == (True, True, False, 6.0)
+        with pytest.raises(InputError, match="atten_limit_db"):
+            session.atten_limit_db = -1.0
+        assert session.atten_limit_db == 6.0
+
+
+def test_lips_reach_the_model_and_a_recording_can_be_replayed(
+    stage: Callable[..., Stage], pass_through: Make, tmp_path: Path
+) -> None:
+    runtime = pass_through()
+    on = stage(runtime, record=tmp_path / "take")
+    sound = noise(1.0)
+    with on.session as session:
+        assert until(lambda: on.camera is not None)
+        assert on.camera is not None
+        for index, start in enumerate(range(0, len(sound), 10 * BLOCK)):
+            on.camera.see(index + 1)
+            on.play(sound[start : start + 10 * BLOCK])
+        assert until(lambda: (session.stats().recorded_s or 0) > 0.9)
+    noisy, _ = soundfile.read(tmp_path / "take" / "noisy.wav", dtype="float32")
+    clean, _ = soundfile.read(tmp_path / "take" / "clean.wav", dtype="float32")
+    rows = np.load(tmp_path / "take" / "lips.npy")
+    assert len(rows) > 3
+    assert len(noisy) == len(clean)
+    again = pass_through()
+    np.testing.assert_array_equal(replay(tmp_path / "take", Enhancer(sample_rate=RATE, runtime=again)), clean)
+    # Not only the same sound: the same lips at the same hops, with the same age.
+    assert again.embeddings == runtime.embeddings  # type: ignore[attr-defined]
+    assert again.ages_s == runtime.ages_s  # type: ignore[attr-defined]
+    assert max(again.embeddings) > 3  # type: ignore[attr-defined]
+
+
+def test_an_exception_in_the_worker_ends_the_session_with_one_line(
+    stage: Callable[..., Stage], failing: Runtime, tmp_path: Path
+) -> None:
+    on = stage(failing, record=tmp_path / "take")
+    with on.session as session:
+        on.play(noise(1.0))
+        with pytest.raises(LiveError, match=r"audio worker failed \(ZeroDivisionError: out of luck\)"):
+            session.wait(20.0)
+    assert not on.source.alive
+    assert until(lambda: not threads())
+    # All that went through before is there: less than a block beyond the last of the 20 hops.
+    assert 20 * 200 <= soundfile.info(tmp_path / "take" / "noisy.wav").frames <= 20 * 200 + BLOCK
+
+
+def test_an_exception_in_the_monitor_ends_the_session_with_one_line(
+    stage: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(camera: FakeCamera) -> CameraStatus:
+        raise KeyError("state")
+
+    monkeypatch.setattr(FakeCamera, "status", fail)
+    on = stage()
+    with on.session as session, pytest.raises(LiveError, match="monitor failed"):
+        session.wait(20.0)
+
+
+def test_a_sink_that_does_not_open_is_an_input_error_and_leaves_nothing(
+    stage: Callable[..., Stage], tmp_path: Path
+) -> None:
+    on = stage(record=tmp_path / "take")
+    on.sink.refuses = "phones are not plugged in: plug them in"
+    with pytest.raises(InputError, match="plug them in"):
+        on.session.start()
+    assert not on.source.alive
+    assert until(lambda: not threads())
+    assert soundfile.info(tmp_path / "take" / "noisy.wav").frames == 0
+
+
+def test_stop_comes_back_while_a_device_hangs(stage: Callable[..., Stage]) -> None:
+    on = stage()
+    on.session.start()
+    on.source.may_stop.clear()
+    on.session.stop()
+    assert on.source.alive
+    assert not on.sink.alive
+    on.source.may_stop.set()
+
+
+def test_without_video_the_sound_goes_on(
+    stage: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(encode: Encode, mailbox: LipsMailbox) -> Camera:
+        raise InputError("video needs OpenCV: pip install 'lipstream[video]'")
+
+    on = stage()
+    on.session._make_camera = missing
+    with on.session as session:
+        assert until(lambda: on.says("no video, the sound alone: video needs OpenCV"))
+        assert until(lambda: np.abs(on.play(noise(0.1))).max() > 0.3)
+        assert session.stats().camera is None
+
+
+def test_what_becomes_of_the_camera_is_told(stage: Callable[..., Stage]) -> None:
+    on = stage()
+    with on.session:
+        assert until(lambda: on.says("camera tracking"))
+        assert on.camera is not None
+        on.camera.state, on.camera.reason = CameraState.LOST, "no picture for 2 s"
+        assert until(lambda: on.says("camera lost: no picture for 2 s"))
+        on.camera.state, on.camera.reason = CameraState.TRACKING, ""
+        assert until(lambda: sum("camera tracking" in line for line in on.said) == 2)
+
+
+def test_a_computer_that_is_too_slow_is_told_so_once(
+    stage: Callable[..., Stage], pass_through: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lipstream.stream.live.session.SETTLED_S", 0.0)
+    runtime = pass_through()
+    process_hop = runtime.process_hop
+
+    def slow(*arguments: Any) -> tuple[Float32, float]:
+        time.sleep(0.03)  # a hop lasts 12.5 ms
+        return process_hop(*arguments)
+
+    monkeypatch.setattr(runtime, "process_hop", slow)
+    on = stage(runtime)
+    with on.session:
+        assert until(lambda: on.play(noise(0.1)) is not None and on.says("too slow or too busy"))
+        on.play(noise(0.5))
+    assert sum("too slow" in line for line in on.said) == 1
+
+
+@contextmanager
+def small_disk() -> Iterator[None]:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_ends_the_recording_and_not_the_session(
+    stage: Callable[..., Stage], tmp_path: Path
+) -> None:
+    on = stage(record=tmp_path / "take")
+    with on.session as session:
+        with small_disk():
+            on.play(noise(1.0))
+            assert until(lambda: on.says("recording stopped"))
+        assert session.stats().recorded_s is None
+        assert until(lambda: np.abs(on.play(noise(0.1))).max() > 0.3)
+        assert not session.wait(0.0)
+    assert soundfile.info(tmp_path / "take" / "noisy.wav").frames > 1_000
+
+
+def test_a_file_in_place_of_the_microphone_ends_the_session(pass_through: Make, tmp_path: Path) -> None:
+    sound = noise(0.7)
+    soundfile.write(tmp_path / "in.wav", sound, RATE, subtype="FLOAT")
+    config = LiveConfig(
+        input=tmp_path / "in.wav",
+        output=tmp_path / "out.wav",
+        record=tmp_path / "take",
+        max_latency_ms=10_000.0,  # a busy computer drops nothing either
+    )
+    with LiveSession(config, runtime=pass_through()) as session:
+        assert session.wait(30.0)
+    noisy, rate = soundfile.read(tmp_path / "take" / "noisy.wav", dtype="float32")
+    assert rate == RATE
+    np.testing.assert_array_equal(noisy[160 : len(sound)], sound[160:])  # after the fade in
+    assert not noisy[len(sound) :].any()
+    assert soundfile.info(tmp_path / "out.wav").frames > len(sound)
+
+
+def test_the_session_ends_after_its_duration(stage: Callable[..., Stage]) -> None:
+    with stage(duration_s=0.2).session as session:
+        assert session.wait(20.0)

@@ -1,0 +1,128 @@
+"""The watchdog with real devices: a sound server that is killed, restarted, and changes its default."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from lipstream.stream.audio.clock import MonotonicClock
+from lipstream.stream.audio.endpoints import Float32
+from lipstream.stream.audio.portaudio import PortAudioSink, PortAudioSource, StreamSettings
+from lipstream.stream.audio.streams import refresh_devices
+from lipstream.stream.live.watchdog import Watchdog, WatchdogConfig, Watched
+
+
+class Devices:
+    """Source and sink under watch, and how often they called."""
+
+    def __init__(self, source: str | None, sink: str) -> None:
+        self.calls = {"input": 0, "output": 0}
+        self.said: list[str] = []
+        capture = PortAudioSource(StreamSettings(source))
+        render = PortAudioSink(StreamSettings(sink))
+        watched = [
+            Watched("input", capture, self._capture, capture.place),
+            Watched("output", render, self._render, render.place),
+        ]
+        config = WatchdogConfig(stall_s=2.5, first_wait_s=0.2, longest_wait_s=0.8, places_every_s=0.5)
+        self.watchdog = Watchdog(
+            watched, MonotonicClock(), self.said.append, refresh=refresh_devices, config=config
+        )
+        self.watchdog.start()
+
+    def _capture(self, block: Float32, time_s: float) -> None:
+        self.calls["input"] += 1
+
+    def _render(self, block: Float32, time_s: float) -> None:
+        block.fill(0)
+        self.calls["output"] += 1
+
+    def until(self, condition: Callable[[], bool], limit_s: float = 10.0) -> bool:
+        deadline = time.monotonic() + limit_s
+        while not condition() and time.monotonic() < deadline:
+            self.watchdog.look()
+            time.sleep(0.1)
+        return condition()
+
+    def both_call(self) -> bool:
+        """Whether both call from now on."""
+        before = dict(self.calls)
+        return self.until(lambda: all(self.calls[kind] > before[kind] + 5 for kind in before))
+
+
+@pytest.fixture
+def watch(private_pulse) -> Iterator[Callable[[str | None, str], Devices]]:
+    made: list[Devices] = []
+
+    def make(source: str | None, sink: str) -> Devices:
+        made.append(Devices(source, sink))
+        return made[-1]
+
+    yield make
+    for devices in made:
+        devices.watchdog.close()
+
+
+def test_a_restarted_server_gets_both_devices_back(private_pulse, watch) -> None:
+    devices = watch("noisy.monitor", "clean")
+    assert devices.both_call()
+    private_pulse.kill()
+    assert devices.until(lambda: len(devices.said) == 2)
+    assert not devices.until(lambda: devices.watchdog.restarts > 0, limit_s=2.0), "there is no server"
+    assert sorted(devices.said) == [
+        "input lost (the device is gone): waiting for noisy.monitor",
+        "output lost (the device is gone): waiting for clean",
+    ]
+    private_pulse.start()
+    assert devices.until(lambda: devices.watchdog.restarts == 2)
+    assert devices.both_call()
+    assert sorted(devices.said[2:]) == ["input back: noisy.monitor", "output back: clean"]
+
+
+def test_a_new_default_microphone_is_opened_but_none_that_gives_what_is_played(private_pulse, watch) -> None:
+    for name in ("first", "second"):
+        private_pulse.pactl("load-module", "module-null-source", f"source_name={name}", "rate=48000")
+    private_pulse.pactl("set-default-source", "first")
+    devices = watch(None, "clean")
+    assert devices.both_call()
+    private_pulse.pactl("set-default-source", "second")
+    assert devices.until(lambda: devices.watchdog.restarts == 1)
+    assert devices.both_call()
+    private_pulse.pactl("set-default-source", "virtmic")
+    assert not devices.until(lambda: len(devices.said) > 1, limit_s=2.0)
+    assert devices.said == ["input: the default device is now second"]
+    outputs = json.loads(private_pulse.pactl("--format=json", "list", "source-outputs"))
+    sources = json.loads(private_pulse.pactl("--format=json", "list", "sources"))
+    (second,) = [source["index"] for source in sources if source["name"] == "second"]
+    assert second in [output["source"] for output in outputs], "the server has not moved it"
+
+
+def test_a_source_that_is_unloaded_and_loaded_again_comes_back(private_pulse, watch) -> None:
+    load = ("load-module", "module-remap-source", "master=noisy.monitor", "source_name=headset")
+    module = private_pulse.pactl(*load).strip()
+    devices = watch("headset", "clean")
+    assert devices.both_call()
+    private_pulse.pactl("unload-module", module)
+    assert devices.until(lambda: len(devices.said) == 1)
+    private_pulse.pactl(*load)
+    assert devices.until(lambda: devices.watchdog.restarts == 1)
+    assert devices.both_call()
+    lost = "input lost (the device is gone): waiting for headset"
+    assert devices.said == [lost, "input back: headset"]
+
+
+def test_a_server_that_freezes_gets_both_devices_back_when_it_goes_on(private_pulse, watch) -> None:
+    devices = watch("noisy.monitor", "clean")
+    assert devices.both_call()
+    private_pulse.freeze()
+    assert devices.until(lambda: len(devices.said) == 2)
+    private_pulse.thaw()
+    assert devices.until(lambda: devices.watchdog.restarts == 2, limit_s=20.0)
+    assert devices.both_call()
+    assert sorted(devices.said) == [
+        "input back: noisy.monitor",
+        "input lost (no sound for 2.5 s): waiting for noisy.monitor",
+        "output back: clean",
+        "output lost (no sound for 2.5 s): waiting for clean",
+    ]

@@ -1,0 +1,202 @@
+"""A live session of any length on real streams, judged by its numbers: what no test can take the time for.
+
+By hand, on Linux with PulseAudio and the ``test`` extra::
+
+    python tests/stream/live/trial.py --minutes 10
+
+A private sound server plays a noisy clip over and over, a network camera on the loopback shows its speaker,
+and a `LiveSession` hears, sees and answers as in a call: PortAudio, OpenCV, MediaPipe and model are real.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from lipstream.stream.audio.portaudio import StreamSettings
+from lipstream.stream.audio.resample import Resampler
+from lipstream.stream.live.config import LiveConfig
+from lipstream.stream.live.display import status_line
+from lipstream.stream.live.latency import LiveLatency
+from lipstream.stream.live.recording import CLEAN, replay
+from lipstream.stream.live.session import LiveSession
+from lipstream.stream.live.stats import LiveStats
+from lipstream.stream.runtimes.base import Float32
+from lipstream.tests.stream.conftest import PrivatePulse
+from lipstream.tests.stream.live.probes import (
+    ProbedSink,
+    ProbedSource,
+    delay_s,
+    resident_mb,
+    thread_seconds,
+)
+
+TESTS = Path(__file__).resolve().parents[2]
+DEMO = TESTS.parent / "demo"
+RATE = 48_000
+#: Seconds after which sound that is missing counts, and after which memory should grow no more.
+SETTLED_S, WARM_S = 1.0, 60.0
+#: Seconds between two looks.
+LOOK_S = 10.0
+
+
+@dataclass(frozen=True)
+class Xruns:
+    """Sound lost so far: by the program, and by the sound server as PortAudio tells."""
+
+    overflows: int
+    underruns: int
+    host: int
+
+    @classmethod
+    def of(cls, stats: LiveStats, source: ProbedSource, sink: ProbedSink) -> "Xruns":
+        pipeline = stats.pipeline
+        return cls(pipeline.input_overflows, pipeline.output_underruns, source.xruns + sink.xruns)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the session: its statistics, the delay measured, and the memory of the process."""
+
+    stats: LiveStats
+    delay_ms: float
+    memory_mb: float
+
+
+def main() -> None:
+    """Run a trial and print what it showed."""
+    parser = argparse.ArgumentParser(description="Try a live session on a private sound server and camera.")
+    parser.add_argument("--minutes", type=float, default=10.0, help="length (%(default)g)")
+    parser.add_argument("--sound", type=Path, default=DEMO / "example.flac", help="noisy clip")
+    parser.add_argument("--clip", type=Path, default=DEMO / "example.mp4", help="video of its speaker")
+    parser.add_argument("--no-video", action="store_true", help="the sound alone")
+    parser.add_argument("--low-latency", action="store_true", help="as lipstream live")
+    args = parser.parse_args()
+    seconds = 60 * args.minutes
+    with (
+        tempfile.TemporaryDirectory(prefix="trial-") as folder,
+        _sound_server(Path(folder)) as pulse,
+        _camera(None if args.no_video else args.clip) as camera,
+    ):
+        pulse.play(_repeated(args.sound, seconds + 10))
+        config = LiveConfig(camera=camera, low_latency=args.low_latency, record=Path(folder) / "take")
+        _try(config, seconds)
+        _compare(Path(folder) / "take")
+
+
+def _try(config: LiveConfig, seconds: float) -> None:
+    """Run the session and print what it showed."""
+    source = ProbedSource(StreamSettings("noisy.monitor"))
+    sink = ProbedSink(StreamSettings("clean"))
+    looks: list[Look] = []
+    with LiveSession(config, source=source, sink=sink, on_message=print) as session:
+        declared = session.latency
+        session.wait(SETTLED_S)
+        settled = Xruns.of(session.stats(), source, sink)
+        begun_s, before = time.perf_counter(), thread_seconds()
+        while not session.wait(min(LOOK_S, seconds / 4)) and time.perf_counter() < begun_s + seconds:
+            delay_ms = 1000 * delay_s(source.memory.recall(), sink.memory.recall(), RATE)
+            looks.append(Look(session.stats(), delay_ms, resident_mb()))
+            print(status_line(looks[-1].stats), f"memory {looks[-1].memory_mb:.0f} MB", sep=" | ", flush=True)
+        after, elapsed_s = thread_seconds(), time.perf_counter() - begun_s
+        names = {thread.native_id or 0: thread.name for thread in threading.enumerate()}
+    names |= {source.memory.thread: "input callback", sink.memory.thread: "output callback"}
+    _print_xruns(settled, Xruns.of(looks[-1].stats, source, sink))
+    _print_delay(declared, [look.delay_ms for look in looks])
+    _print_load(names, {thread: after[thread] - before.get(thread, 0.0) for thread in after}, elapsed_s)
+    warm = [look.memory_mb for look in looks if look.stats.running_s > min(WARM_S, seconds / 2)]
+    print(f"memory: {warm[0]:.0f} MB when warm, {warm[-1]:.0f} MB at the end, {max(warm):.0f} MB at most")
+
+
+def _print_xruns(settled: Xruns, ended: Xruns) -> None:
+    print(
+        f"lost after the first second: {ended.overflows - settled.overflows} overflows, "
+        f"{ended.underruns - settled.underruns} underruns; told by the host: {ended.host - settled.host}"
+    )
+
+
+def _print_delay(latency: LiveLatency, measured_ms: list[float]) -> None:
+    declared_ms = latency.added_ms + latency.input_wait_ms
+    print(
+        f"delay from input to output callback: measured {np.median(measured_ms):.1f} ms "
+        f"({min(measured_ms):.1f} to {max(measured_ms):.1f}), declared {declared_ms:.1f} ms, of which "
+        f"{latency.added_ms:.1f} ms added and {latency.input_wait_ms:.1f} ms for an input block to fill"
+    )
+
+
+def _print_load(names: dict[int, str], taken_s: dict[int, float], elapsed_s: float) -> None:
+    """Shares of one core: by thread, and what is no thread of Python's or PortAudio's together."""
+    shares: dict[str, float] = {}
+    for thread, seconds in taken_s.items():
+        name = names.get(thread, "native threads of MediaPipe, OpenCV and others")
+        shares[name] = shares.get(name, 0.0) + seconds / elapsed_s
+    for name, share in sorted(shares.items(), key=lambda item: -item[1]):
+        print(f"load: {share:6.1%} of one core: {name}")
+    print(f"load: {sum(shares.values()):6.1%} in all")
+
+
+def _compare(take: Path) -> None:
+    """Hold the recorded output against the offline enhancement of the recorded input."""
+    clean, rate = soundfile.read(take / CLEAN, dtype="float32")
+    offline = replay(take)
+    pairs = zip(_pieces(clean, rate), _pieces(offline, rate), strict=True)
+    correlations = [np.corrcoef(live, again)[0, 1] for live, again in pairs if live.std() > 1e-4]
+    print(
+        f"recorded {len(clean) / rate:.0f} s against offline: {np.count_nonzero(clean != offline)} samples "
+        f"differ, least correlation of a second {min(correlations):.6f}"
+    )
+
+
+def _pieces(samples: Float32, length: int) -> Float32:
+    return samples[: len(samples) // length * length].reshape(-1, length)
+
+
+def _repeated(path: Path, seconds: float) -> Float32:
+    """A clip at 48 kHz, over and over."""
+    sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    resampler = Resampler(rate, RATE)
+    resampler.push(sound[:, 0])
+    clip = resampler.pull(resampler.ready)
+    return np.resize(clip, round(seconds * RATE))
+
+
+@contextmanager
+def _sound_server(folder: Path) -> Iterator[PrivatePulse]:
+    """A private server that PortAudio in this process uses."""
+    pulse = PrivatePulse(folder)
+    pulse.start()
+    # Not its home: MediaPipe imports matplotlib, which would list all fonts anew.
+    os.environ |= {name: value for name, value in pulse.environment.items() if name != "HOME"}
+    try:
+        yield pulse
+    finally:
+        pulse.close()
+
+
+@contextmanager
+def _camera(clip: Path | None) -> Iterator[str | None]:
+    """The address of a camera that shows a clip, in a process of its own; None without a clip."""
+    if clip is None:
+        yield None
+        return
+    command = [sys.executable, str(TESTS / "stream" / "video" / "mjpeg_server.py"), str(clip)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+
+
+if __name__ == "__main__":
+    main()
