@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..kernels import cpu_mixer
+from ..kernels import cpu_calls, cpu_mixer
 from ..kernels.conv import causal_conv1d, causal_conv1d_step, symmetric_conv1d
 from ..kernels.ssd import ssd_chunked, ssd_step, ssd_two_sided, ssd_two_sided_long
 from .mixer_state import MixerState
@@ -67,7 +67,7 @@ class _Mamba2Base(nn.Module):
         Returns:
             None where the kernel can't serve; the state is None for a mixer without one.
         """
-        if not (torch.is_grad_enabled() and cpu_mixer.serves(x)):
+        if not (torch.is_grad_enabled() and cpu_calls.serves(x)):
             return None
         assert self.conv1d.bias is not None
         weights = cpu_mixer.MixerWeights(
