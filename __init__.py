@@ -3,6 +3,8 @@
 >>> enhancer = lipstream.Enhancer("lite", sample_rate=16000)
 >>> out = enhancer.process(chunk, lips=None)  # float32 [n] in and out, late by enhancer.latency_samples
 >>> lipstream.enhance_file("in.wav", "out.wav", video="face.mp4")
+>>> with lipstream.LiveSession(lipstream.LiveConfig(camera=0)) as session:
+...     session.wait(60.0)
 """
 
 from importlib import import_module
@@ -13,11 +15,18 @@ from .errors import InputError
 if TYPE_CHECKING:
     from .stream.enhancer import Enhancer
     from .stream.files import enhance_file
+    from .stream.live.config import LiveConfig
+    from .stream.live.session import LiveSession
 
 __version__ = "0.1.0"
-__all__ = ["Enhancer", "InputError", "__version__", "enhance_file"]
+__all__ = ["Enhancer", "InputError", "LiveConfig", "LiveSession", "__version__", "enhance_file"]
 
-_LAZY = {"Enhancer": ".stream.enhancer", "enhance_file": ".stream.files"}
+_LAZY = {
+    "Enhancer": ".stream.enhancer",
+    "LiveConfig": ".stream.live.config",
+    "LiveSession": ".stream.live.session",
+    "enhance_file": ".stream.files",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -61,13 +61,13 @@ class _Mamba2Base(nn.Module):
         """``x + self(norm(x))`` and the state after it from the compiled kernel, in training.
 
         Args:
-            x: rows ``[R1, R2, L, C]``, from a zero state.
+            x: rows ``[R1, R2, L, C]``, from a zero state; rows ``[R, L, C]`` are left to torch.
             norm: with the epsilon `RMS_EPS`.
 
         Returns:
             None where the kernel can't serve; the state is None for a mixer without one.
         """
-        if not (torch.is_grad_enabled() and cpu_calls.serves(x)):
+        if not (torch.is_grad_enabled() and x.dim() == 4 and cpu_calls.serves(x)):
             return None
         assert self.conv1d.bias is not None
         weights = cpu_mixer.MixerWeights(

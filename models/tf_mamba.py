@@ -21,7 +21,7 @@ def make_mixer(channels: int, config: MixerConfig) -> Mamba1Mixer | Mamba2Mixer:
 class CausalMamba(nn.Module):
     """Pre-norm residual mixer ``y = x + mixer(norm(x))`` over rows along the last axis but one, with state.
 
-    The rows of a chunk are ``[R1, R2, L, C]`` with any strides; their states are those of ``R1 * R2`` rows.
+    The rows of a chunk are ``[..., L, C]`` with any strides; their states are those of all rows in order.
     """
 
     def __init__(self, channels: int, config: MixerConfig) -> None:
@@ -40,19 +40,19 @@ class CausalMamba(nn.Module):
         return x + y, state
 
     def forward(self, x: Tensor, state: MixerState | None = None) -> tuple[Tensor, MixerState]:
-        """``[R1, R2, L, C] -> [R1, R2, L, C]``."""
+        """``[..., L, C] -> [..., L, C]``."""
         if state is None and isinstance(self.mixer, Mamba2Mixer):
             fused = self.mixer.fused(x, self.norm)
             if fused is not None:
                 y, after = fused
                 assert after is not None
                 return y, after
-        y, after = self.mixer(self.norm(x).flatten(0, 1), state)
+        y, after = self.mixer(self.norm(x).flatten(0, -3), state)
         return x + y.view(x.shape), after
 
 
 class BidirectionalMamba(nn.Module):
-    """Two `CausalMamba`, one on the flipped rows, side by side: ``[R1, R2, L, C] -> [R1, R2, L, 2C]``."""
+    """Two `CausalMamba`, one on the flipped rows, side by side: ``[..., L, C] -> [..., L, 2C]``."""
 
     def __init__(self, channels: int, config: MixerConfig) -> None:
         super().__init__()
@@ -61,12 +61,12 @@ class BidirectionalMamba(nn.Module):
         self.out_channels = 2 * channels
 
     def forward(self, x: Tensor) -> Tensor:
-        back, _ = self.back(x.flip(2))
-        return torch.cat([self.ahead(x)[0], back.flip(2)], dim=-1)
+        back, _ = self.back(x.flip(-2))
+        return torch.cat([self.ahead(x)[0], back.flip(-2)], dim=-1)
 
 
 class SharedBidirectionalMamba(nn.Module):
-    """Pre-norm residual `TwoSidedMamba2Mixer`: ``[R1, R2, L, C] -> [R1, R2, L, C]``."""
+    """Pre-norm residual `TwoSidedMamba2Mixer`: ``[..., L, C] -> [..., L, C]``."""
 
     def __init__(self, channels: int, config: MixerConfig) -> None:
         super().__init__()
@@ -76,11 +76,11 @@ class SharedBidirectionalMamba(nn.Module):
         self.out_channels = channels
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.shape[2] <= QUADRATIC_LENGTH:  # as long as the kernel's one matrix a head is worth it
+        if x.shape[-2] <= QUADRATIC_LENGTH:  # as long as the kernel's one matrix a head is worth it
             fused = self.mixer.fused(x, self.norm)
             if fused is not None:
                 return fused[0]
-        return x + self.mixer(self.norm(x).flatten(0, 1)).view(x.shape)
+        return x + self.mixer(self.norm(x).flatten(0, -3)).view(x.shape)
 
 
 def make_bidirectional(channels: int, config: MixerConfig) -> BidirectionalMamba | SharedBidirectionalMamba:
@@ -120,7 +120,7 @@ class CausalTFMambaBlock(nn.Module):
         frame = x.transpose(1, 2)  # [B, F, C]
         y, time = self.time_mamba.step(frame.flatten(0, 1), state.time)
         frame = frame + self.time_linear(y).unflatten(0, (batch, self.positions))
-        frame = frame + self.frequency_linear(self.frequency_mamba(frame.unsqueeze(1)).squeeze(1))
+        frame = frame + self.frequency_linear(self.frequency_mamba(frame))
         return frame.transpose(1, 2), BlockState(time)
 
     def forward(self, x: Tensor, state: BlockState | None = None) -> tuple[Tensor, BlockState]:

@@ -57,10 +57,11 @@ def test_the_wheel_carries_every_module(installed: Path) -> None:
 def test_the_wheel_carries_all_data_files_of_the_rooms(installed: Path) -> None:
     data = files_of(installed / "lipstream", "*") - files_of(installed / "lipstream", "*.py")
     expected = {"py.typed"}
-    for room, pattern in [("models/weights", "*"), ("kernels", "*.cpp"), ("train/recipes", "*.toml")]:
+    rooms = ("models/weights", "*"), ("kernels/cpu", "*"), ("train/recipes", "*.toml"), ("bench/templates", "*")
+    for room, pattern in rooms:
         expected |= {f"{room}/{file}" for file in files_of(REPOSITORY / room, pattern)}
     assert data == expected
-    assert {Path(file).suffix for file in data} >= {".onnx", ".safetensors", ".toml"}
+    assert {Path(file).suffix for file in data} >= {".onnx", ".safetensors", ".toml", ".cpp", ".j2"}
 
 
 def test_an_installed_copy_imports_as_lipstream_alone(installed: Path) -> None:

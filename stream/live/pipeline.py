@@ -1,6 +1,5 @@
 """The heart of a live stream: microphone blocks in, clean blocks out, whatever the clocks do."""
 
-from collections.abc import Callable
 from math import ceil, inf
 from typing import Protocol
 
@@ -15,11 +14,7 @@ from .outlet import Outlet
 from .pipeline_stats import HopTimes, LevelMeter, PipelineStats
 from .regulator import LatencyRegulator
 
-__all__ = ["LipsBox", "LipsSeen", "LivePipeline", "PipelineConfig", "Tap"]
-
-#: Told of each block that goes into, or comes out of, the enhancer: float32 ``[n]`` at the source's rate, and
-#: the index of its first sample. The block may be kept. Called on the worker's thread.
-Tap = Callable[[Float32, int], None]
+__all__ = ["LipsBox", "LipsSeen", "LivePipeline", "PipelineConfig"]
 
 
 class LipsSeen(Protocol):
@@ -65,8 +60,6 @@ class LivePipeline:
 
     Attributes:
         lips: where the worker finds the newest lips; None for sound alone.
-        on_input: told of what goes into the enhancer.
-        on_output: told of what comes out of it, so many samples for each that went in.
 
     Raises:
         InputError: the enhancer is made for another rate, or the devices' blocks alone need more than the
@@ -105,8 +98,6 @@ class LivePipeline:
         self._levels = LevelMeter(source_info.rate), LevelMeter(source_info.rate)
         self._hop_times = HopTimes(enhancer.latency.hop, source_info.rate)
         self.lips: LipsBox | None = None
-        self.on_input: Tap | None = None
-        self.on_output: Tap | None = None
         self._regulator = LatencyRegulator(
             self._intake,
             self._outlet,
@@ -132,7 +123,7 @@ class LivePipeline:
             The number of samples done.
 
         Raises:
-            Exception: whatever the enhancer or a tap raised. The samples it was about are lost; the next turn
+            Exception: whatever the enhancer raised. The samples it was about are lost; the next turn
                 goes on behind them.
         """
         waiting = self._intake.waiting
@@ -233,13 +224,9 @@ class LivePipeline:
         self._hop_times.add(len(samples), self._clock.now() - began_s)
         self._outlet.put(self._varispeed.process(enhanced, self._regulator.ratio))
         self._progress = (self._intake.read, self._outlet.written)
-        first, self._enhanced = self._enhanced, self._enhanced + len(samples)
+        self._enhanced += len(samples)
         self._levels[0].update(samples)
         self._levels[1].update(enhanced)
-        if self.on_input:
-            self.on_input(samples, first)
-        if self.on_output:
-            self.on_output(enhanced, first)
 
     def _new_lips(self, taken: int) -> list[tuple[float, Float32]] | None:
         """The lips that came since the last turn, with their time in the enhancer's stream.

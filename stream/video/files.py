@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import InputError
+from ..quiet import native_stderr_silenced
 from .landmarks import FaceLandmarks
 from .lips import LipCropper
-from ..quiet import native_stderr_silenced
 
 #: Containers whose clock starts anywhere; in all others time 0 is the start of the recording.
 _FREE_RUNNING_CLOCK = frozenset({".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts"})

@@ -1,11 +1,13 @@
 """The band codec: bands that keep their place, a filter that starts as "pass everything", bounded gains."""
 
 from collections.abc import Callable
+from unittest.mock import Mock
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from lipstream.kernels import cpu_calls, cpu_conv
 from lipstream.models.band_codec import BandDecoder, BandEncoder, DeepFilter
 from lipstream.models.config import BandCodecConfig, BandRegion
 
@@ -115,3 +117,24 @@ def test_the_filter_in_chunks_gives_one_pass(taps: int, assert_same: Check) -> N
             outputs.append(y)
         assert_same(torch.cat(outputs, dim=2), whole)
         assert torch.equal(state, last)
+
+
+@pytest.mark.skipif(not cpu_calls.available(), reason="no C++ compiler builds the kernels here")
+def test_training_runs_the_compiled_convolutions_and_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, decoder = randomised(BandEncoder(CHANNELS, CONFIG)), randomised(BandDecoder(CHANNELS, CONFIG))
+    x = random_tensor(2, 3, 4, BINS).requires_grad_()
+    parameters = (*encoder.parameters(), *decoder.parameters())
+
+    def results() -> list[Tensor]:
+        filters = decoder(*encoder(x))
+        return [filters, *torch.autograd.grad(filters.square().sum(), (x, *parameters))]
+
+    kernel = Mock(wraps=cpu_conv.frequency_conv)
+    monkeypatch.setattr(cpu_conv, "frequency_conv", kernel)
+    fast = results()
+    assert kernel.call_count == 2 * len(CONFIG.regions) + 3
+    monkeypatch.setattr(cpu_calls, "available", lambda: False)
+    for found, expected in zip(fast, results(), strict=True):
+        torch.testing.assert_close(
+            found, expected, rtol=1e-4, atol=1e-4 * float(expected.detach().abs().max())
+        )

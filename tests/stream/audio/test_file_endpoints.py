@@ -53,16 +53,20 @@ def test_a_source_plays_one_channel_then_silence(tmp_path: Path, sound: Float32)
     assert started <= times[0] - 0.01 <= time.perf_counter()
 
 
+def first_block(source: FileSource) -> Float32:
+    """What a source delivers first when it is started."""
+    heard: list[Float32] = []
+    source.start(lambda block, time_s: heard.append(block.copy()))
+    assert until(lambda: len(heard) > 2)
+    source.stop()
+    return heard[0]
+
+
 def test_a_source_starts_over_after_a_stop(tmp_path: Path, sound: Float32) -> None:
     soundfile.write(tmp_path / "a.wav", sound, RATE, subtype="FLOAT")
     source = FileSource(tmp_path / "a.wav")
-    heard: list[Float32]
     for _ in range(2):
-        heard = []
-        source.start(lambda block, time_s: heard.append(block.copy()))
-        assert until(lambda: len(heard) > 2)
-        source.stop()
-        np.testing.assert_array_equal(heard[0], sound[:160, 0])
+        np.testing.assert_array_equal(first_block(source), sound[:160, 0])
         assert not source.finished
 
 

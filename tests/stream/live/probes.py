@@ -15,8 +15,8 @@ from lipstream.stream.audio.portaudio import PortAudioSink, PortAudioSource
 
 #: Seconds of sound that an end remembers.
 WINDOW_S = 5.0
-#: Delays up to this are looked for, in seconds.
-LONGEST_S = 1.0
+#: Delays between these are looked for, in seconds; less than none is what jitter can make of none.
+EARLIEST_S, LONGEST_S = 0.02, 1.0
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,12 @@ def delay_s(heard: Heard, given: Heard, rate: int) -> float:
     correlation = np.fft.irfft(spectrum, length)
     # Index k of the correlation: given[i + k] looks like heard[i].
     lags = np.concatenate([np.arange(length // 2), np.arange(-length // 2, 0)])
-    shift = heard.first - given.first
-    near = np.abs(lags - shift) <= LONGEST_S * rate
-    lag = lags[near][np.argmax(correlation[near])]
     middle = len(heard.samples) // 2
-    return given.time_of(given.first + middle + lag) - heard.time_of(heard.first + middle)
+    heard_s = heard.time_of(heard.first + middle)
+    at_once = (heard_s - given.time_of(given.first + middle)) * rate  # the lag of no delay
+    near = (lags >= at_once - EARLIEST_S * rate) & (lags <= at_once + LONGEST_S * rate)
+    lag = lags[near][np.argmax(correlation[near])]
+    return given.time_of(given.first + middle + lag) - heard_s
 
 
 class Memory:

@@ -45,13 +45,11 @@ def until(condition: Callable[[], object], seconds: float = 20.0) -> bool:
     return bool(condition())
 
 
-def share_with_tone(samples: Float32) -> float:
-    """The share of 50 ms pieces that hold the tone at about its level, and next to nothing else."""
-    pieces = samples[: len(samples) // 2_400 * 2_400].reshape(-1, 2_400)
-    seconds = np.arange(2_400) / RATE
-    tones = 2 * np.abs(pieces @ np.exp(-2j * np.pi * TONE_HZ * seconds)) / 2_400
-    rest = np.sqrt(np.maximum(0.0, (pieces**2).mean(axis=1) - tones**2 / 2))
-    return float(np.mean((np.abs(tones - 0.25) < 0.03) & (rest < 0.02)))
+def tone_share(samples: Float32) -> float:
+    """The share of the energy that lies at the tone's pitch: breaks blur it, silence and noise have none."""
+    energy = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
+    frequencies = np.fft.rfftfreq(len(samples), 1 / RATE)
+    return float(energy[np.abs(frequencies - TONE_HZ) < 50].sum() / (energy.sum() + 1e-3))
 
 
 @pytest.fixture
@@ -86,11 +84,11 @@ def test_a_tone_goes_through_and_the_recording_can_be_replayed(
     session.stop()
     heard = np.fromfile(tmp_path / "heard.raw", np.float32)
     # A share, not all: on a busy computer sound breaks off now and then.
-    assert share_with_tone(heard[RATE // 2 :]) > 0.1
+    assert tone_share(heard) > 0.5
     noisy, rate = soundfile.read(tmp_path / "take" / "noisy.wav", dtype="float32")
     clean, _ = soundfile.read(tmp_path / "take" / "clean.wav", dtype="float32")
     assert (rate, len(noisy)) == (RATE, len(clean))
-    assert share_with_tone(clean[RATE : -RATE // 2]) > 0.1
+    assert tone_share(clean) > 0.5
     again = Enhancer(sample_rate=RATE, runtime=pass_through())
     np.testing.assert_array_equal(replay(tmp_path / "take", again), clean)
 
@@ -113,7 +111,7 @@ def test_a_network_camera_gives_lips_to_the_real_model(
             assert until(lambda: session.stats().pipeline.alpha > 0.1, seconds=60.0), said
             assert session.stats().camera is not None
             time.sleep(1.0)
-    assert "camera tracking" in said
+    assert any("camera tracking" in line for line in said)
     assert len(np.load(tmp_path / "take" / "lips.npy")) > 1
     assert (tmp_path / "take" / "lips.mkv").stat().st_size > 0
     clean, _ = soundfile.read(tmp_path / "take" / "clean.wav", dtype="float32")
@@ -135,7 +133,7 @@ def test_a_killed_and_restarted_server_is_come_back_to(
     assert until(lambda: (session.stats().recorded_s or 0.0) > begins_s + 2.0)
     session.stop()
     noisy, _ = soundfile.read(tmp_path / "take" / "noisy.wav", dtype="float32")
-    assert share_with_tone(noisy[round(begins_s * RATE) :]) > 0.1
+    assert tone_share(noisy[round(begins_s * RATE) :]) > 0.5
 
 
 def test_an_input_that_is_gone_is_waited_for(

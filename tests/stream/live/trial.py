@@ -25,6 +25,7 @@ import soundfile
 
 from lipstream.stream.audio.portaudio import StreamSettings
 from lipstream.stream.audio.resample import Resampler
+from lipstream.stream.live.commands import SWITCH_S
 from lipstream.stream.live.config import LiveConfig
 from lipstream.stream.live.display import status_line
 from lipstream.stream.live.latency import LiveLatency
@@ -96,6 +97,7 @@ def main() -> None:
 
 def _try(config: LiveConfig, seconds: float) -> None:
     """Run the session and print what it showed."""
+    sys.setswitchinterval(SWITCH_S)  # as lipstream live does
     source = ProbedSource(StreamSettings("noisy.monitor"))
     sink = ProbedSink(StreamSettings("clean"))
     looks: list[Look] = []

@@ -1,0 +1,172 @@
+"""A streaming model as the compiled step wants it: its sizes, and its weights in order, folded. Torch-free.
+
+Folded means: done once here instead of every hop. Norm weights go into the projections behind them, and the
+way out of a mixer is one matrix, ``x + linear(x + out(g)) = (I + linear) x + (linear out) g + bias``.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..kernels.cpu_step import MixerSizes, StepSizes
+from .config import MixerConfig, ModelConfig
+
+Array = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
+
+_HIDDEN = 64  # of the VCE
+#: Of models.level: time constant in seconds and floor in dB of full scale.
+_LEVEL_S, _LEVEL_FLOOR_DB = 2.0, -75.0
+#: A logit whose sigmoid is 1.
+_CERTAIN = 80.0
+
+
+def step_sizes(config: ModelConfig) -> StepSizes:
+    """The sizes that the step is compiled for.
+
+    Raises:
+        InputError: the step serves no model of this kind.
+    """
+    served = (
+        config.codec == "band"
+        and config.causal
+        and config.time.version == config.frequency.version == 2
+        and config.frequency.shared_directions
+    )
+    if not served:
+        raise InputError(f"runtime 'native' does not serve model '{config.name}': use 'onnx' or 'eager'")
+    return StepSizes(
+        window=config.stft.window,
+        hop=config.stft.hop,
+        features=config.band.features,
+        regions=tuple((region.width, region.bands) for region in config.band.regions),
+        filter_taps=config.band.taps,
+        channels=config.channels,
+        embedding=config.visual.embedding_size,
+        hidden=_HIDDEN,
+        time=_mixer_sizes(config.channels, config.time, config.time.d_conv),
+        frequency=_mixer_sizes(config.channels, config.frequency, config.frequency.d_conv | 1),
+        blocks=config.num_blocks,
+    )
+
+
+def _mixer_sizes(channels: int, mixer: MixerConfig, taps: int) -> MixerSizes:
+    inner = mixer.expand * channels
+    return MixerSizes(inner, mixer.d_state, inner // mixer.head_size, taps)
+
+
+def step_weights(config: ModelConfig, tensors: Mapping[str, Float32]) -> list[Float32]:
+    """The weights in the order in which ``kernels/cpu/step*`` reads them.
+
+    Args:
+        config: a model that `step_sizes` takes.
+        tensors: by the names of its parameters. Parts of the fusion may be missing: `ModelConfig.without`.
+
+    Raises:
+        InputError: a tensor is missing or has another shape.
+    """
+    packer = _Packer(config, tensors)
+    return [np.asarray(array, np.float32) for array in packer.all()]
+
+
+class _Packer:
+    def __init__(self, config: ModelConfig, tensors: Mapping[str, Float32]) -> None:
+        self.config, self.tensors = config, tensors
+
+    def take(self, name: str, *shape: int) -> Array:
+        found = self.tensors.get(name)
+        if found is None or found.shape != shape:
+            there = "missing" if found is None else f"of shape {list(found.shape)}, not {list(shape)}"
+            raise InputError(f"the weights do not fit preset '{self.config.name}': {name} is {there}")
+        return found.astype(np.float64)
+
+    def all(self) -> Iterator[Array]:
+        config = self.config
+        yield np.array(
+            [math.exp(-1 / (config.stft.frames_per_second * _LEVEL_S)), 10 ** (_LEVEL_FLOOR_DB / 10)]
+        )
+        yield from self.codec()
+        yield from self.fusion()
+        for k in range(config.num_blocks):
+            yield from self.mixer(f"blocks.{k}.time", config.time, config.time.d_conv)
+            yield from self.mixer(f"blocks.{k}.frequency", config.frequency, config.frequency.d_conv | 1)
+
+    def codec(self) -> Iterator[Array]:
+        config, features, channels = self.config.band, self.config.band.features, self.config.channels
+        joined = 2 * features
+        yield np.array([(self.config.stft.compression - 1) / 2])
+        slope = self.take("codec.encoder.activation.weight", features)
+        yield from self.convolution("codec.encoder.expand", features, 3, 5, slope)
+        position = self.take("codec.encoder.position", channels, 1, config.bands)[:, 0].T
+        biases = []
+        for k, region in enumerate(config.regions):
+            name = f"codec.encoder.bands.{k}"
+            yield self.take(f"{name}.weight", channels, features, 1, 2 * region.width)[:, :, 0].T
+            biases += [self.take(f"{name}.bias", channels)] * region.bands
+        yield position + np.stack(biases)
+        for k, region in enumerate(config.regions):
+            name, width = f"codec.decoder.bands.{k}", features * region.width
+            yield self.take(f"{name}.weight", width, channels, 1, 1)[:, :, 0, 0].T
+            yield self.take(f"{name}.bias", width)
+        slope = self.take("codec.decoder.activation.weight", joined)
+        yield from self.convolution("codec.decoder.mix", joined, joined, 3, slope)
+        yield from self.convolution(
+            "codec.decoder.taps", 2 * config.taps, joined, 3, np.ones(2 * config.taps)
+        )
+
+    def convolution(self, name: str, outputs: int, inputs: int, width: int, slope: Array) -> Iterator[Array]:
+        """Along frequency: ``[taps][outputs][inputs]``, bias, slope of the PReLU behind it (1: none)."""
+        yield self.take(f"{name}.weight", outputs, inputs, 1, width)[:, :, 0].transpose(2, 0, 1)
+        yield self.take(f"{name}.bias", outputs)
+        yield slope
+
+    def fusion(self) -> Iterator[Array]:
+        yield from self.vce()
+        channels, size = self.config.channels, self.config.visual.embedding_size
+        yield self.take("fusion.projection.weight", channels, size).T
+        yield self.take("fusion.projection.bias", channels)
+        bands = self.config.band.bands
+        if "fusion.fsvg.conv.weight" not in self.tensors:  # the gate is 1
+            yield from (np.zeros(2 * channels), np.array([_CERTAIN]), np.zeros(bands))
+            return
+        yield self.take("fusion.fsvg.conv.weight", 1, 2 * channels, 1, 1)
+        yield self.take("fusion.fsvg.conv.bias", 1)
+        has_prior = "fusion.fsvg.prior" in self.tensors
+        yield self.take("fusion.fsvg.prior", bands) if has_prior else np.zeros(bands)
+
+    def vce(self) -> Iterator[Array]:
+        """Confidence, and how fast alpha follows it when it rises and falls (1: at once)."""
+        size, smoothing = self.config.visual.embedding_size, "fusion.vce.speed_logits" in self.tensors
+        name = "fusion.vce.vce.layers" if smoothing else "fusion.vce.layers"
+        if f"{name}.0.weight" in self.tensors:
+            yield self.take(f"{name}.0.weight", _HIDDEN, size).T
+            yield self.take(f"{name}.0.bias", _HIDDEN)
+            yield self.take(f"{name}.2.weight", 1, _HIDDEN)
+            yield self.take(f"{name}.2.bias", 1)
+        else:  # certain of every picture
+            yield from (np.zeros((size + 2) * _HIDDEN), np.array([_CERTAIN]))
+        yield 1 / (1 + np.exp(-self.take("fusion.vce.speed_logits", 2))) if smoothing else np.ones(2)
+
+    def mixer(self, name: str, config: MixerConfig, taps: int) -> Iterator[Array]:
+        channels = self.config.channels
+        inner, heads = config.expand * channels, config.expand * channels // config.head_size
+        mixed = inner + 2 * config.d_state
+        inside = f"{name}_mamba.mixer"
+        norm = self.take(f"{name}_mamba.norm.weight", channels)
+        projection = self.take(f"{inside}.in_proj.weight", inner + mixed + heads, channels) * norm
+        for part in np.split(projection, [inner, inner + mixed]):
+            yield part.T
+        yield self.take(f"{inside}.conv1d.weight", mixed, 1, taps)[:, 0].T
+        yield self.take(f"{inside}.conv1d.bias", mixed)
+        yield self.take(f"{inside}.dt_bias", heads)
+        yield -np.exp(self.take(f"{inside}.A_log", heads))
+        yield self.take(f"{inside}.D", heads)
+        gate_norm = self.take(f"{inside}.norm.weight", inner)
+        linear = self.take(f"{name}_linear.weight", channels, channels)
+        out = self.take(f"{inside}.out_proj.weight", channels, inner) * gate_norm
+        yield (np.eye(channels) + linear).T
+        yield (linear @ out).T
+        yield self.take(f"{name}_linear.bias", channels)
