@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..train import commands as train_commands
+from .peers.commands import add_peers
 
 if TYPE_CHECKING:
     from .testset import Item, RecordingSet
@@ -22,6 +23,7 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     _add_latency(kinds)
     _add_rtf(kinds)
     _add_quality(kinds)
+    add_peers(kinds)
     train_commands.add_bench_parser(kinds)
 
 
