@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..train import commands as train_commands
+from .floor_commands import add_floor
 from .peers.commands import add_peers
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     kinds = bench.add_subparsers(title="measurements", metavar="WHAT", required=True)
     _add_latency(kinds)
     _add_rtf(kinds)
+    add_floor(kinds)
     _add_quality(kinds)
     add_peers(kinds)
     train_commands.add_bench_parser(kinds)
@@ -128,7 +130,7 @@ def _add_quality(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.add_argument("--set", choices=("audio", "av"), default="audio", help="recordings (%(default)s)")
     parser.add_argument("--no-video", action="store_true", help="leave the videos of the set av unused")
     parser.add_argument("--model", default="lite", metavar="M", help="preset (%(default)s)")
-    parser.add_argument("--runtime", default="onnx", metavar="R", help="onnx or eager (%(default)s)")
+    parser.add_argument("--runtime", default="onnx", metavar="R", help="onnx, eager or native (%(default)s)")
     parser.add_argument(
         "--jobs", type=int, choices=(1, 2), default=1, help="processes that score (%(default)s)"
     )
@@ -138,7 +140,7 @@ def _add_quality(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def _add_candidates(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", nargs="+", default=["lite"], metavar="M", help="presets (lite)")
     parser.add_argument(
-        "--runtime", nargs="+", metavar="R", help="onnx, eager (default: all that are installed)"
+        "--runtime", nargs="+", metavar="R", help="onnx, eager, native (default: all that are installed)"
     )
     parser.add_argument(
         "--threads",

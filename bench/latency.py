@@ -98,7 +98,7 @@ def measure_runtime(
     """
     started = clock()
     runtime = load()
-    _hop_call(runtime)(0)
+    hop_call(runtime)(0)
     first_output_s = clock() - started
     spec = runtime.spec
     return RuntimeTimes(
@@ -116,7 +116,7 @@ def measure_hops(runtime: Runtime, hops: int, clock: Clock = time.perf_counter) 
     """Time `Runtime.process_hop` with a video present, after `WARM_UP` hops."""
     spec = runtime.spec
     runtime.reset()
-    return StepTimes.of(time_calls(_hop_call(runtime), hops, clock), spec.hop_samples / spec.sample_rate)
+    return StepTimes.of(time_calls(hop_call(runtime), hops, clock), spec.hop_samples / spec.sample_rate)
 
 
 def measure_video_frames(runtime: Runtime, frames: int, clock: Clock = time.perf_counter) -> StepTimes:
@@ -140,7 +140,7 @@ def time_calls(call: Callable[[int], object], count: int, clock: Clock = time.pe
     return seconds
 
 
-def _hop_call(runtime: Runtime) -> Callable[[int], object]:
+def hop_call(runtime: Runtime) -> Callable[[int], object]:
     """A call of `Runtime.process_hop` by the number of the hop, its input made beforehand."""
     spec = runtime.spec
     random = np.random.default_rng(0)

@@ -1,5 +1,6 @@
 """What the timing commands measure and show: every runtime of a preset, and its offline form beside them."""
 
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -185,8 +186,13 @@ def measure_rtf(
 
 
 def available_runtimes() -> list[str]:
-    """The runtimes whose packages are installed."""
-    return [name for name in RUNTIMES if name == "onnx" or _has_torch()]
+    """The runtimes whose packages, or whose compiler, are installed."""
+    can = {
+        "onnx": True,
+        "eager": _has_torch(),
+        "native": any(map(shutil.which, ("c++", "g++", "clang++"))),
+    }
+    return [name for name in RUNTIMES if can[name]]
 
 
 def _has_torch() -> bool:

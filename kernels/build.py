@@ -3,17 +3,20 @@
 import ctypes
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 #: Where the sources lie.
 SOURCES = Path(__file__).with_name("cpu")
 
-_FAST = ("-O3", "-march=native", "-mprefer-vector-width=512", "-ffast-math", "-std=c++17", "-fPIC")
+_FAST = ("-O3", "-march=native", "-ffast-math", "-std=c++17", "-fPIC")
+_X86 = ("-mprefer-vector-width=512",) if platform.machine() in {"x86_64", "AMD64"} else ()
 _INCLUDE = re.compile(r'^#include "(.+)"$', re.MULTILINE)
 
 
@@ -32,28 +35,49 @@ def library(source: str, flags: Sequence[str] = (), libraries: Sequence[str] = (
     Raises:
         BuildError: there is no compiler, it fails, or the cache cannot be written.
     """
+    plan = _plan(source, flags, libraries)
+    try:
+        if not plan.built.exists():
+            _build(plan)
+        return ctypes.CDLL(str(plan.built))
+    except subprocess.CalledProcessError as error:
+        raise BuildError(f"{plan.link[0]} fails on {source}") from error
+    except OSError as error:
+        raise BuildError(f"{plan.built.parent} does not hold a library: {error}") from error
+
+
+def is_built(source: str, flags: Sequence[str] = (), libraries: Sequence[str] = ()) -> bool:
+    """Whether `library` would find what it needs in the cache, so that it comes at once."""
+    try:
+        return _plan(source, flags, libraries).built.exists()
+    except BuildError:
+        return False
+
+
+class _Plan(NamedTuple):
+    """The commands that make a library, but for where they write to, and the library."""
+
+    compilation: list[str]
+    link: list[str]
+    built: Path
+
+
+def _plan(source: str, flags: Sequence[str], libraries: Sequence[str]) -> _Plan:
     compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         raise BuildError("no C++ compiler")
     path = SOURCES / source
-    compilation = [compiler, *_FAST, *flags, "-c", str(path)]
-    # Linked apart, without -ffast-math: with it the library would make whoever loads it flush denormals to zero.
+    compilation = [compiler, *_FAST, *_X86, *flags, "-c", str(path)]
+    # Apart, without -ffast-math: with it the library would make whoever loads it flush denormals to zero.
     link = [compiler, "-shared", *libraries]
-    parts = [*_contents(path), *_FAST, *flags, *link, _processor()]
+    parts = [*_contents(path), *_FAST, *_X86, *flags, *link, _processor()]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    built = _cache_folder() / f"{path.stem}-{key}.so"
-    try:
-        if not built.exists():
-            _build(compilation, link, built)
-        return ctypes.CDLL(str(built))
-    except subprocess.CalledProcessError as error:
-        raise BuildError(f"{compiler} fails on {source}") from error
-    except OSError as error:
-        raise BuildError(f"{built.parent} does not hold a library: {error}") from error
+    return _Plan(compilation, link, _cache_folder() / f"{path.stem}-{key}.so")
 
 
-def _build(compilation: list[str], link: list[str], built: Path) -> None:
-    """Compile and link; ``built`` appears whole or not at all."""
+def _build(plan: _Plan) -> None:
+    """Compile and link; the library appears whole or not at all."""
+    compilation, link, built = plan
     built.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=built.parent) as folder:
         compiled, linked = f"{folder}/compiled.o", Path(folder, built.name)

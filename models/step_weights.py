@@ -13,9 +13,9 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..kernels.cpu_step import MixerSizes, StepSizes
 from .config import MixerConfig, ModelConfig
+from .tensor_file import Float32
 
 Array = npt.NDArray[np.float64]
-Float32 = npt.NDArray[np.float32]
 
 _HIDDEN = 64  # of the VCE
 #: Of models.level: time constant in seconds and floor in dB of full scale.

@@ -57,7 +57,12 @@ def test_the_wheel_carries_every_module(installed: Path) -> None:
 def test_the_wheel_carries_all_data_files_of_the_rooms(installed: Path) -> None:
     data = files_of(installed / "lipstream", "*") - files_of(installed / "lipstream", "*.py")
     expected = {"py.typed"}
-    rooms = ("models/weights", "*"), ("kernels/cpu", "*"), ("train/recipes", "*.toml"), ("bench/templates", "*")
+    rooms = (
+        ("models/weights", "*"),
+        ("kernels/cpu", "*"),
+        ("train/recipes", "*.toml"),
+        ("bench/templates", "*"),
+    )
     for room, pattern in rooms:
         expected |= {f"{room}/{file}" for file in files_of(REPOSITORY / room, pattern)}
     assert data == expected

@@ -11,7 +11,7 @@ namespace lipstream {
 inline double exponential(double x) { return std::exp(x); }
 
 // 2^n * 2^r with n whole and |r| <= 1/2, 2^r by its Taylor series: 1e-7 relative, inlined where std::exp is a call.
-inline float exponential(float x) {
+__attribute__((always_inline)) inline float exponential(float x) {
     const float power = (x > -87.0f ? (x < 88.0f ? x : 88.0f) : -87.0f) * 1.44269504f;
     const float whole = std::nearbyint(power), r = (power - whole) * 0.69314718f;
     const float series =

@@ -229,7 +229,12 @@ def _add_video(parser: argparse.ArgumentParser) -> None:
 def _add_processing(parser: argparse.ArgumentParser) -> None:
     processing = parser.add_argument_group("processing")
     processing.add_argument("--model", default="lite", metavar="M", help="preset (%(default)s)")
-    processing.add_argument("--runtime", default="onnx", metavar="R", help="onnx or eager (%(default)s)")
+    processing.add_argument(
+        "--runtime",
+        default="auto",
+        metavar="R",
+        help="onnx, eager, native, or auto: native if lipstream doctor has built it, else onnx (%(default)s)",
+    )
     processing.add_argument(
         "--atten-limit",
         type=float,

@@ -7,6 +7,7 @@ from pathlib import Path
 from ...errors import InputError
 from ..camera_names import Camera
 from ..enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NO_LIMIT_DB
+from ..runtimes import AUTO
 from .latency import PipelineConfig
 
 #: A device (index, name or part of its name) or a file.
@@ -27,7 +28,7 @@ class LiveConfig:
         camera: index, URL or video file; None: no video.
         face_model: path of ``face_landmarker.task``; None finds or fetches it.
         model: name of a preset.
-        runtime: name of a runtime.
+        runtime: name of a runtime; "auto": the fastest that starts at once.
         atten_limit_db: as for `Enhancer`, at the start.
         low_latency: smaller buffers: at most 45 ms added, for computers that keep up without a pause.
         max_latency_ms: the most that the program may add; sound that would come later is dropped.
@@ -48,7 +49,7 @@ class LiveConfig:
     camera: Camera | None = None
     face_model: Path | None = None
     model: str = "lite"
-    runtime: str = "onnx"
+    runtime: str = AUTO
     atten_limit_db: float = NO_LIMIT_DB
     low_latency: bool = False
     max_latency_ms: float = PipelineConfig.max_latency_ms

@@ -10,12 +10,12 @@ import numpy as np
 
 from ...errors import InputError
 from ...models.registry import graph_files, shipped_presets
-from ..runtimes import load_runtime
+from ..runtimes import fastest_runtime, load_runtime
 from ..runtimes.base import Runtime
 from .check import Check, Verdict, fingerprint, of_error, ok, problem
 
 #: What ``lipstream live`` uses unless told otherwise.
-MODEL, RUNTIME = "lite", "onnx"
+MODEL = "lite"
 #: Hops that warm up, and hops that are timed.
 WARM_UP, HOPS = 50, 200
 #: Shares of a hop's time that 19 of 20 hops may take: the rest is for other programs, and for video.
@@ -27,6 +27,7 @@ def check_models() -> Iterator[Check]:
     yield from _graphs()
     yield _onnxruntime()
     yield _torch()
+    yield _native()
     yield _hops()
 
 
@@ -57,6 +58,15 @@ def _torch() -> Check:
         return ok("runtime eager", "torch is not installed, and live use does not need it")
 
 
+def _native() -> Check:
+    """Builds it, so that live sessions find it."""
+    try:
+        load_runtime(MODEL, "native")
+    except InputError as error:
+        return ok("runtime native", f"{error}; live uses onnx, which takes some ten times as long")
+    return ok("runtime native", "built for this processor, and what live uses")
+
+
 def _graphics() -> str:
     program = shutil.which("nvidia-smi")
     if program is None:
@@ -67,18 +77,19 @@ def _graphics() -> str:
 
 def _hops() -> Check:
     try:
-        runtime = load_runtime(MODEL, RUNTIME)
+        name = fastest_runtime(MODEL)
+        runtime = load_runtime(MODEL, name)
     except InputError as error:
         return of_error("speed", error)
     hop_s = runtime.spec.hop_samples / runtime.spec.sample_rate
-    return judge_hops(_timed(runtime), hop_s)
+    return judge_hops(_timed(runtime), hop_s, name)
 
 
-def judge_hops(seconds: list[float], hop_s: float) -> Check:
+def judge_hops(seconds: list[float], hop_s: float, runtime: str) -> Check:
     """Whether hops that took so many seconds each leave time for anything else."""
     p50, p95 = np.percentile(seconds, (50, 95))
     finding = (
-        f"{len(seconds)} hops of {MODEL} on {RUNTIME}: p50 {1e3 * p50:.2f} ms, p95 {1e3 * p95:.2f} ms "
+        f"{len(seconds)} hops of {MODEL} on {runtime}: p50 {1e3 * p50:.2f} ms, p95 {1e3 * p95:.2f} ms "
         f"of {1e3 * hop_s:g} ms"
     )
     if p95 <= GOOD_SHARE * hop_s:

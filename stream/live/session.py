@@ -13,7 +13,7 @@ import numpy as np
 from ..audio.clock import Clock, MonotonicClock
 from ..audio.endpoints import AudioSink, AudioSource
 from ..audio.file_endpoints import FileEndpoint, FileSource
-from ..runtimes import load_runtime
+from ..runtimes import AUTO, fastest_runtime, load_runtime
 from ..runtimes.base import Runtime
 from .camera_offsets import stored_offset
 from .camera_watch import CameraWatch, MakeCamera, begin_loading, camera_maker
@@ -191,7 +191,8 @@ class LiveSession:
         config = self._config
         loading = begin_loading() if config.camera is not None else None
         self._source, self._sink = choose_endpoints(config, *self._given, self._tell)
-        runtime = self._runtime or load_runtime(config.model, config.runtime)
+        chosen = fastest_runtime(config.model) if config.runtime == AUTO else config.runtime
+        runtime = self._runtime or load_runtime(config.model, chosen)
         self._enhancer = RecordingEnhancer(
             runtime=runtime, sample_rate=self._source.info.rate, atten_limit_db=config.atten_limit_db
         )
@@ -204,9 +205,9 @@ class LiveSession:
             self._clock,
         )
         self._camera = CameraWatch(self._make_camera, runtime.encode_lips, self._tell)
-        self._tell(f"model {runtime.spec.name}: {latency_words(self._pipeline.latency)}")
+        self._tell(f"model {runtime.spec.name} on {chosen}: {latency_words(self._pipeline.latency)}")
         if config.record is not None:
-            self._recorder = self._recorder_in(config.record, runtime.spec.embedding_size)
+            self._recorder = self._recorder_in(config.record, chosen, runtime.spec.embedding_size)
             opened.callback(self._end_recording, self._recorder)
         self._watchdog = watch_over(self._source, self._sink, self._pipeline, self._clock, self._tell)
         opened.callback(self._turns.end, RELEASE_S, self._watchdog.close, self._camera.close)
@@ -218,12 +219,12 @@ class LiveSession:
         self._watchdog.start()
         self._turns.start("monitor", self._monitor, TICK_S)
 
-    def _recorder_in(self, folder: Path, embedding_size: int) -> Recorder:
+    def _recorder_in(self, folder: Path, runtime: str, embedding_size: int) -> Recorder:
         enhancer, config = self._enhancer, self._config
         info = RecordingInfo(
             sample_rate=enhancer.sample_rate,
             model=config.model,
-            runtime=config.runtime,
+            runtime=runtime,
             atten_limit_db=enhancer.atten_limit_db,
             latency_samples=enhancer.latency_samples,
             embedding_size=embedding_size,

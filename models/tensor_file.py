@@ -1,4 +1,4 @@
-"""Tensors of a safetensors file as NumPy arrays: eight bytes of length, a JSON header, raw data. Torch-free."""
+"""Tensors of a safetensors file as NumPy arrays: length of the header, JSON header, raw data. Torch-free."""
 
 import json
 import math

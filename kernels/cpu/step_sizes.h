@@ -1,0 +1,67 @@
+// The sizes of one model, compiled in: kernels/cpu_step.py gives them as macros, so that every loop has a known length.
+
+#pragma once
+
+#include "step_vectors.h"
+
+namespace lipstream {
+
+struct Region {
+    int width, bands;  // bins of a band, bands
+};
+
+constexpr int kWindow = LIPSTREAM_WINDOW, kHop = LIPSTREAM_HOP, kHistory = kWindow - kHop, kBins = kWindow / 2 + 1;
+constexpr int kFeatures = LIPSTREAM_FEATURES, kTaps = LIPSTREAM_TAPS;
+constexpr Region kRegions[] = LIPSTREAM_REGIONS;
+constexpr int kChannels = LIPSTREAM_CHANNELS, kBlocks = LIPSTREAM_BLOCKS;
+constexpr int kEmbedding = LIPSTREAM_EMBEDDING, kHidden = LIPSTREAM_HIDDEN;
+
+constexpr int kRegionCount = sizeof(kRegions) / sizeof(Region);
+
+// Bands and bins below a region.
+constexpr int bands_before(int region) {
+    int sum = 0;
+    for (int r = 0; r < region; ++r) sum += kRegions[r].bands;
+    return sum;
+}
+
+constexpr int bins_before(int region) {
+    int sum = 0;
+    for (int r = 0; r < region; ++r) sum += kRegions[r].bands * kRegions[r].width;
+    return sum;
+}
+
+constexpr int widest() {
+    int width = 0;
+    for (Region region : kRegions) width = region.width > width ? region.width : width;
+    return width;
+}
+
+constexpr int kBands = bands_before(kRegionCount), kWidest = widest();
+constexpr int kBinLanes = whole(kBins), kChannelLanes = whole(kChannels);
+
+// Takes packed weights one after the other, in the order in which models/step_weights.py lists them.
+class Reader {
+  public:
+    Reader(const float *from, long count) : from_(from), count_(count) {}
+
+    // A part of a matrix, by default all of it.
+    template <int kRows, int kColumns>
+    void operator()(Padded<kRows, kColumns> &to, int rows = kRows, int columns = kColumns, int row = 0,
+                    int column = 0) {
+        for (int i = 0; i < rows; ++i) (*this)(&to[row + i][column], columns);
+    }
+
+    void operator()(float *to, int count) {
+        for (int i = 0; i < count; ++i, ++at_) to[i] = at_ < count_ ? from_[at_] : 0.0f;
+    }
+
+    // Whether there were as many numbers as were taken.
+    bool fits() const { return at_ == count_; }
+
+  private:
+    const float *from_;
+    long count_, at_ = 0;
+};
+
+}  // namespace lipstream

@@ -1,0 +1,68 @@
+"""The builder of compiled kernels: what it caches, and what it says where it can't build."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lipstream.kernels import build
+
+COMPILERS = ("c++", "g++", "clang++")
+
+
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of sources with one in it that includes a header; the cache lies beside it."""
+    if not any(map(shutil.which, COMPILERS)):
+        pytest.skip("there is no C++ compiler here")
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    (folder / "answer.h").write_text("constexpr int kAnswer = 42;\n")
+    (folder / "answer.cpp").write_text(
+        '#include "answer.h"\nextern "C" int answer() { return kAnswer + MORE; }\n'
+    )
+    monkeypatch.setattr(build, "SOURCES", folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return folder
+
+
+def built(folder: Path) -> list[Path]:
+    return sorted((folder.parent / "cache" / "lipstream").glob("*"))
+
+
+def test_it_builds_with_macros_and_builds_once(sources: Path) -> None:
+    assert build.library("answer.cpp", ["-DMORE=1"]).answer() == 43
+    (first,) = built(sources)
+    os.utime(first, (0, 0))
+    assert build.library("answer.cpp", ["-DMORE=1"]).answer() == 43
+    assert built(sources) == [first]
+    assert first.stat().st_mtime == 0
+
+
+def test_other_macros_and_changed_headers_make_another_library(sources: Path) -> None:
+    build.library("answer.cpp", ["-DMORE=1"])
+    assert build.library("answer.cpp", ["-DMORE=2"]).answer() == 44
+    (sources / "answer.h").write_text("constexpr int kAnswer = 7;\n")
+    assert build.library("answer.cpp", ["-DMORE=2"]).answer() == 9
+    assert len(built(sources)) == 3
+
+
+def test_a_source_that_fails_leaves_nothing_behind(sources: Path) -> None:
+    with pytest.raises(build.BuildError, match=r"fails on answer\.cpp"):
+        build.library("answer.cpp")  # without MORE
+    assert built(sources) == []
+
+
+def test_without_a_compiler_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda *_: None)
+    with pytest.raises(build.BuildError, match=r"no C\+\+ compiler"):
+        build.library("step.cpp")
+
+
+def test_a_cache_that_cannot_be_written_is_named(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    occupied = sources.parent / "file"
+    occupied.write_text("not a folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(occupied))
+    with pytest.raises(build.BuildError, match="does not hold a library"):
+        build.library("answer.cpp", ["-DMORE=1"])

@@ -1,0 +1,178 @@
+"""The native runtime on models of odd sizes and without parts of the fusion, and where it can't serve."""
+
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from lipstream.errors import InputError
+from lipstream.kernels import build, cpu_step
+from lipstream.models.config import (
+    BandCodecConfig,
+    BandRegion,
+    MixerConfig,
+    ModelConfig,
+    StftConfig,
+    VisualConfig,
+    preset,
+)
+from lipstream.models.lite_avse import LiteAVSEMamba
+from lipstream.models.registry import weights_file
+from lipstream.models.tensor_file import read_tensors
+from lipstream.stream.runtimes import NO_VIDEO_AGE_S
+from lipstream.stream.runtimes.eager import EagerRuntime
+from lipstream.stream.runtimes.native import NativeRuntime
+
+#: Sizes that fill no vector, another overlap, mixers of different widths.
+ODD = ModelConfig(
+    name="lite",
+    channels=20,
+    num_blocks=1,
+    codec="band",
+    time=MixerConfig(version=2, d_state=5, d_conv=2, expand=2, head_size=8),
+    frequency=MixerConfig(version=2, d_state=6, d_conv=4, expand=3, head_size=20, shared_directions=True),
+    stft=StftConfig(window=36, hop=12, compression=0.5),
+    band=BandCodecConfig(features=5, regions=(BandRegion(3, 2), BandRegion(4, 3)), taps=2),
+    visual=VisualConfig(embedding_size=24),
+)
+UNSMOOTHED = replace(ODD, visual=replace(ODD.visual, smoothing=False, frequency_prior=False))
+
+needs_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="there is no C++ compiler here"
+)
+
+
+def random_model(config: ModelConfig) -> LiteAVSEMamba:
+    """With parameters away from their initial zeros and ones."""
+    generator = torch.Generator().manual_seed(3)
+    model = LiteAVSEMamba(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator))
+    return model
+
+
+def run(runtime: EagerRuntime | NativeRuntime, hops: int) -> tuple[np.ndarray, np.ndarray]:
+    """A stream whose video comes, ages, is lost and comes back; dry in the end."""
+    rng, spec = np.random.default_rng(5), runtime.spec
+    outputs, alphas = [], []
+    for k in range(hops):
+        if k % 4 == 0:
+            embedding = rng.standard_normal(spec.embedding_size).astype(np.float32)
+        age_s = NO_VIDEO_AGE_S if 40 <= k < 60 else 0.1 * (k % 7)
+        hop = (0.1 * rng.standard_normal(spec.hop_samples)).astype(np.float32)
+        out, alpha = runtime.process_hop(hop, embedding, age_s, 0.3 if k > 90 else 0.0)
+        outputs.append(out)
+        alphas.append(alpha)
+    return np.concatenate(outputs), np.array(alphas)
+
+
+def tensors_of(model: LiteAVSEMamba) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    "config",
+    [ODD, UNSMOOTHED, ODD.without("vce"), ODD.without("fsvg"), ODD.without("vce", "fsvg")],
+    ids=["whole", "unsmoothed", "no-vce", "no-fsvg", "neither"],
+)
+def test_any_band_model_equals_torch(config: ModelConfig) -> None:
+    model = random_model(config)
+    native = NativeRuntime(config, tensors_of(model))
+    (wave, alpha), (expected, expected_alpha) = (run(each, 120) for each in (native, EagerRuntime(model)))
+    np.testing.assert_allclose(wave, expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(alpha, expected_alpha, atol=1e-5)
+    assert alpha.max() > 0.1
+    native.reset()
+    np.testing.assert_array_equal(run(native, 120)[0], wave)
+
+
+@needs_compiler
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="its baseline is that of x86-64")
+def test_the_narrowest_vectors_do_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = ["-march=x86-64" if flag == "-march=native" else flag for flag in build._FAST]
+    monkeypatch.setattr(build, "_FAST", flags)
+    cpu_step._library.cache_clear()
+    model = random_model(ODD)
+    wave, _ = run(NativeRuntime(ODD, tensors_of(model)), 120)
+    cpu_step._library.cache_clear()
+    expected, _ = run(EagerRuntime(model), 120)
+    np.testing.assert_allclose(wave, expected, atol=1e-4 * np.abs(expected).max())
+
+
+@needs_compiler
+def test_streams_do_not_share_state() -> None:
+    tensors = read_tensors(weights_file("lite"))
+    alone, first, second = (NativeRuntime(preset("lite"), tensors) for _ in range(3))
+    embedding = np.zeros(alone.spec.embedding_size, np.float32)
+    hops = (0.1 * np.random.default_rng(2).standard_normal((20, 200))).astype(np.float32)
+    for hop, other in zip(hops, hops[::-1], strict=True):
+        second.process_hop(other, embedding, NO_VIDEO_AGE_S, 0.0)
+        expected, _ = alone.process_hop(hop, embedding, NO_VIDEO_AGE_S, 0.0)
+        np.testing.assert_array_equal(first.process_hop(hop, embedding, NO_VIDEO_AGE_S, 0.0)[0], expected)
+
+
+@needs_compiler
+def test_outputs_are_the_caller_s_to_keep() -> None:
+    runtime = NativeRuntime(preset("lite"), read_tensors(weights_file("lite")))
+    embedding = np.zeros(runtime.spec.embedding_size, np.float32)
+    hops = np.ones((2, runtime.spec.hop_samples), np.float32)
+    first, _ = runtime.process_hop(hops[0], embedding, NO_VIDEO_AGE_S, 1.0)
+    kept = first.copy()
+    runtime.process_hop(hops[1], embedding, NO_VIDEO_AGE_S, 1.0)
+    np.testing.assert_array_equal(first, kept)
+
+
+def without_one() -> NativeRuntime:
+    tensors = read_tensors(weights_file("lite"))
+    del tensors["blocks.1.time_linear.bias"]
+    return NativeRuntime(preset("lite"), tensors)
+
+
+def with_another_shape() -> NativeRuntime:
+    tensors = read_tensors(weights_file("lite"))
+    tensors["codec.decoder.mix.bias"] = np.zeros(3, np.float32)
+    return NativeRuntime(preset("lite"), tensors)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: NativeRuntime.of_preset("nothing"), "unknown model 'nothing'"),
+        (lambda: NativeRuntime(preset("base"), {}), "does not serve model 'base'"),
+        (lambda: NativeRuntime(ODD.offline(), {}), "does not serve"),
+        (without_one, r"blocks\.1\.time_linear\.bias is missing"),
+        (with_another_shape, r"codec\.decoder\.mix\.bias is of shape \[3\], not \[24\]"),
+    ],
+)
+def test_what_it_cannot_run_gets_one_clear_line(call: Callable[[], object], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        call()
+
+
+def test_without_a_compiler_it_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda *_: None)
+    config = replace(preset("lite"), num_blocks=1)  # not built by any other test
+    tensors = tensors_of(LiteAVSEMamba(config))
+    with pytest.raises(InputError, match=r"no C\+\+ compiler.*or use 'onnx'"):
+        NativeRuntime(config, tensors)
+
+
+@needs_compiler
+def test_it_needs_no_torch() -> None:
+    code = (
+        "import sys, numpy as np; from lipstream.stream.runtimes import load_runtime\n"
+        "runtime = load_runtime('lite', 'native')\n"
+        "runtime.process_hop(np.zeros(200, np.float32), np.zeros(512, np.float32), 0.1, 0.0)\n"
+        "runtime.encode_lips(np.zeros((96, 96, 3), np.uint8))\n"
+        "print('torch' in sys.modules, 'safetensors' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["False", "False"]
