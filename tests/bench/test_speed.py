@@ -1,5 +1,6 @@
 """The timing reports: every preset on every runtime, its offline form beside them; less without torch."""
 
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def test_without_torch_the_runtimes_alone_are_measured(
     runtimes: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(speed, "_has_torch", lambda: False)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     assert speed.available_runtimes() == ["onnx"]
     report = measure_latency(["lite"], ["onnx"], hops=5, threads=1)
     assert not report.offline

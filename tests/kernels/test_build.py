@@ -48,6 +48,15 @@ def test_other_macros_and_changed_headers_make_another_library(sources: Path) ->
     assert len(built(sources)) == 3
 
 
+def test_it_knows_what_it_has_built(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not build.is_built("answer.cpp", ["-DMORE=1"])
+    build.library("answer.cpp", ["-DMORE=1"])
+    assert build.is_built("answer.cpp", ["-DMORE=1"])
+    assert not build.is_built("answer.cpp", ["-DMORE=2"])
+    monkeypatch.setattr(shutil, "which", lambda *_: None)
+    assert not build.is_built("answer.cpp", ["-DMORE=1"])
+
+
 def test_a_source_that_fails_leaves_nothing_behind(sources: Path) -> None:
     with pytest.raises(build.BuildError, match=r"fails on answer\.cpp"):
         build.library("answer.cpp")  # without MORE

@@ -1,5 +1,6 @@
 """The doctor finds what is wrong, says what to do, and lets nothing that hangs hold it."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from lipstream.kernels.cpu_step import _library
 from lipstream.stream.audio.virtual_mic import VirtualMic
 from lipstream.stream.live import doctor_models
 from lipstream.stream.live.check import Check
@@ -127,14 +129,22 @@ def test_a_face_model_that_is_missing_is_told_apart_from_one_that_was_misnamed(
     assert "another version" in by_name(list(check_video(None, other)))["face model"].finding
 
 
-def test_shipped_models_and_runtimes_are_found_and_timed() -> None:
+@pytest.mark.parametrize("compiler", [True, False], ids=["with a compiler", "without"])
+def test_shipped_models_and_runtimes_are_found_and_timed(
+    monkeypatch: pytest.MonkeyPatch, compiler: bool
+) -> None:
+    if not compiler:
+        _library.cache_clear()
+        monkeypatch.setattr(shutil, "which", lambda name: None)
+    elif not any(map(shutil.which, ("c++", "g++", "clang++"))):
+        pytest.skip("no C++ compiler")
     checks = list(check_models())
     assert "problem" not in {check.verdict for check in checks if check.name != "speed"}
     assert [check.finding.split(" (")[0] for check in checks[:2]] == [
         "lite: lite.onnx",
         "lite: lite-lips.onnx",
     ]
-    assert checks[-1].finding.startswith("200 hops of lite on onnx: p50 ")
+    assert checks[-1].finding.startswith(f"200 hops of lite on {'native' if compiler else 'onnx'}: p50 ")
 
 
 def test_a_graph_that_is_missing_is_a_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from lipstream.models.config import (
 from lipstream.models.lite_avse import LiteAVSEMamba
 from lipstream.models.registry import weights_file
 from lipstream.models.tensor_file import read_tensors
-from lipstream.stream.runtimes import NO_VIDEO_AGE_S
+from lipstream.stream.runtimes import AUTO, NO_VIDEO_AGE_S, fastest_runtime, load_runtime
 from lipstream.stream.runtimes.eager import EagerRuntime
 from lipstream.stream.runtimes.native import NativeRuntime
 
@@ -176,3 +177,17 @@ def test_it_needs_no_torch() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.split() == ["False", "False"]
+
+
+@needs_compiler
+def test_the_fastest_runtime_is_native_once_it_was_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert fastest_runtime("lite") == "onnx"
+    assert not list(tmp_path.rglob("*.so"))
+    cpu_step._library.cache_clear()
+    load_runtime("lite", "native")
+    assert fastest_runtime("lite") == "native"
+    assert isinstance(load_runtime("lite", AUTO), NativeRuntime)
+    assert fastest_runtime("parent") == "onnx"
