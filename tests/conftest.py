@@ -1,6 +1,8 @@
 """Fixtures shared by the whole suite."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,3 +20,23 @@ def shared_data() -> Path:
     if not (folder / "test" / "audio.csv").is_file():
         pytest.skip("no recordings for testing: put them in ../shared/data or point LIPSTREAM_DATA at them")
     return folder
+
+
+@pytest.fixture
+def small_disk() -> Callable[[int], AbstractContextManager[None]]:
+    """While it is entered, no file of this process grows beyond so many bytes: as on a full disk.
+
+    To be left before the test ends: the report of pytest itself may be a larger file.
+    """
+    resource = pytest.importorskip("resource")
+
+    @contextmanager
+    def limited(limit_bytes: int) -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited

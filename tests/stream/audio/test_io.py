@@ -1,6 +1,8 @@
 """Audio files: blocks in, whole files out or nothing, and one clear line for each thing that can be wrong."""
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,17 +128,13 @@ def test_an_end_by_an_error_leaves_what_was_there(tmp_path: Path, error: type[Ba
     assert names(tmp_path) == ["out.wav"]
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
-    """The limit on the size of files stands for the end of the disk."""
-    resource = pytest.importorskip("resource")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
-    output = AudioWriter(tmp_path / "out.wav", WAV)
-    try:
+def test_a_full_disk_is_told_and_leaves_nothing(
+    tmp_path: Path, small_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    with small_disk(10_000):
+        output = AudioWriter(tmp_path / "out.wav", WAV)
         with pytest.raises(InputError, match="make room on the disk"), output:
             output.write(np.zeros((50_000, 2), np.float32))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert names(tmp_path) == []
 
 

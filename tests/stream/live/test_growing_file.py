@@ -1,8 +1,8 @@
 """Recorded files: readable at any moment, at any size, and after the disk has refused."""
 
 import os
-import resource
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +12,9 @@ import soundfile
 from lipstream import InputError
 from lipstream.stream.live.growing_file import GrowingFile, npy_header, wav_header
 
+Disk = Callable[[int], AbstractContextManager[None]]
+
 ROW = np.dtype([("sample", "<i8"), ("embedding", "<f4", (3,))])
-
-
-@pytest.fixture
-def small_disk() -> Iterator[int]:
-    """Files cannot grow beyond this many bytes in this process: writing on fails as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    limit = 10_001  # ends amid a sample
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    yield limit
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_wav_is_readable_while_it_grows_bit_for_bit(tmp_path: Path) -> None:
@@ -76,17 +68,19 @@ def test_an_array_is_loadable_while_it_grows(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.load(tmp_path / "rows.npy"), rows)
 
 
-def test_a_full_disk_raises_and_leaves_a_playable_file(tmp_path: Path, small_disk: int) -> None:
+def test_a_full_disk_raises_and_leaves_a_playable_file(tmp_path: Path, small_disk: Disk) -> None:
+    limit = 10_001  # ends amid a sample
     file = GrowingFile(tmp_path / "a.wav", wav_header(16_000))
     samples = np.random.default_rng(1).uniform(-1, 1, 2_000).astype(np.float32)
-    file.append(samples)
-    with pytest.raises(OSError, match="too large"):
+    with small_disk(limit):
         file.append(samples)
-    file.close()
-    assert (tmp_path / "a.wav").stat().st_size == small_disk
+        with pytest.raises(OSError, match="too large"):
+            file.append(samples)
+        file.close()
+    assert (tmp_path / "a.wav").stat().st_size == limit
     read, _ = soundfile.read(tmp_path / "a.wav", dtype="float32")
     np.testing.assert_array_equal(read, np.concatenate([samples, samples])[: len(read)])
-    assert len(read) == (small_disk - len(wav_header(16_000)(0))) // 4
+    assert len(read) == (limit - len(wav_header(16_000)(0))) // 4
 
 
 def test_nothing_that_exists_is_overwritten(tmp_path: Path) -> None:

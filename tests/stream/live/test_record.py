@@ -1,8 +1,8 @@
 """Recordings: aligned, always readable, enhanced again to the same samples; a full disk only ends them."""
 
-import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -40,15 +40,6 @@ def told() -> list[str]:
 @pytest.fixture
 def sound() -> Float32:
     return np.random.default_rng(3).uniform(-0.5, 0.5, 100 * BLOCK).astype(np.float32)
-
-
-@pytest.fixture
-def small_disk() -> Iterator[None]:
-    """Writing beyond 50 kB of a file fails, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def record(folder: Path, enhancer: Enhancer, sound: Float32, told: list[str]) -> Recorder:
@@ -139,15 +130,19 @@ def test_files_are_readable_while_the_session_runs(
     assert not recorder.active
 
 
-@pytest.mark.usefixtures("small_disk")
 def test_a_full_disk_ends_the_recording_with_one_message(
-    tmp_path: Path, pass_through: Make, sound: Float32, told: list[str]
+    tmp_path: Path,
+    pass_through: Make,
+    sound: Float32,
+    told: list[str],
+    small_disk: Callable[[int], AbstractContextManager[None]],
 ) -> None:
     enhancer = Enhancer(sample_rate=RATE, runtime=pass_through())
-    recorder = record(tmp_path, enhancer, sound, told)
-    assert until(lambda: not recorder.active)
-    recorder.audio(sound, sound)  # the session goes on and notices nothing
-    recorder.close(enhancer.flush())
+    with small_disk(50_000):
+        recorder = record(tmp_path, enhancer, sound, told)
+        assert until(lambda: not recorder.active)
+        recorder.audio(sound, sound)  # the session goes on and notices nothing
+        recorder.close(enhancer.flush())
     assert len(told) == 1
     assert "recording stopped" in told[0]
     noisy, _ = soundfile.read(tmp_path / "noisy.wav", dtype="float32")

@@ -3,8 +3,8 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -298,21 +298,12 @@ def test_a_computer_that_is_too_slow_is_told_so_once(
     assert sum("too slow" in line for line in on.said) == 1
 
 
-@contextmanager
-def small_disk() -> Iterator[None]:
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_full_disk_ends_the_recording_and_not_the_session(
-    stage: Callable[..., Stage], tmp_path: Path
+    stage: Callable[..., Stage], tmp_path: Path, small_disk: Callable[[int], AbstractContextManager[None]]
 ) -> None:
     on = stage(record=tmp_path / "take")
     with on.session as session:
-        with small_disk():
+        with small_disk(20_000):
             on.play(noise(1.0))
             assert until(lambda: on.says("recording stopped"))
         assert session.stats().recorded_s is None
