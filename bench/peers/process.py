@@ -1,10 +1,8 @@
 """A peer in a process of its own, so that its memory and time are its own and it may crash alone."""
 
-import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
+from ...stream.environment import environment
 from .base import Float32, Peer
 
 MakePeer = Callable[[], Peer]
@@ -72,7 +71,7 @@ class PeerProcess:
         context = get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(make, theirs), daemon=True)
-        with _one_thread_each():
+        with environment(dict.fromkeys(_THREADS, "1")):  # libraries look there how many threads to take
             self._process.start()
         theirs.close()
         try:
@@ -144,18 +143,3 @@ def _serve(make: MakePeer, connection: Connection) -> None:
         connection.send(PeerError(str(error), missing=True))
     except Exception as error:  # whatever a stranger's code raises is that peer's result
         connection.send(PeerError(f"{type(error).__name__}: {error}"))
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes that start meanwhile find one thread for each library in their environment."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

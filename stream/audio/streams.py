@@ -2,13 +2,11 @@
 
 import atexit
 import ctypes
-import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from ...errors import InputError
+from ..environment import environment
 from ..quiet import native_stderr_silenced
 from .deadline import DeadlineError, within
 from .devices import Device, extra_settings, load_portaudio
@@ -72,7 +70,9 @@ def refresh_devices() -> bool:
 def _open(kind: Kind, device: Device, options: dict[str, Any]) -> Any:
     global _streams_open
     portaudio = load_portaudio()
-    with _LOCK, _routed(kind, device):
+    # ALSA's pulse plugin reads there which source or sink is meant.
+    routed = route(kind, device.route) if device.route is not None else {}
+    with _LOCK, environment(routed):
         make = portaudio.InputStream if kind == "input" else portaudio.OutputStream
         stream = make(device=device.index, extra_settings=extra_settings(device), **options)
         try:
@@ -116,19 +116,3 @@ def _leave_portaudio_alone_at_exit() -> None:
     portaudio = load_portaudio()
     atexit.unregister(portaudio._exit_handler)
     ctypes.CDLL(portaudio._libname)
-
-
-@contextmanager
-def _routed(kind: Kind, device: Device) -> Iterator[None]:
-    """The environment in which ALSA's pulse plugin opens the source or sink that is meant."""
-    variables = route(kind, device.route) if device.route is not None else {}
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
