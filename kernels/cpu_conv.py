@@ -19,38 +19,47 @@ def _places(x: Tensor) -> Any:
 
 class _FrequencyConv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, slope: Tensor | None, stride: int, padding: int
+    ) -> Tensor:
         batch, channels, frames, bins = x.shape
         out_channels, _, _, taps = weight.shape
         bins_out = (bins + 2 * padding - taps) // stride + 1
         sizes = (batch, frames, bins, bins_out, channels, out_channels, taps, stride, padding)
         ctx.sizes, ctx.suffix = (ctypes.c_int * 9)(*sizes), REALS[x.dtype][0]
         y = x.new_empty(batch, frames, bins_out, out_channels).permute(0, 3, 1, 2)  # channels side by side
+        pre = y if slope is None else torch.empty_like(y)
         weight = weight.contiguous()
-        ctx.save_for_backward(x, weight, bias)
+        ctx.save_for_backward(x, weight, bias, slope, None if slope is None else pre)
         getattr(compiled("conv"), f"conv_forward_{ctx.suffix}")(
             ctx.sizes, _places(x), _places(y), torch.get_num_threads(),
-            pointer(x), pointer(weight), pointer(bias), pointer(y),
+            pointer(x), pointer(weight), pointer(bias), pointer(slope), pointer(pre), pointer(y),
         )  # fmt: skip
         return y
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        x, weight, bias = ctx.saved_tensors
+        x, weight, bias, slope, pre = ctx.saved_tensors
         grad_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
         places = _places(x if grad_x is None else grad_x)
         x = x if grad_x is None else like(x, grad_x)
+        grad_y = grads[0] if pre is None else like(grads[0], pre)
+        parameters = [weight, bias] if slope is None else [weight, bias, slope]
         threads = torch.get_num_threads()
-        partial = x.new_empty(threads, weight.numel() + bias.numel())
+        partial = x.new_empty(threads, sum(parameter.numel() for parameter in parameters))
         getattr(compiled("conv"), f"conv_backward_{ctx.suffix}")(
-            ctx.sizes, places, _places(grads[0]), threads,
-            pointer(x), pointer(weight), pointer(grads[0]), pointer(grad_x), pointer(partial),
+            ctx.sizes, places, _places(grad_y), threads,
+            pointer(x), pointer(weight), pointer(slope), pointer(pre), pointer(grad_y), pointer(grad_x),
+            pointer(partial),
         )  # fmt: skip
-        return grad_x, *gradient_parts(partial, (weight, bias)), None, None
+        parts = (*gradient_parts(partial, parameters), None)[:3]
+        return grad_x, *parts, None, None
 
 
-def frequency_conv(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:
-    """``conv2d`` with a kernel of one frame: ``[B, C, T, F] -> [B, C', T, F']``.
+def frequency_conv(
+    x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int, slope: Tensor | None = None
+) -> Tensor:
+    """``conv2d`` with a kernel of one frame, and ``prelu``: ``[B, C, T, F] -> [B, C', T, F']``.
 
     Args:
         x: with any strides; fastest with the channels of a bin side by side, as the result has them.
@@ -58,8 +67,9 @@ def frequency_conv(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding
         bias: ``[C']``.
         stride: along frequency, in bins.
         padding: zeros on both sides, in bins.
+        slope: ``[C']``, of the PReLU behind the convolution; None for none.
 
     Raises:
         BuildError: there is no compiler; ask `cpu_calls.serves` first.
     """
-    return _FrequencyConv.apply(x, weight, bias, stride, padding)
+    return _FrequencyConv.apply(x, weight, bias, slope, stride, padding)

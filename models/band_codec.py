@@ -28,10 +28,19 @@ class FrequencyConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, C, T, F] -> [B, C', T, F']``."""
-        if torch.is_grad_enabled() and cpu_calls.serves(x):
-            assert self.bias is not None
-            return cpu_conv.frequency_conv(x, self.weight, self.bias, self.stride[1], int(self.padding[1]))
-        return super().forward(x)
+        return self._compiled(x, None) if _compiled_serves(x) else super().forward(x)
+
+    def activated(self, x: Tensor, activation: nn.PReLU) -> Tensor:
+        """``activation(self(x))`` in one pass over the frames where the kernel serves."""
+        return self._compiled(x, activation.weight) if _compiled_serves(x) else activation(self(x))
+
+    def _compiled(self, x: Tensor, slope: Tensor | None) -> Tensor:
+        assert self.bias is not None
+        return cpu_conv.frequency_conv(x, self.weight, self.bias, self.stride[1], int(self.padding[1]), slope)
+
+
+def _compiled_serves(x: Tensor) -> bool:
+    return torch.is_grad_enabled() and cpu_calls.serves(x)
 
 
 class BandEncoder(nn.Module):
@@ -51,7 +60,7 @@ class BandEncoder(nn.Module):
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """``-> bands [B, C, T, P], skip [B, features, T, F]``."""
-        skip = self.activation(self.expand(features))
+        skip = self.expand.activated(features, self.activation)
         margin = max(region.width for region in self.config.regions)
         padded = F.pad(skip, (margin, margin))
         outputs, start = [], margin
@@ -89,7 +98,8 @@ class BandDecoder(nn.Module):
             spread = conv(part).unflatten(1, (self.config.features, region.width))  # [B, c, w, T, P]
             full.append(spread.permute(0, 1, 3, 4, 2).flatten(-2))
         full.append(full[-1][..., -1:])  # the Nyquist bin follows its neighbour
-        taps = self.taps(self.activation(self.mix(torch.cat([torch.cat(full, dim=-1), skip], dim=1))))
+        mixed = self.mix.activated(torch.cat([torch.cat(full, dim=-1), skip], dim=1), self.activation)
+        taps = self.taps(mixed)
         taps = taps.unflatten(1, (self.config.taps, 2)).transpose(1, 2)
         power = taps.square().sum(1, keepdim=True)
         return taps * torch.rsqrt(1.0 + power / _MAX_GAIN**2)

@@ -8,10 +8,13 @@
 
 namespace lipstream {
 
-inline double exponential(double x) { return std::exp(x); }
+// Without it the compiler calls what it has inlined often enough, and a loop with a call stays scalar.
+#define ALWAYS_INLINE __attribute__((always_inline)) inline
+
+ALWAYS_INLINE double exponential(double x) { return std::exp(x); }
 
 // 2^n * 2^r with n whole and |r| <= 1/2, 2^r by its Taylor series: 1e-7 relative, inlined where std::exp is a call.
-__attribute__((always_inline)) inline float exponential(float x) {
+ALWAYS_INLINE float exponential(float x) {
     const float power = (x > -87.0f ? (x < 88.0f ? x : 88.0f) : -87.0f) * 1.44269504f;
     const float whole = std::nearbyint(power), r = (power - whole) * 0.69314718f;
     const float series =
@@ -24,17 +27,17 @@ __attribute__((always_inline)) inline float exponential(float x) {
 
 // The exponent is bounded because the fast reciprocal of infinity is not 0 but NaN.
 template <typename T>
-inline T sigmoid(T x) { return T(1) / (T(1) + exponential(x > T(-80) ? -x : T(80))); }
+ALWAYS_INLINE T sigmoid(T x) { return T(1) / (T(1) + exponential(x > T(-80) ? -x : T(80))); }
 
 template <typename T>
-inline T silu_slope(T x) {
+ALWAYS_INLINE T silu_slope(T x) {
     const T s = sigmoid(x);
     return s * (T(1) + x * (T(1) - s));
 }
 
 // log(1 + e^x); the series serves where 1 + y would round y away.
 template <typename T>
-inline T softplus(T x) {
+ALWAYS_INLINE T softplus(T x) {
     const T y = exponential(x < T(20) ? x : T(20));
     if constexpr (sizeof(T) == 8) return x < T(20) ? std::log1p(y) : x;
     const T log = y < T(0.03) ? y * (T(1) - y * (T(0.5) - y * (T(1) / 3 - y / 4))) : std::log(T(1) + y);

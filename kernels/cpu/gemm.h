@@ -15,6 +15,15 @@ struct Simd {
     typedef T vector __attribute__((vector_size(64), aligned(sizeof(T)), may_alias));
 };
 
+// The numbers from an address on as one vector.
+template <typename T>
+inline typename Simd<T>::vector &vector_at(T *at) { return *reinterpret_cast<typename Simd<T>::vector *>(at); }
+
+template <typename T>
+inline const typename Simd<T>::vector &vector_at(const T *at) {
+    return *reinterpret_cast<const typename Simd<T>::vector *>(at);
+}
+
 template <typename T>
 inline int padded(int count) {
     return (count + Simd<T>::lanes - 1) / Simd<T>::lanes * Simd<T>::lanes;
@@ -41,17 +50,17 @@ inline void tile(int depth, Left<T> a, const T *b, std::ptrdiff_t b_stride, T *c
     V sums[MR][NV];
     for (int i = 0; i < MR; ++i)
         for (int j = 0; j < NV; ++j)
-            sums[i][j] = add ? *reinterpret_cast<const V *>(c + i * c_stride + j * lanes) : V{};
+            sums[i][j] = add ? vector_at(c + i * c_stride + j * lanes) : V{};
     for (int k = 0; k < depth; ++k) {
         V row[NV];
-        for (int j = 0; j < NV; ++j) row[j] = *reinterpret_cast<const V *>(b + k * b_stride + j * lanes);
+        for (int j = 0; j < NV; ++j) row[j] = vector_at(b + k * b_stride + j * lanes);
         for (int i = 0; i < MR; ++i) {
             const T factor = a.data[i * a.row + k * a.column];
             for (int j = 0; j < NV; ++j) sums[i][j] += factor * row[j];
         }
     }
     for (int i = 0; i < MR; ++i)
-        for (int j = 0; j < NV; ++j) *reinterpret_cast<V *>(c + i * c_stride + j * lanes) = sums[i][j];
+        for (int j = 0; j < NV; ++j) vector_at(c + i * c_stride + j * lanes) = sums[i][j];
 }
 
 template <typename T, int MR, int NV>

@@ -13,16 +13,18 @@ struct Layout {
     long at(long row) const { return row / inner * outer_stride + row % inner * inner_stride; }
 };
 
-template <typename T>
-void load_row(const Layout &layout, const T *from, long row, Matrix<T> &to) {
+template <typename T, typename Shape>
+void load_row(const Shape &s, const Layout &layout, const T *from, long row, Matrix<T> &to) {
     from += layout.at(row);
-    for (int t = 0; t < to.rows; ++t) std::copy_n(from + t * layout.position_stride, to.columns, to[t]);
+    for (int t = 0; t < s.length; ++t)
+        for (int c = 0; c < s.channels; ++c) to[t][c] = from[t * layout.position_stride + c];
 }
 
-template <typename T>
-void store_row(const Layout &layout, const Matrix<T> &from, long row, T *to) {
+template <typename T, typename Shape>
+void store_row(const Shape &s, const Layout &layout, const Matrix<T> &from, long row, T *to) {
     to += layout.at(row);
-    for (int t = 0; t < from.rows; ++t) std::copy_n(from[t], from.columns, to + t * layout.position_stride);
+    for (int t = 0; t < s.length; ++t)
+        for (int c = 0; c < s.channels; ++c) to[t * layout.position_stride + c] = from[t][c];
 }
 
 // Visits the weights in the order of kernels/cpu_mixer.py: visit(matrix, whether torch keeps it transposed).
@@ -78,9 +80,9 @@ void forward(const Shape &s, const Layout &layout, T eps, int threads, const T *
         MixerRow<T, Shape> row(s, eps, false);
 #pragma omp for schedule(static)
         for (long r = 0; r < layout.rows(); ++r) {
-            load_row(layout, x, r, row.x);
+            load_row(s, layout, x, r, row.x);
             row.forward(w);
-            store_row(layout, row.result, r, out);
+            store_row(s, layout, row.result, r, out);
             if (!s.two_sided) row.carry(state + r * state_size, recent + r * recent_size);
         }
     }
@@ -99,10 +101,10 @@ void backward(const Shape &s, const Layout &layout, T eps, int threads, const T 
         MixerRow<T, Shape> row(s, eps, true);
         Weights<T> g(s);
         for (long r = part; r < layout.rows(); r += threads) {
-            load_row(layout, x, r, row.x);
-            load_row(layout, g_out, r, row.g_result);
+            load_row(s, layout, x, r, row.x);
+            load_row(s, layout, g_out, r, row.g_result);
             row.backward(w, back, g);
-            store_row(layout, row.g_x, r, g_x);
+            store_row(s, layout, row.g_x, r, g_x);
         }
         store_gradients(g, g_weights + part * weights);
     }
@@ -113,10 +115,13 @@ Layout layout_of(const long *v) { return {v[0], v[1], v[2], v[3], v[4]}; }
 // Calls with the shape in the form that is fastest for it.
 template <typename Call>
 void with_shape(const int *v, Call call) {
-    using Lite = FixedShape<32, 64, 16, 4>;
+    using LiteTime = FixedShape<32, 64, 16, 4, 4, false>;
+    using LiteFrequency = FixedShape<32, 64, 16, 4, 3, true>;
     const AnyShape any{v[0], v[1], v[2], v[3], v[4], v[5], v[6]};
-    if (Lite::fits(any))
-        call(Lite(any));
+    if (LiteTime::fits(any))
+        call(LiteTime(any));
+    else if (LiteFrequency::fits(any))
+        call(LiteFrequency(any));
     else
         call(any);
 }

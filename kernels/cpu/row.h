@@ -1,77 +1,15 @@
 // One row of a residual Mamba-2 mixer, x + mixer(rms_norm(x)), forward and backward, with everything in cache:
-// norm, projection, short convolution, activation, scan, gate, gated norm, projection.
-//
-// Widths: C channels, E inner, N states, M = E + 2N through the convolution, H heads, K taps.
+// norm, projection, short convolution, activation, scan, gate, gated norm, projection. mixer_sizes.h names the widths.
 
 #pragma once
 
 #include <vector>
 
 #include "elementwise.h"
+#include "mixer_sizes.h"
 #include "scan.h"
 
 namespace lipstream {
-
-// Sizes known when a call is made.
-struct AnyShape {
-    int channels, inner, states, heads, length, taps, two_sided;
-    int head_size() const { return inner / heads; }
-    int mixed() const { return inner + 2 * states; }
-    int lead() const { return two_sided ? taps / 2 : taps - 1; }  // taps that look back
-};
-
-// The same with the widths known when the kernel is compiled, so that its loops unroll.
-template <int kChannels, int kInner, int kStates, int kHeads>
-struct FixedShape {
-    static constexpr int channels = kChannels, inner = kInner, states = kStates, heads = kHeads;
-    int length, taps, two_sided;
-    explicit FixedShape(const AnyShape &any) : length(any.length), taps(any.taps), two_sided(any.two_sided) {}
-    static bool fits(const AnyShape &any) {
-        return any.channels == channels && any.inner == inner && any.states == states && any.heads == heads;
-    }
-    static constexpr int head_size() { return inner / heads; }
-    static constexpr int mixed() { return inner + 2 * states; }
-    int lead() const { return two_sided ? taps / 2 : taps - 1; }
-};
-
-// A matrix with padded rows.
-template <typename T>
-struct Matrix {
-    int rows, columns, stride;
-    std::vector<T> data;
-    Matrix(int rows, int columns) : rows(rows), columns(columns), stride(padded<T>(columns)), data(size_t(rows) * stride) {}
-    T *operator[](int row) { return &data[size_t(row) * stride]; }
-    const T *operator[](int row) const { return &data[size_t(row) * stride]; }
-    void clear() { std::fill(data.begin(), data.end(), T(0)); }
-};
-
-// The three parts that the input projection makes: gate z, what goes through the convolution, step size.
-template <typename T>
-struct Parts {
-    Matrix<T> z, mixed, dt;
-    template <typename Shape>
-    Parts(int rows, const Shape &s) : z(rows, s.inner), mixed(rows, s.mixed()), dt(rows, s.heads) {}
-};
-
-template <typename T>
-struct Weights {
-    Matrix<T> norm, taps, bias, dt_bias, A, D, gate_norm;
-    Parts<T> in;    // [C][...]: transposed
-    Matrix<T> out;  // [E][C]: transposed
-    template <typename Shape>
-    explicit Weights(const Shape &s)
-        : norm(1, s.channels), taps(s.taps, s.mixed()), bias(1, s.mixed()), dt_bias(1, s.heads), A(1, s.heads),
-          D(1, s.heads), gate_norm(1, s.inner), in(s.channels, s), out(s.inner, s.channels) {}
-};
-
-// The projections as they are stored, [W][C] and [C][E], for the way back.
-template <typename T>
-struct Projections {
-    Matrix<T> z, mixed, dt, out;
-    template <typename Shape>
-    explicit Projections(const Shape &s)
-        : z(s.inner, s.channels), mixed(s.mixed(), s.channels), dt(s.heads, s.channels), out(s.channels, s.inner) {}
-};
 
 template <typename T, typename Shape>
 class MixerRow {
@@ -82,15 +20,14 @@ class MixerRow {
     MixerRow(const Shape &shape, T eps, bool backward)
         : x(shape.length, shape.channels), result(shape.length, shape.channels),
           g_result(backward ? shape.length : 0, shape.channels), g_x(backward ? shape.length : 0, shape.channels), s(shape),
-          eps_(eps), normed_(s.length, s.channels), parts_(s.length, s), pre_(s.length, s.mixed()),
-          active_(s.length, s.mixed()), dt_(s.length, s.heads), gated_(s.length, s.inner), normed_gated_(s.length, s.inner),
-          scan_(s, backward), g_parts_(backward ? s.length : 0, s),
-          g_active_(backward ? s.length : 0, s.mixed()), g_wide_(backward ? s.length : 0, s.inner) {}
+          eps_(eps), normed_(s.length, s.channels), parts_(s.length, s, s.taps - 1), pre_(s.length, s.mixed()),
+          active_(s.length, s.mixed()), dt_(s.heads, s.length), scanned_(s.length, s.inner), gated_(s.length, s.inner),
+          normed_gated_(s.length, s.inner), scan_(s, backward), g_parts_(backward ? s.length : 0, s),
+          g_active_(backward ? s.length + s.taps - 1 : 0, s.mixed()), g_wide_(backward ? s.length : 0, s.inner) {}
 
     void forward(const Weights<T> &w) {
         activate(w);
-        gemm(s.length, result.stride, s.inner, plain(normed_gated_[0], normed_gated_.stride), w.out[0], w.out.stride,
-             result[0], result.stride, false);
+        product(normed_gated_, w.out, result[0], result.stride, false);
         for (size_t i = 0; i < result.data.size(); ++i) result.data[i] += x.data[i];
     }
 
@@ -101,8 +38,8 @@ class MixerRow {
             for (int p = 0; p < size; ++p)
                 for (int n = 0; n < s.states; ++n) state[(h * size + p) * s.states + n] = scan_.last(h)[n * scan_.P + p];
         for (int k = 0; k < s.taps - 1; ++k) {
-            const int t = s.length - (s.taps - 1) + k;
-            for (int m = 0; m < s.mixed(); ++m) recent[k * s.mixed() + m] = t < 0 ? T(0) : parts_.mixed[t][m];
+            const T *in = heard(s.length - (s.taps - 1) + k, s.lead());
+            for (int m = 0; m < s.mixed(); ++m) recent[k * s.mixed() + m] = in[m];
         }
     }
 
@@ -121,13 +58,19 @@ class MixerRow {
     T eps_;
     Matrix<T> normed_;
     Parts<T> parts_;
-    Matrix<T> pre_, active_, dt_, gated_, normed_gated_;
+    Matrix<T> pre_, active_, dt_, scanned_, gated_, normed_gated_;
     Scan<T, Shape> scan_;
     Parts<T> g_parts_;
     Matrix<T> g_active_, g_wide_;
 
-    static void product(const Matrix<T> &a, const Matrix<T> &b, Matrix<T> &c, bool add) {
-        gemm(a.rows, c.stride, a.columns, plain(a[0], a.stride), b[0], b.stride, c[0], c.stride, add);
+    // What tap k of the convolution hears at a position; zeros lie before the first and behind the last.
+    const T *heard(int t, int k) const { return parts_.mixed[t + k]; }
+
+    // The gradient of the convolution's output that tap k carries to an input, zeros around as well.
+    T *g_pre(int t, int k) { return g_active_[t + s.taps - 1 - k]; }
+
+    static void product(const Matrix<T> &a, const Matrix<T> &b, T *c, int stride, bool add) {
+        gemm(a.rows, b.stride, a.columns, plain(a[0], a.stride), b[0], b.stride, c, stride, add);
     }
 
     // c += a^T b.
@@ -141,9 +84,9 @@ class MixerRow {
             const T scale = inverse_rms(x[t], s.channels, eps_);
             for (int c = 0; c < s.channels; ++c) normed_[t][c] = x[t][c] * scale * w.norm[0][c];
         }
-        product(normed_, w.in.z, parts_.z, false);
-        product(normed_, w.in.mixed, parts_.mixed, false);
-        product(normed_, w.in.dt, parts_.dt, false);
+        product(normed_, w.in.z, parts_.z[0], parts_.z.stride, false);
+        product(normed_, w.in.mixed, parts_.mixed[s.lead()], parts_.mixed.stride, false);
+        product(normed_, w.in.dt, parts_.dt[0], parts_.dt.stride, false);
         convolve(w);
         load_scan(w);
         scan_.forward();
@@ -151,16 +94,14 @@ class MixerRow {
     }
 
     void convolve(const Weights<T> &w) {
-        const int M = s.mixed();
+        const int M = s.mixed(), stride = pre_.stride;
         for (int t = 0; t < s.length; ++t) {
             T *pre = pre_[t], *active = active_[t];
-            std::memcpy(pre, w.bias[0], sizeof(T) * M);
-            for (int k = 0; k < s.taps; ++k) {
-                const int from = t - s.lead() + k;
-                if (from < 0 || from >= s.length) continue;
-                const T *in = parts_.mixed[from], *tap = w.taps[k];
-#pragma GCC ivdep
-                for (int m = 0; m < M; ++m) pre[m] += tap[m] * in[m];
+            const T *in = heard(t, 0), *tap = w.taps[0], *bias = w.bias[0];
+            for (int m = 0; m < M; m += Simd<T>::lanes) {
+                auto sum = vector_at(bias + m);
+                for (int k = 0; k < s.taps; ++k) sum += vector_at(tap + k * stride + m) * vector_at(in + k * stride + m);
+                vector_at(pre + m) = sum;
             }
 #pragma GCC ivdep
             for (int m = 0; m < M; ++m) active[m] = pre[m] * sigmoid(pre[m]);
@@ -169,17 +110,20 @@ class MixerRow {
 
     void load_scan(const Weights<T> &w) {
         const int P = s.head_size();
-        for (int t = 0; t < s.length; ++t)
-            for (int h = 0; h < s.heads; ++h) dt_[t][h] = parts_.dt[t][h] + w.dt_bias[0][h];
-        for (T &v : dt_.data) v = softplus(v);
-        for (int h = 0; h < s.heads; ++h)
-            for (int t = 0; t < s.length; ++t) scan_.a[h * s.length + t] = dt_[t][h] * w.A[0][h];
-        for (T &v : scan_.a) v = exponential(v);
+        for (int h = 0; h < s.heads; ++h) {
+            T *dt = dt_[h], *a = scan_.a(h);
+            for (int t = 0; t < s.length; ++t) dt[t] = parts_.dt[t][h] + w.dt_bias[0][h];
+#pragma GCC ivdep
+            for (int t = 0; t < s.length; ++t) {
+                dt[t] = softplus(dt[t]);
+                a[t] = exponential(dt[t] * w.A[0][h]);
+            }
+        }
         for (int t = 0; t < s.length; ++t) {
             const T *active = active_[t];
             for (int h = 0; h < s.heads; ++h) {
-                T *u = &scan_.u[(size_t(h) * s.length + t) * scan_.P];
-                for (int p = 0; p < P; ++p) u[p] = active[h * P + p] * dt_[t][h];
+                T *u = &scan_.u[scan_.at(t, h)];
+                for (int p = 0; p < P; ++p) u[p] = active[h * P + p] * dt_[h][t];
             }
             for (int n = 0; n < s.states; ++n) {
                 scan_.b[size_t(t) * scan_.N + n] = active[s.inner + n];
@@ -192,14 +136,17 @@ class MixerRow {
     void gate(const Weights<T> &w) {
         const int P = s.head_size();
         for (int t = 0; t < s.length; ++t) {
-            T *gated = gated_[t];
+            T *scanned = scanned_[t], *gated = gated_[t];
             const T *z = parts_.z[t], *active = active_[t];
             for (int h = 0; h < s.heads; ++h) {
-                T *y = &scan_.y[(size_t(h) * s.length + t) * scan_.P];
-                for (int p = 0; p < P; ++p) gated[h * P + p] = y[p] += w.D[0][h] * active[h * P + p];
+                const size_t at = scan_.at(t, h);
+                for (int p = 0; p < P; ++p) {
+                    const T y = s.two_sided ? scan_.y[at + p] + scan_.future[at + p] : scan_.y[at + p];
+                    scanned[h * P + p] = y + w.D[0][h] * active[h * P + p];
+                }
             }
 #pragma GCC ivdep
-            for (int e = 0; e < s.inner; ++e) gated[e] *= z[e] * sigmoid(z[e]);
+            for (int e = 0; e < s.inner; ++e) gated[e] = scanned[e] * z[e] * sigmoid(z[e]);
             const T scale = inverse_rms(gated, s.inner, eps_);
             for (int e = 0; e < s.inner; ++e) normed_gated_[t][e] = gated[e] * scale * w.gate_norm[0][e];
         }
@@ -209,23 +156,22 @@ class MixerRow {
     void backward_out(const Weights<T> &w, const Projections<T> &back, Weights<T> &g) {
         const int P = s.head_size();
         outer(normed_gated_, g_result, g.out);
-        product(g_result, back.out, g_wide_, false);
+        product(g_result, back.out, g_wide_[0], g_wide_.stride, false);
         std::vector<T> g_gated(s.inner);
         for (int t = 0; t < s.length; ++t) {
             std::fill(g_gated.begin(), g_gated.end(), T(0));
             rms_norm_backward(gated_[t], s.inner, eps_, w.gate_norm[0], g_wide_[t], g_gated.data(), g.gate_norm[0]);
-            const T *z = parts_.z[t], *active = active_[t];
-            T *g_z = g_parts_.z[t], *g_active = g_active_[t];
+            const T *z = parts_.z[t], *active = active_[t], *scanned = scanned_[t];
+            T *g_z = g_parts_.z[t], *g_active = g_pre(t, s.lead());
             for (int h = 0; h < s.heads; ++h) {
-                const size_t at = (size_t(h) * s.length + t) * scan_.P;
-                const T *y = &scan_.y[at], d = w.D[0][h];
-                T *g_y = &scan_.g_y[at], sum = 0;
+                const T d = w.D[0][h];
+                T *g_y = &scan_.g_y[scan_.at(t, h)], sum = 0;
 #pragma GCC ivdep
                 for (int p = 0; p < P; ++p) {
                     const int e = h * P + p;
                     const T sig = sigmoid(z[e]);
                     g_y[p] = g_gated[e] * z[e] * sig;
-                    g_z[e] = g_gated[e] * y[p] * sig * (T(1) + z[e] * (T(1) - sig));
+                    g_z[e] = g_gated[e] * scanned[e] * sig * (T(1) + z[e] * (T(1) - sig));
                     g_active[e] = g_y[p] * d;
                     sum += g_y[p] * active[e];
                 }
@@ -239,13 +185,13 @@ class MixerRow {
         const int P = s.head_size();
         for (int t = 0; t < s.length; ++t) {
             const T *active = active_[t];
-            T *g_active = g_active_[t];
+            T *g_active = g_pre(t, s.lead());
             for (int n = 0; n < s.states; ++n) {
                 g_active[s.inner + n] = scan_.g_b[size_t(t) * scan_.N + n];
                 g_active[s.inner + s.states + n] = scan_.g_c[size_t(t) * scan_.N + n];
             }
             for (int h = 0; h < s.heads; ++h) {
-                const T *g_u = &scan_.g_u[(size_t(h) * s.length + t) * scan_.P], dt = dt_[t][h];
+                const T *g_u = &scan_.g_u[scan_.at(t, h)], dt = dt_[h][t];
                 const T g_log = scan_.g_log_a[h * s.length + t];
                 T sum = g_log * w.A[0][h];
                 g.A[0][h] += g_log * dt;
@@ -262,30 +208,27 @@ class MixerRow {
     }
 
     void backward_conv(const Weights<T> &w, Weights<T> &g) {
-        const int M = s.mixed();
+        const int M = s.mixed(), stride = pre_.stride;
+        T *g_bias = g.bias[0], *g_tap = g.taps[0];
         for (int t = 0; t < s.length; ++t) {
-            T *g_pre = g_active_[t], *g_bias = g.bias[0];
+            T *g_out = g_pre(t, s.lead());
             const T *pre = pre_[t];
 #pragma GCC ivdep
             for (int m = 0; m < M; ++m) {
-                g_pre[m] *= silu_slope(pre[m]);
-                g_bias[m] += g_pre[m];
+                g_out[m] *= silu_slope(pre[m]);
+                g_bias[m] += g_out[m];
             }
         }
         for (int t = 0; t < s.length; ++t) {
-            T *g_in = g_parts_.mixed[t];
-            const T *in = parts_.mixed[t];
-            std::memset(g_in, 0, sizeof(T) * M);
-            for (int k = 0; k < s.taps; ++k) {
-                const int to = t + s.lead() - k;  // the output that tap k carries this input to
-                if (to < 0 || to >= s.length) continue;
-                const T *g_pre = g_active_[to], *tap = w.taps[k];
-                T *g_tap = g.taps[k];
-#pragma GCC ivdep
-                for (int m = 0; m < M; ++m) {
-                    g_in[m] += tap[m] * g_pre[m];
-                    g_tap[m] += in[m] * g_pre[m];
+            const T *in = heard(t, s.lead()), *tap = w.taps[0];
+            for (int m = 0; m < M; m += Simd<T>::lanes) {
+                typename Simd<T>::vector sum = {};
+                for (int k = 0; k < s.taps; ++k) {
+                    const auto g_out = vector_at(g_pre(t, k) + m);
+                    sum += vector_at(tap + k * stride + m) * g_out;
+                    vector_at(g_tap + k * stride + m) += vector_at(in + m) * g_out;
                 }
+                vector_at(g_parts_.mixed[t] + m) = sum;
             }
         }
     }
@@ -296,9 +239,9 @@ class MixerRow {
         outer(normed_, g_parts_.mixed, g.in.mixed);
         outer(normed_, g_parts_.dt, g.in.dt);
         Matrix<T> &g_normed = result;  // no longer needed
-        product(g_parts_.z, back.z, g_normed, false);
-        product(g_parts_.mixed, back.mixed, g_normed, true);
-        product(g_parts_.dt, back.dt, g_normed, true);
+        product(g_parts_.z, back.z, g_normed[0], g_normed.stride, false);
+        product(g_parts_.mixed, back.mixed, g_normed[0], g_normed.stride, true);
+        product(g_parts_.dt, back.dt, g_normed[0], g_normed.stride, true);
         g_x.data = g_result.data;
         for (int t = 0; t < s.length; ++t)
             rms_norm_backward(x[t], s.channels, eps_, w.norm[0], g_normed[t], g_x[t], g.norm[0]);

@@ -1,237 +1,146 @@
-// The state-space scan of one row in its matrix form (kernels/ssd.py: ssd_chunked, ssd_two_sided), forward and backward.
+// The state-space scan of one row (kernels/ssd.py: ssd_chunked, ssd_two_sided), forward and backward.
 //
-// Within a chunk the scan of a head is one product with (C B^T) * decay; causal scans carry their state from
-// chunk to chunk, two-sided ones have a single chunk and no state. Names and shapes of a row: L positions, H heads
-// of P values, N states; U = dt x and Y [H][L][P], B and C [L][N], decay a = exp(dt A) [H][L], state [N][P].
+// Names and shapes of a row: L positions, H heads of P values, N states; U = dt x and Y [L][H][P], B and C [L][N],
+// decay a = exp(dt A) [H][L], state [N][P]. A tile of the state stays in registers while a pass runs along the row.
+// Every gradient but that of the decay is such a pass as well, with other parts in the places of U, B and C, so
+// that nothing is kept, transposed or summed across a vector.
 
 #pragma once
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "gemm.h"
 
 namespace lipstream {
 
-constexpr int kCausalChunk = 32;
+// Runs along a row: state[i] = decay * state[i] + in[i] * x, y += sum of out[i] * state[i].
+template <typename T>
+struct Pass {
+    int length, rows, columns;  // rows and columns of the state, padded
+    bool ahead;                 // from the first position to the last, or the other way
+    bool own;                   // whether a position hears itself
+    const T *decay;             // [L], at each position as it is reached
+    const T *x;                 // [L][columns]
+    const T *in, *out;          // [L][rows]
+    T *y;                       // [L][columns], added to
+    int across, along;          // from one position to the next: of x and y, of in and out
+    T *last = nullptr;          // [rows][columns], the state after the pass
+};
+
+// A tile of the state, as many rows as a vector has lanes: rows from i, columns from j.
+template <typename T, bool kOwn>
+inline void run_tile(const Pass<T> &pass, int i, int j) {
+    using V = typename Simd<T>::vector;
+    constexpr int rows = Simd<T>::lanes;
+    const Pass<T> p = pass;  // what is written might be the pass itself, as far as the compiler knows
+    V state[rows] = {};
+    for (int k = 0; k < p.length; ++k) {
+        const long t = p.ahead ? k : p.length - 1 - k;
+        const T *in = p.in + t * p.along + i, *out = p.out + t * p.along + i, decay = p.decay[t];
+        const V x = vector_at(p.x + t * p.across + j);
+        V &y = vector_at(p.y + t * p.across + j), even = y, odd = {};
+#pragma GCC unroll 16
+        for (int n = 0; n < rows; ++n) {
+            const V before = decay * state[n];
+            state[n] = before + in[n] * x;
+            (n % 2 ? odd : even) += out[n] * (kOwn ? state[n] : before);
+        }
+        y = even + odd;
+    }
+    if (p.last)
+        for (int n = 0; n < rows; ++n) vector_at(p.last + long(i + n) * p.columns + j) = state[n];
+}
+
+template <typename T>
+inline void run(const Pass<T> &pass) {
+    constexpr int lanes = Simd<T>::lanes;
+    for (int i = 0; i < pass.rows; i += lanes)
+        for (int j = 0; j < pass.columns; j += lanes) pass.own ? run_tile<T, true>(pass, i, j) : run_tile<T, false>(pass, i, j);
+}
 
 template <typename T, typename Shape>
 class Scan {
   public:
     Shape s;
-    int chunk, P, N, Q;  // positions of a chunk; padded strides
-    std::vector<T> u, y, b, c, a;
+    int P, N;  // padded
+    std::vector<T> u, y, future, b, c;
     std::vector<T> g_u, g_y, g_b, g_c, g_log_a;  // gradients of a loss
 
     Scan(const Shape &shape, bool backward)
-        : s(shape), chunk(s.two_sided ? s.length : std::min(kCausalChunk, s.length)), P(padded<T>(s.head_size())),
-          N(padded<T>(s.states)), Q(padded<T>(chunk)), u(size_t(s.heads) * s.length * P), y(u.size()),
-          b(size_t(s.length) * N), c(b.size()), a(size_t(s.heads) * s.length), scores_(size_t(chunk) * Q),
-          past_(scores_.size()), future_(s.two_sided ? scores_.size() : 0), mixed_(scores_.size()),
-          scaled_(size_t(chunk) * N), b_transposed_(size_t(s.states) * Q),
-          before_(size_t(chunks() + 1) * s.heads * s.states * P) {
+        : s(shape), P(padded<T>(s.head_size())), N(padded<T>(s.states)), u(size_t(s.length) * s.heads * P), y(u.size()),
+          future(s.two_sided ? u.size() : 0), b(size_t(s.length) * N), c(b.size()),
+          decays_(size_t(s.heads) * (s.length + 2), T(1)), last_(s.two_sided ? 0 : size_t(s.heads) * N * P) {
         if (!backward) return;
         for (auto *v : {&g_u, &g_y}) v->resize(u.size());
         for (auto *v : {&g_b, &g_c}) v->resize(b.size());
-        g_log_a.resize(a.size());
-        g_scores_.resize(scores_.size());
-        g_mixed_.resize(scores_.size());
-        u_transposed_.resize(size_t(s.head_size()) * Q);
-        state_transposed_.resize(size_t(s.head_size()) * N);
-        g_scaled_.resize(scaled_.size());
-        g_after_.resize(size_t(s.heads) * s.states * P);
-        by_cumulated_.resize(Q);
-        columns_.resize(Q);
+        g_log_a.resize(size_t(s.heads) * s.length);
+        g_future_.resize(future.size());
     }
 
-    int chunks() const { return (s.length + chunk - 1) / chunk; }
+    // The decays of a head, [L]; a number before and after them may be read but has no effect.
+    T *a(int head) { return &decays_[size_t(head) * (s.length + 2) + 1]; }
 
     // State of a head after the last position, [N][P].
-    const T *last(int head) const { return &before_[state_at(chunks(), head)]; }
+    const T *last(int head) const { return &last_[size_t(head) * N * P]; }
 
-    // y from u, b, c, a; keeps the state before each chunk.
+    // Where a head of u or y begins at a position.
+    size_t at(int t, int h) const { return (size_t(t) * s.heads + h) * P; }
+
+    // y (and future) from u, b, c, a: what is heard of the past and present, and, if two-sided, of the future.
     void forward() {
-        std::fill_n(before_.begin(), size_t(s.heads) * s.states * P, T(0));
-        for (int k = 0; k < chunks(); ++k) {
-            const int start = k * chunk, count = std::min(chunk, s.length - start);
-            score(start, count);
-            for (int h = 0; h < s.heads; ++h) forward_head(k, h, start, count);
+        std::fill(y.begin(), y.end(), T(0));
+        std::fill(future.begin(), future.end(), T(0));
+        for (int h = 0; h < s.heads; ++h) {
+            T *last = s.two_sided ? nullptr : &last_[size_t(h) * N * P];
+            run<T>({s.length, N, P, true, true, a(h), &u[at(0, h)], b.data(), c.data(), &y[at(0, h)], width(), N, last});
+            if (!s.two_sided) continue;
+            run<T>({s.length, N, P, false, false, a(h), &u[at(0, h)], b.data(), c.data(), &future[at(0, h)], width(), N});
         }
     }
 
     // g_u, g_b, g_c, g_log_a from g_y, after `forward` of the same row.
     void backward() {
-        std::fill(g_b.begin(), g_b.end(), T(0));
-        std::fill(g_c.begin(), g_c.end(), T(0));
-        std::fill(g_after_.begin(), g_after_.end(), T(0));
-        for (int k = chunks() - 1; k >= 0; --k) {
-            const int start = k * chunk, count = std::min(chunk, s.length - start);
-            score(start, count);
-            std::fill(g_scores_.begin(), g_scores_.end(), T(0));
-            for (int h = 0; h < s.heads; ++h) backward_head(k, h, start, count);
-            gemm(count, N, count, plain(g_scores_.data(), Q), &b[size_t(start) * N], N, &g_c[size_t(start) * N], N, true);
-            gemm(count, N, count, transposed(g_scores_.data(), Q), &c[size_t(start) * N], N, &g_b[size_t(start) * N], N,
-                 true);
+        for (auto *v : {&g_u, &g_b, &g_c, &g_future_}) std::fill(v->begin(), v->end(), T(0));
+        for (int h = 0; h < s.heads; ++h) {
+            backward_pass(h, a(h), a(h) + 1, g_u, true);
+            if (s.two_sided) backward_pass(h, a(h), a(h) - 1, g_future_, false);
+            backward_decay(h);
         }
+        for (size_t i = 0; i < g_future_.size(); ++i) g_u[i] += g_future_[i];
     }
 
   private:
-    std::vector<T> scores_, past_, future_, mixed_, scaled_, b_transposed_, before_;
-    std::vector<T> g_scores_, g_mixed_, u_transposed_, state_transposed_, g_scaled_, g_after_, by_cumulated_, columns_;
+    std::vector<T> decays_, last_, g_future_;
 
-    size_t state_at(int k, int head) const { return (size_t(k) * s.heads + head) * s.states * P; }
+    size_t at(int head) const { return size_t(head) * s.length * P; }
 
-    // scores = C B^T of a chunk.
-    void score(int start, int count) {
-        transpose(count, s.states, &b[size_t(start) * N], N, b_transposed_.data(), Q);
-        gemm(count, Q, s.states, plain(&c[size_t(start) * N], N), b_transposed_.data(), Q, scores_.data(), Q, false);
+    int width() const { return s.heads * P; }
+
+    // The adjoint of a pass runs against it: it meets the decay between two positions at the other one of them.
+    void backward_pass(int h, const T *decay, const T *against, std::vector<T> &g_u_of, bool ahead) {
+        const T *u_head = &u[at(0, h)], *gy = &g_y[at(0, h)];
+        run<T>({s.length, N, P, !ahead, ahead, against, gy, c.data(), b.data(), &g_u_of[at(0, h)], width(), N});
+        run<T>({s.length, P, N, !ahead, ahead, against, c.data(), gy, u_head, g_b.data(), N, width()});
+        run<T>({s.length, P, N, ahead, ahead, decay, b.data(), u_head, gy, g_c.data(), N, width()});
     }
 
-    // past[t][from]: what is left at t of what came in before, and at, it; future: of what comes after it (two-sided).
-    // Whole rows, zeros and all, are faster than half of them.
-    void decay(const T *a_head, int count) {
-        for (int t = 0; t < count; ++t) {
-            T *row = &past_[size_t(t) * Q];
-            const T *previous = row - (t > 0 ? Q : 0);
-            if (t == 0) std::fill_n(row, Q, T(0));
-            for (int i = 0; i < Q; ++i) row[i] = previous[i] * a_head[t];
-            row[t] = T(1);
-        }
-        if (s.two_sided) std::fill_n(&future_[size_t(count - 1) * Q], Q, T(0));
-        for (int t = s.two_sided ? count - 2 : -1; t >= 0; --t) {
-            T *row = &future_[size_t(t) * Q];
-            const T *next = row + Q;
-            for (int i = 0; i < Q; ++i) row[i] = next[i] * a_head[t];
-            row[t + 1] = a_head[t];
-        }
-        if (s.two_sided)
-            for (int i = 0; i < count * Q; ++i) mixed_[i] = scores_[i] * (past_[i] + future_[i]);
-        else
-            for (int i = 0; i < count * Q; ++i) mixed_[i] = scores_[i] * past_[i];
+    // The gradient G of a state h and the state itself: <G, h> grows by what the output took from the state and shrinks
+    // by what the input gave to it, so that <G, decay * h before> needs neither of them.
+    void backward_decay(int h) {
+        T *g_log = &g_log_a[size_t(h) * s.length], along = 0;
+        for (int t = s.length - 1; t >= 0; --t) g_log[t] = along += balance(t, h, y, g_u);
+        if (!s.two_sided) return;
+        along = 0;
+        for (int t = 0; t < s.length; ++t) g_log[t] += along += balance(t, h, future, g_future_);
     }
 
-    // scaled[t] = from[t] * (decay from the chunk's begin to t, or from t to its end).
-    void scale(const T *from, const T *a_head, int count, bool to_end) {
-        for (int t = 0; t < count; ++t) {
-            const T factor = to_end ? past_[size_t(count - 1) * Q + t] : a_head[0] * past_[size_t(t) * Q];
-            for (int n = 0; n < N; ++n) scaled_[size_t(t) * N + n] = from[size_t(t) * N + n] * factor;
-        }
-    }
-
-    void forward_head(int k, int h, int start, int count) {
-        const T *a_head = &a[size_t(h) * s.length + start], *u_head = &u[(size_t(h) * s.length + start) * P];
-        T *y_head = &y[(size_t(h) * s.length + start) * P];
-        decay(a_head, count);
-        // A causal position hears nothing after it: rows in groups, each as deep as its last row.
-        for (int t = 0; t < count; t += 8) {
-            const int rows = std::min(8, count - t), depth = s.two_sided ? count : t + rows;
-            gemm(rows, P, depth, plain(&mixed_[size_t(t) * Q], Q), u_head, P, y_head + size_t(t) * P, P, false);
-        }
-        if (s.two_sided) return;
-        const T *before = &before_[state_at(k, h)];
-        T *after = &before_[state_at(k + 1, h)];
-        scale(&c[size_t(start) * N], a_head, count, false);
-        gemm(count, P, s.states, plain(scaled_.data(), N), before, P, y_head, P, true);
-        const T kept = a_head[0] * past_[size_t(count - 1) * Q];
-        for (int i = 0; i < s.states * P; ++i) after[i] = before[i] * kept;
-        scale(&b[size_t(start) * N], a_head, count, true);
-        gemm(s.states, P, count, transposed(scaled_.data(), N), u_head, P, after, P, true);
-    }
-
-    void backward_head(int k, int h, int start, int count) {
-        const size_t at = (size_t(h) * s.length + start) * P;
-        const T *a_head = &a[size_t(h) * s.length + start], *u_head = &u[at], *gy_head = &g_y[at];
-        T *gu_head = &g_u[at], *v = by_cumulated_.data();
-        decay(a_head, count);
-        gemm(count, P, count, transposed(mixed_.data(), Q), gy_head, P, gu_head, P, false);
-        transpose(count, s.head_size(), u_head, P, u_transposed_.data(), Q);
-        gemm(count, Q, s.head_size(), plain(gy_head, P), u_transposed_.data(), Q, g_mixed_.data(), Q, false);
-        if (s.two_sided)
-            for (int i = 0; i < count * Q; ++i) g_scores_[i] += g_mixed_[i] * (past_[i] + future_[i]);
-        else
-            for (int i = 0; i < count * Q; ++i) g_scores_[i] += g_mixed_[i] * past_[i];
-        std::fill_n(v, Q, T(0));
-        T *g_log = &g_log_a[size_t(h) * s.length + start];
-        std::fill_n(g_log, count, T(0));
-        if (s.two_sided)
-            backward_future(count, g_log);
-        else
-            backward_state(k, h, start, count, a_head, u_head, gy_head, gu_head);
-        backward_past(count, g_log);
-    }
-
-    // past[t][from] = exp(l[t] - l[from]), l the sum of log a up to and with its index: rows add, columns subtract.
-    void backward_past(int count, T *g_log) {
-        T *v = by_cumulated_.data();
-        for (int t = 0; t < count; ++t) v[t] += against(t, past_.data(), T(-1), v);
+    // <g_y, y> - <g_u, u> at a position.
+    T balance(int t, int h, const std::vector<T> &y_of, const std::vector<T> &g_u_of) const {
+        const size_t i = at(t, h);
         T sum = 0;
-        for (int t = count - 1; t >= 0; --t) g_log[t] += sum += v[t];
-    }
-
-    // future[t][from] = exp(l[from] - l[t]) with l the sum of log a before its index.
-    void backward_future(int count, T *g_log) {
-        T *v = columns_.data();
-        std::fill_n(v, Q, T(0));
-        for (int t = 0; t < count; ++t) v[t] -= against(t, future_.data(), T(1), v);
-        T sum = 0;
-        for (int t = count - 1; t >= 0; --t) {
-            g_log[t] += sum;
-            sum += v[t];
-        }
-    }
-
-    // Gradient of the logarithms of row t of a decay: the row's sum, and added to `by_column` with a sign.
-    T against(int t, const T *decay, T sign, T *by_column) {
-        const T *g = &g_mixed_[size_t(t) * Q], *score = &scores_[size_t(t) * Q], *row = decay + size_t(t) * Q;
-        T sum = 0;
-#pragma GCC ivdep
-        for (int i = 0; i < Q; ++i) {
-            const T e = g[i] * score[i] * row[i];
-            sum += e;
-            by_column[i] += sign * e;
-        }
+        for (int p = 0; p < P; ++p) sum += g_y[i + p] * y_of[i + p] - g_u_of[i + p] * u[i + p];
         return sum;
-    }
-
-    // What went through the state: before the chunk into its outputs, and from its inputs into the state after it.
-    void backward_state(int k, int h, int start, int count, const T *a_head, const T *u_head, const T *gy_head,
-                        T *gu_head) {
-        const T *before = &before_[state_at(k, h)];
-        T *g_after = &g_after_[size_t(h) * s.states * P], *v = by_cumulated_.data();
-        const T kept = a_head[0] * past_[size_t(count - 1) * Q];
-
-        // state after = kept * before + (b * decay to the end)^T u
-        T along = 0;
-        for (int i = 0; i < s.states * P; ++i) along += g_after[i] * before[i];
-        v[count - 1] += along * kept;
-        scale(&b[size_t(start) * N], a_head, count, true);
-        gemm(count, P, s.states, plain(scaled_.data(), N), g_after, P, gu_head, P, true);
-        transpose(s.states, s.head_size(), g_after, P, state_transposed_.data(), N);
-        gemm(count, N, s.head_size(), plain(u_head, P), state_transposed_.data(), N, g_scaled_.data(), N, false);
-        for (int t = 0; t < count; ++t) {
-            const T e = spread(t, past_[size_t(count - 1) * Q + t], &g_b[size_t(start) * N]);
-            v[t] -= e;
-            v[count - 1] += e;
-        }
-        for (int i = 0; i < s.states * P; ++i) g_after[i] *= kept;
-
-        // y += (c * decay from the begin) before
-        scale(&c[size_t(start) * N], a_head, count, false);
-        gemm(s.states, P, count, transposed(scaled_.data(), N), gy_head, P, g_after, P, true);
-        transpose(s.states, s.head_size(), before, P, state_transposed_.data(), N);
-        gemm(count, N, s.head_size(), plain(gy_head, P), state_transposed_.data(), N, g_scaled_.data(), N, false);
-        for (int t = 0; t < count; ++t) v[t] += spread(t, a_head[0] * past_[size_t(t) * Q], &g_c[size_t(start) * N]);
-    }
-
-    // Gradient of scaled[t] = from[t] * factor: adds to that of `from`, returns that of log factor.
-    T spread(int t, T factor, T *g_from) {
-        T along = 0;
-        for (int n = 0; n < s.states; ++n) {
-            g_from[size_t(t) * N + n] += g_scaled_[size_t(t) * N + n] * factor;
-            along += g_scaled_[size_t(t) * N + n] * scaled_[size_t(t) * N + n];
-        }
-        return along;
     }
 };
 

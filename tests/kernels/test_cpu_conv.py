@@ -49,6 +49,20 @@ def test_outputs_and_gradients_are_those_of_torch(
         torch.testing.assert_close(gradient, exact)
 
 
+@given(out_channels=st.integers(1, 40), bins=st.integers(3, 30), seed=st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
+def test_a_prelu_behind_it_is_that_of_torch(out_channels: int, bins: int, seed: int) -> None:
+    x, weight, bias = inputs(5, out_channels, 3, bins)
+    generator = torch.Generator().manual_seed(seed)
+    slope = torch.randn(out_channels, generator=generator, dtype=x.dtype).requires_grad_()  # negative, too
+    y = frequency_conv(x, weight, bias, 1, 1, slope)
+    expected = F.prelu(F.conv2d(x, weight, bias, padding=(0, 1)), slope)
+    torch.testing.assert_close(y, expected)
+    found, wanted = (gradients(out, x, weight, bias, slope) for out in (y, expected))
+    for gradient, exact in zip(found, wanted, strict=True):
+        torch.testing.assert_close(gradient, exact)
+
+
 def test_the_memory_layout_changes_nothing() -> None:
     x, weight, bias = inputs(5, 7, 3, 11)
     beside = x.detach().to(memory_format=torch.channels_last).requires_grad_()
