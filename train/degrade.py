@@ -3,6 +3,7 @@
 A clip is seen through a `VideoView`: crops, and for each audio frame the newest crop and its age.
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -44,7 +45,8 @@ class VideoView(NamedTuple):
         crops: uint8 ``[Tv, 96, 96, 3]``.
         newest: int64 ``[T]``, for each audio frame the newest crop; 0 where there is none.
         age_s: float32 ``[T]``, how old it is; `NO_VIDEO_AGE_S` where there is none.
-        trust: 1.0 where the lips help, 0.0 where they mislead: what alpha should learn.
+        trust: what alpha should learn: 1.0 where the lips help, 0.0 where there are none to be seen, NaN
+            where pictures alone cannot tell (another person's lips look as good).
     """
 
     crops: UInt8
@@ -114,9 +116,9 @@ def degrade(
     elif kind == 5:
         crops = (crops * rng.uniform(0.15, 0.6)).astype(np.uint8)
     elif kind == 6:
-        crops, trust = np.repeat(crops[:1], len(crops), axis=0), 0.0
+        usable[1:] = False  # a picture that repeats is no news: a stream lets it age
     elif kind == 7:
-        crops, trust = other, 0.0
+        crops, trust = other, math.nan
     elif kind == 8:
         usable[:] = False
     newest, age_s = hold(times_s, usable, frames, frame_s)

@@ -40,9 +40,10 @@ class Objective(nn.Module):
 
 def alpha_entropy(alpha: Tensor, video: VideoBatch) -> Tensor:
     """Cross-entropy of alpha ``[B, T]`` against the trust in a clip: mean of fresh frames, then of clips."""
-    # Where no frame is fresh there is nothing to learn about alpha: the mean of nothing is no number.
-    fresh = (video.age_s < FRESH_AGE_S).to(alpha.dtype)
-    trust = video.trust[:, None].expand_as(alpha)
+    # Without fresh frames, or where the trust is not known, there is nothing to learn about alpha.
+    known = video.trust.isfinite()[:, None]
+    fresh = ((video.age_s < FRESH_AGE_S) & known).to(alpha.dtype)
+    trust = video.trust.nan_to_num()[:, None].expand_as(alpha)
     entropy = F.binary_cross_entropy(alpha.clamp(1e-4, 1 - 1e-4), trust, reduction="none")
     return ((entropy * fresh).sum(1) / fresh.sum(1).clamp(min=1.0)).mean()
 

@@ -31,12 +31,12 @@ class ValidationSet:
         assert self.faces.video is not None
         batch = to_device(self.faces, device)
         seen = model(batch.noisy, batch.video)
-        good = self.faces.video.trust.to(device) > 0.5
+        trust = self.faces.video.trust.to(device)  # NaN is neither
         return {
             **_means("val", batch, seen.wave),
             **_means("val_blind", batch, model(batch.noisy).wave),
-            "val_alpha_good": round(float(seen.alpha[good].mean()), 3),
-            "val_alpha_bad": round(float(seen.alpha[~good].mean()), 3),
+            "val_alpha_good": round(float(seen.alpha[trust > 0.5].mean()), 3),
+            "val_alpha_bad": round(float(seen.alpha[trust < 0.5].mean()), 3),
         }
 
 

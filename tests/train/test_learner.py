@@ -75,6 +75,8 @@ def test_alpha_is_taught_by_fresh_frames_and_each_clip_weighs_alike() -> None:
     alpha = torch.tensor([[0.5, 0.5, 0.1, 0.1], [0.2, 0.2, 0.2, 0.2]])
     expected = -(torch.tensor(0.5).log() + torch.tensor(0.8).log()) / 2
     torch.testing.assert_close(alpha_entropy(alpha, video), expected)
+    doubtful = video._replace(trust=torch.tensor([1.0, torch.nan]))
+    torch.testing.assert_close(alpha_entropy(alpha, doubtful), -torch.tensor(0.5).log() / 2)
     blind = video._replace(age_s=torch.full((2, 4), 9.0))
     assert float(alpha_entropy(alpha, blind)) == 0.0
 
