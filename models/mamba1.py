@@ -3,11 +3,10 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..kernels.conv import causal_conv1d, causal_conv1d_step
-from ..kernels.selective_scan import selective_scan, selective_scan_step
+from ..kernels import fused
+from ..kernels.dispatch import FusedOps, fused_ops
 from .mixer_state import MixerState
 
 #: Range of the time steps that `dt_proj.bias` starts from (Gu & Dao 2023, section 3.6).
@@ -55,26 +54,45 @@ class Mamba1Mixer(nn.Module):
 
     def step(self, x: Tensor, state: MixerState) -> tuple[Tensor, MixerState]:
         """One frame ``[R, C] -> [R, C]``."""
-        u, z = self.in_proj(x).chunk(2, dim=-1)
-        u, conv = causal_conv1d_step(u, self._taps(), self.conv1d.bias, state.conv)
-        u = F.silu(u)
-        y, ssm = selective_scan_step(u, *self._selection(u), self.D, state.ssm)
-        return self.out_proj(y * F.silu(z)), MixerState(conv, ssm)
+        ops, weights, projected = self._ops(x), self._weights(), self.in_proj(x)
+        u, conv = ops.mamba1_conv_step(projected, weights, state.conv)
+        y, ssm = ops.mamba1_step(projected, u, self.x_proj(u), weights, state.ssm)
+        return self.out_proj(y), MixerState(conv, ssm)
 
     def forward(self, x: Tensor, state: MixerState | None = None) -> tuple[Tensor, MixerState]:
         """A chunk ``[R, L, C] -> [R, L, C]`` of any length."""
-        if state is None:
-            state = self.init_state(x.shape[0], x.device, x.dtype)
-        u, z = self.in_proj(x).chunk(2, dim=-1)
-        u, conv = causal_conv1d(u, self._taps(), self.conv1d.bias, state.conv)
-        u = F.silu(u)
-        y, ssm = selective_scan(u, *self._selection(u), self.D, state.ssm)
-        return self.out_proj(y * F.silu(z)), MixerState(conv, ssm)
+        # A scan that is given no state knows that it starts from zero and may use a faster kernel.
+        before = self.init_state(x.shape[0], x.device, x.dtype) if state is None else state
+        weights, projected = self._weights(), self.in_proj(x)
+        u, conv = fused.mamba1_conv(projected, weights, before.conv)
+        h = None if state is None else state.ssm
+        y, ssm = fused.mamba1_sequence(projected, u, self.x_proj(u), weights, h)
+        return self.out_proj(y), MixerState(conv, ssm)
 
-    def _selection(self, u: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """``u [..., D]`` -> the scan it selects: delta ``[..., D]``, A ``[D, N]``, B and C ``[..., N]``."""
-        dt, b, c = self.x_proj(u).split([self.dt_rank, self.d_state, self.d_state], dim=-1)
-        return F.softplus(self.dt_proj(dt)), -torch.exp(self.A_log), b, c
+    def _ops(self, x: Tensor) -> FusedOps:
+        return fused_ops(x, self.inner * self.d_state)
 
-    def _taps(self) -> Tensor:
-        return self.conv1d.weight.squeeze(1)
+    def _weights(self) -> fused.Mamba1Weights:
+        assert self.conv1d.bias is not None
+        taps = self.conv1d.weight.squeeze(1)
+        return fused.Mamba1Weights(
+            taps, self.conv1d.bias, self.dt_proj.weight, self.dt_proj.bias, self.A_log, self.D
+        )
+
+
+def both_directions(ahead: Mamba1Mixer, back: Mamba1Mixer, x: fused.Pair) -> fused.Pair:
+    """Whole rows through two mixers of the same sizes, the second from the last position to the first.
+
+    Args:
+        ahead, back: the mixers.
+        x: what each of them hears, ``[R, L, C]``, both in the order of the row.
+
+    Returns:
+        Their outputs, ``[R, L, C]`` in the order of the row.
+    """
+    ops, weights = ahead._ops(x[0]), (ahead._weights(), back._weights())
+    projected = ahead.in_proj(x[0]), back.in_proj(x[1])
+    u = ops.mamba1_conv_both(projected, weights)
+    selected = ahead.x_proj(u[0]), back.x_proj(u[1])
+    y = ops.mamba1_both(projected, u, selected, weights)
+    return ahead.out_proj(y[0]), back.out_proj(y[1])

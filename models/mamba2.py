@@ -3,12 +3,10 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..kernels import cpu_calls, cpu_mixer
-from ..kernels.conv import causal_conv1d, causal_conv1d_step, symmetric_conv1d
-from ..kernels.ssd import ssd_chunked, ssd_step, ssd_two_sided, ssd_two_sided_long
+from ..kernels import cpu_calls, cpu_mixer, fused
+from ..kernels.dispatch import FusedOps, fused_ops
 from .mixer_state import MixerState
 
 #: Longest axis that the two-sided mixer treats as one dense matrix a head.
@@ -42,22 +40,7 @@ class _Mamba2Base(nn.Module):
         self.norm = nn.RMSNorm(self.inner, eps=RMS_EPS)
         self.out_proj = nn.Linear(self.inner, channels, bias=False)
 
-    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """``[..., C]`` -> gate z ``[..., E]``, the convolution's input ``[..., E + 2N]``, dt ``[..., H]``."""
-        mixed = self.inner + 2 * self.d_state
-        z, xbc, dt = self.in_proj(x).split([self.inner, mixed, self.heads], dim=-1)
-        return z, xbc, F.softplus(dt + self.dt_bias)
-
-    def _heads(self, xbc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Activated ``[..., E + 2N]`` -> x ``[..., H, P]``, B and C ``[..., N]``."""
-        x, b, c = F.silu(xbc).split([self.inner, self.d_state, self.d_state], dim=-1)
-        return x.unflatten(-1, (self.heads, self.head_size)), b, c
-
-    def _gate(self, y: Tensor, z: Tensor) -> Tensor:
-        """``y [..., H, P]`` gated by z, normalised, back to ``[..., C]``."""
-        return self.out_proj(self.norm(y.flatten(-2) * F.silu(z)))
-
-    def fused(self, x: Tensor, norm: nn.RMSNorm) -> tuple[Tensor, MixerState | None] | None:
+    def compiled(self, x: Tensor, norm: nn.RMSNorm) -> tuple[Tensor, MixerState | None] | None:
         """``x + self(norm(x))`` and the state after it from the compiled kernel, in training.
 
         Args:
@@ -73,10 +56,10 @@ class _Mamba2Base(nn.Module):
         weights = cpu_mixer.MixerWeights(
             norm.weight,
             self.in_proj.weight,
-            self._taps(),
+            self.conv1d.weight.squeeze(1),
             self.conv1d.bias,
             self.dt_bias,
-            self._decay(),
+            -torch.exp(self.A_log),
             self.D,
             self.norm.weight,
             self.out_proj.weight,
@@ -87,11 +70,13 @@ class _Mamba2Base(nn.Module):
         ssm = carried.ssm.flatten(0, 1).unflatten(1, (self.heads, self.head_size))
         return y, MixerState(carried.conv.flatten(0, 1), ssm)
 
-    def _decay(self) -> Tensor:
-        return -torch.exp(self.A_log)
+    def _ops(self, x: Tensor) -> FusedOps:
+        return fused_ops(x, self.inner * self.d_state)
 
-    def _taps(self) -> Tensor:
-        return self.conv1d.weight.squeeze(1)
+    def _weights(self) -> fused.Mamba2Weights:
+        assert self.conv1d.bias is not None
+        taps, bias, norm = self.conv1d.weight.squeeze(1), self.conv1d.bias, self.norm.weight
+        return fused.Mamba2Weights(taps, bias, self.dt_bias, self.A_log, self.D, norm, RMS_EPS)
 
 
 class Mamba2Mixer(_Mamba2Base):
@@ -117,21 +102,16 @@ class Mamba2Mixer(_Mamba2Base):
 
     def step(self, x: Tensor, state: MixerState) -> tuple[Tensor, MixerState]:
         """One frame ``[R, C] -> [R, C]``."""
-        z, xbc, dt = self._project(x)
-        xbc, conv = causal_conv1d_step(xbc, self._taps(), self.conv1d.bias, state.conv)
-        x, b, c = self._heads(xbc)
-        y, ssm = ssd_step(x, dt, self._decay(), b, c, self.D, state.ssm)
-        return self._gate(y, z), MixerState(conv, ssm)
+        ops = self._ops(x)
+        y, conv, ssm = ops.mamba2_step(self.in_proj(x), self._weights(), state.conv, state.ssm)
+        return self.out_proj(y), MixerState(conv, ssm)
 
     def forward(self, x: Tensor, state: MixerState | None = None) -> tuple[Tensor, MixerState]:
         """A chunk ``[R, L, C] -> [R, L, C]`` of any length."""
         if state is None:
             state = self.init_state(x.shape[0], x.device, x.dtype)
-        z, xbc, dt = self._project(x)
-        xbc, conv = causal_conv1d(xbc, self._taps(), self.conv1d.bias, state.conv)
-        x, b, c = self._heads(xbc)
-        y, ssm = ssd_chunked(x, dt, self._decay(), b, c, self.D, state.ssm)
-        return self._gate(y, z), MixerState(conv, ssm)
+        y, conv, ssm = fused.mamba2_sequence(self.in_proj(x), self._weights(), state.conv, state.ssm)
+        return self.out_proj(y), MixerState(conv, ssm)
 
 
 class TwoSidedMamba2Mixer(_Mamba2Base):
@@ -152,7 +132,6 @@ class TwoSidedMamba2Mixer(_Mamba2Base):
 
     def forward(self, x: Tensor) -> Tensor:
         """Whole rows ``[R, L, C] -> [R, L, C]``."""
-        z, xbc, dt = self._project(x)
-        heads, b, c = self._heads(symmetric_conv1d(xbc, self._taps(), self.conv1d.bias))
-        scan = ssd_two_sided if x.shape[1] <= QUADRATIC_LENGTH else ssd_two_sided_long
-        return self._gate(scan(heads, dt, self._decay(), b, c, self.D), z)
+        short = x.shape[1] <= QUADRATIC_LENGTH
+        both = self._ops(x).mamba2_both if short else fused.mamba2_both_long
+        return self.out_proj(both(self.in_proj(x), self._weights()))

@@ -6,20 +6,16 @@ Names of modules and parameters are those of the published checkpoints.
 import torch
 from torch import Tensor, nn
 
-from .mamba1 import Mamba1Mixer
+from .mamba1 import Mamba1Mixer, both_directions
 
 
 class PreNormMamba(nn.Module):
-    """``x + mixer(norm(x))`` over whole rows ``[R, L, C]``."""
+    """The parts of ``x + mixer(norm(x))``; `MambaBlock` runs two of them together."""
 
     def __init__(self, channels: int, d_state: int, d_conv: int, expand: int) -> None:
         super().__init__()
         self.mixer = Mamba1Mixer(channels, d_state, d_conv, expand)
         self.norm = nn.RMSNorm(channels, eps=1e-5)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``[R, L, C] -> [R, L, C]``."""
-        return x + self.mixer(self.norm(x))[0]
 
 
 class MambaBlock(nn.Module):
@@ -32,8 +28,11 @@ class MambaBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[R, L, C] -> [R, L, 2C]``."""
-        ahead, back = self.forward_blocks[0](x), self.backward_blocks[0](x.flip(1))
-        return torch.cat([ahead, back.flip(1)], dim=-1)
+        ahead, back = self.forward_blocks[0], self.backward_blocks[0]
+        assert isinstance(ahead, PreNormMamba)
+        assert isinstance(back, PreNormMamba)
+        heard = both_directions(ahead.mixer, back.mixer, (ahead.norm(x), back.norm(x)))
+        return torch.cat([x + y for y in heard], dim=-1)
 
 
 class SEMambaBlock(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .config import MixerConfig
-from .mamba1 import Mamba1Mixer
+from .mamba1 import Mamba1Mixer, both_directions
 from .mamba2 import QUADRATIC_LENGTH, RMS_EPS, Mamba2Mixer, TwoSidedMamba2Mixer
 from .mixer_state import MixerState
 
@@ -42,7 +42,7 @@ class CausalMamba(nn.Module):
     def forward(self, x: Tensor, state: MixerState | None = None) -> tuple[Tensor, MixerState]:
         """``[..., L, C] -> [..., L, C]``."""
         if state is None and isinstance(self.mixer, Mamba2Mixer):
-            fused = self.mixer.fused(x, self.norm)
+            fused = self.mixer.compiled(x, self.norm)
             if fused is not None:
                 y, after = fused
                 assert after is not None
@@ -61,8 +61,13 @@ class BidirectionalMamba(nn.Module):
         self.out_channels = 2 * channels
 
     def forward(self, x: Tensor) -> Tensor:
-        back, _ = self.back(x.flip(-2))
-        return torch.cat([self.ahead(x)[0], back.flip(-2)], dim=-1)
+        ahead, back = self.ahead.mixer, self.back.mixer
+        if isinstance(ahead, Mamba1Mixer) and isinstance(back, Mamba1Mixer):
+            rows = x.flatten(0, -3)
+            heard = both_directions(ahead, back, (self.ahead.norm(rows), self.back.norm(rows)))
+            return torch.cat([x + y.view(x.shape) for y in heard], dim=-1)
+        back_y, _ = self.back(x.flip(-2))
+        return torch.cat([self.ahead(x)[0], back_y.flip(-2)], dim=-1)
 
 
 class SharedBidirectionalMamba(nn.Module):
@@ -77,7 +82,7 @@ class SharedBidirectionalMamba(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[-2] <= QUADRATIC_LENGTH:  # as long as the kernel's one matrix a head is worth it
-            fused = self.mixer.fused(x, self.norm)
+            fused = self.mixer.compiled(x, self.norm)
             if fused is not None:
                 return fused[0]
         return x + self.mixer(self.norm(x).flatten(0, -3)).view(x.shape)

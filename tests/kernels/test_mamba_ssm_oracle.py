@@ -14,7 +14,9 @@ from types import ModuleType
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
+from lipstream.kernels import sequences
 from lipstream.kernels.selective_scan import selective_scan, selective_scan_step
 from lipstream.kernels.ssd import ssd_chunked, ssd_step
 
@@ -105,3 +107,30 @@ def test_state_space_duality_equals_mamba_ssm() -> None:
         y_step, h = ssd_step(x[:, t], dt[:, t], A, B[:, t], C[:, t], D, h)
         torch.testing.assert_close(y_step, expected_step, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(h, expected_h, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.usefixtures("bare_mamba_ssm")
+def test_our_calls_of_its_scans_give_our_scans(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its references stand in for its CUDA kernels, whose arguments they take."""
+    scan_ref = reference("ops.selective_scan_interface").selective_scan_ref
+    combined_ref = reference("ops.triton.ssd_combined").ssd_chunk_scan_combined_ref
+    torch.manual_seed(0)
+    length, heads, size = 2 * sequences.CHUNK, 2, 4
+
+    def combined(*inputs: Tensor, initial_states: Tensor, **_: bool) -> tuple[Tensor, Tensor]:
+        return combined_ref(*inputs), initial_states
+
+    monkeypatch.setattr(sequences, "mamba_ssm", lambda: sequences.MambaSsm(scan_ref, combined))
+    monkeypatch.setattr(Tensor, "is_cuda", True)
+    u, delta = torch.randn(2, ROWS, length, CHANNELS)
+    B, C = torch.randn(2, ROWS, length, D_STATE)
+    A, D, delta = -torch.rand(CHANNELS, D_STATE) - 0.5, torch.randn(CHANNELS), F.softplus(delta)
+    y, last = sequences.selective_scan(u, delta, A, B, C, D, None)
+    expected, expected_last = selective_scan(u, delta, A, B, C, D, torch.zeros_like(last))
+    torch.testing.assert_close(y, expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(last, expected_last, rtol=1e-5, atol=1e-5)
+
+    x, dt = torch.randn(ROWS, length, heads, size), F.softplus(torch.randn(ROWS, length, heads))
+    A, D, h = -torch.rand(heads) - 0.5, torch.randn(heads), torch.zeros(ROWS, heads, size, D_STATE)
+    y, _ = sequences.ssd_scan(x, dt, A, B, C, D, h)
+    torch.testing.assert_close(y, ssd_chunked(x, dt, A, B, C, D, h)[0], rtol=1e-5, atol=1e-5)

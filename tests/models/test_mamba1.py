@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lipstream.models.mamba1 import DT_MAX, DT_MIN, Mamba1Mixer
+from lipstream.models.mamba1 import DT_MAX, DT_MIN, Mamba1Mixer, both_directions
 from lipstream.models.state import state_names
 
 Check = Callable[..., None]
@@ -77,3 +77,12 @@ def test_gradients_reach_every_parameter(mixer: Mamba1Mixer) -> None:
     for name, parameter in mixer.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
+
+
+@torch.no_grad()
+def test_both_directions_are_two_mixers_one_of_them_on_flipped_rows(mixer: Mamba1Mixer) -> None:
+    other = Mamba1Mixer(CHANNELS, D_STATE, D_CONV, EXPAND)
+    first, second = torch.randn(2, 3, 9, CHANNELS)
+    ahead, back = both_directions(mixer, other, (first, second))
+    torch.testing.assert_close(ahead, mixer(first)[0])
+    torch.testing.assert_close(back, other(second.flip(1))[0].flip(1))

@@ -3,17 +3,20 @@
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lipstream.kernels import cpu_calls, cpu_mixer
 from lipstream.models.config import MixerConfig
 from lipstream.models.mamba1 import Mamba1Mixer
 from lipstream.models.mamba2 import QUADRATIC_LENGTH, Mamba2Mixer
-from lipstream.models.state import state_names
+from lipstream.models.state import flatten_state, state_names
 from lipstream.models.tf_mamba import (
     BidirectionalMamba,
     CausalTFMambaBlock,
@@ -197,3 +200,40 @@ def test_training_in_mixed_precision_leaves_the_kernel_aside() -> None:
         with torch.no_grad():
             expected, _ = block(x)
     torch.testing.assert_close(y, expected)
+
+
+class _Operators(TorchDispatchMode):
+    """Notes the operators of this package that run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.namespace == "lipstream":
+            self.names.append(func._opname)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (MAMBA_1, ["mamba1_conv_step", "mamba1_step", "mamba1_conv_both", "mamba1_both"]),
+        (SHARED, ["mamba2_step", "mamba2_both"]),
+    ],
+    ids=["mamba-1", "mamba-2"],
+)
+def test_a_frame_on_cuda_runs_in_the_fused_operators(
+    config: MixerConfig, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With tensors without data, which may be on a GPU that is not there."""
+    pytest.importorskip("triton")
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    with FakeTensorMode(), torch.device("cuda"), torch.no_grad():
+        block = CausalTFMambaBlock(CHANNELS, config, config, POSITIONS)
+        state = block.init_state(2)
+        with _Operators() as operators:
+            y, after = block.step(torch.zeros(2, CHANNELS, POSITIONS), state)
+    assert operators.names == expected
+    assert y.shape == (2, CHANNELS, POSITIONS)
+    assert [t.shape for t in flatten_state(after)] == [t.shape for t in flatten_state(state)]

@@ -1,0 +1,1 @@
+"""Triton twins of `kernels.fused`, for CUDA. `kernels.dispatch` alone imports them."""
