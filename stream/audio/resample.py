@@ -22,6 +22,10 @@ from .fifo import SampleFifo
 HALF_LENGTH = 24
 #: Kaiser's formula for 80 dB: 0.1102 * (80 - 8.7).
 KAISER_BETA = 7.857
+#: Between 16 and 48 kHz there are one or three rows of the filter to choose from; from 44.1 kHz, 160.
+FEW_PHASES = 8
+
+Float32 = npt.NDArray[np.float32]
 
 
 class Resampler:
@@ -63,22 +67,38 @@ class Resampler:
         """How many samples must have been pushed before each of these outputs (counted from 0) is ready."""
         return outputs * self._down // self._up + self._after + 1
 
-    def push(self, samples: npt.NDArray[np.float32]) -> None:
+    def push(self, samples: Float32) -> None:
         """Take the next samples, float32 ``[n]``, finite."""
         self._inputs.push(samples)
 
-    def pull(self, count: int) -> npt.NDArray[np.float32]:
+    def pull(self, count: int) -> Float32:
         """Give the next `count` samples (no more than are ready), float32 ``[count]``."""
         if count == 0:
             return np.empty(0, np.float32)
-        positions = np.arange(self._next, self._next + count) * self._down
-        indices = positions // self._up
-        windows = _windows(self._inputs.view(), self._taps.shape[1])
-        first = indices - self._before - self._oldest
-        output = np.einsum("nt,nt->n", windows[first], self._taps[positions - indices * self._up])
+        output = self._by_phase(count) if self._up <= FEW_PHASES else self._one_by_one(count)
         self._next += count
         self._forget()
         return output
+
+    def _by_phase(self, count: int) -> Float32:
+        """The next outputs, all that use one row of the filter at a time: no input is copied."""
+        output = np.empty(count, np.float32)
+        windows = stretches(self._inputs.view(), self._taps.shape[1])
+        for start in range(min(self._up, count)):
+            index, phase = divmod((self._next + start) * self._down, self._up)
+            outputs = output[start :: self._up]
+            inputs = windows[index - self._before - self._oldest :: self._down]
+            np.einsum("nt,t->n", inputs[: len(outputs)], self._taps[phase], out=outputs)
+        return output
+
+    def _one_by_one(self, count: int) -> Float32:
+        """The same, bit for bit, where hardly two outputs use the same row."""
+        positions = np.arange(self._next, self._next + count) * self._down
+        indices = positions // self._up
+        windows = stretches(self._inputs.view(), self._taps.shape[1])
+        first = indices - self._before - self._oldest
+        result = np.einsum("nt,nt->n", windows[first], self._taps[positions - indices * self._up])
+        return np.asarray(result, np.float32)
 
     def _forget(self) -> None:
         """Drop the inputs that no later output needs."""
@@ -89,7 +109,7 @@ class Resampler:
         self._oldest += surplus
 
 
-def _windows(samples: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float32]:
+def stretches(samples: Float32, size: int) -> Float32:
     """All stretches of a size, ``[n - size + 1, size]``, without a copy.
 
     As NumPy's sliding_window_view, which costs more than the filtering of a hop.
@@ -99,7 +119,7 @@ def _windows(samples: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.floa
 
 
 @lru_cache(maxsize=16)
-def polyphase_filter(up: int, down: int) -> npt.NDArray[np.float32]:
+def polyphase_filter(up: int, down: int) -> Float32:
     """The low-pass for a ratio ``up / down`` in lowest terms, float32 ``[up, 2 * half]``.
 
     Row p makes the output that lies p / up of an input sample after input i, from inputs ``i - half + 1`` to

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from .endpoints import Float32
 from .fifo import SampleFifo
-from .resample import HALF_LENGTH, KAISER_BETA
+from .resample import HALF_LENGTH, KAISER_BETA, stretches
 
 #: Degree of the polynomials that give each tap for a position between two samples; they err by -120 dB.
 DEGREE = 7
@@ -59,7 +59,7 @@ class VariableResampler:
             return np.empty(0, np.float32)
         positions = self._position + step * np.arange(count)
         indices = np.minimum(positions.astype(np.int64), end - 1)
-        windows = np.lib.stride_tricks.sliding_window_view(self._held.view(), 2 * self._half)
+        windows = stretches(self._held.view(), 2 * self._half)
         terms = self._taps @ windows[indices - (self._half - 1)].T
         fractions = (positions - indices - 0.5).astype(np.float32)
         self._move_on(self._position + step * count)

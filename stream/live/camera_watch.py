@@ -1,65 +1,58 @@
 """The camera of a session: opened while the sound runs already, and watched, for the user to know."""
 
-import threading
 from collections.abc import Callable
-from contextlib import suppress
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ...errors import InputError
 from ..camera_names import Camera as CameraName
 from ..runtimes.base import Float32, UInt8
-
-if TYPE_CHECKING:  # OpenCV comes with them
-    from ..video.camera_status import CameraStatus
-    from ..video.mailbox import LipsMailbox
+from ..video.camera_process import CameraProcess
+from ..video.camera_status import CameraStatus
+from ..video.face_model import local_face_model
+from ..video.mailbox import LipsMailbox
 
 Encode = Callable[[UInt8], Float32]
 
 
 class Camera(Protocol):
-    """Fills a mailbox with lips: a `CameraThread`."""
+    """Fills a mailbox with lips: a `CameraProcess` or a `CameraThread`."""
 
     def start(self) -> None: ...
 
     def close(self) -> None: ...
 
-    def status(self) -> "CameraStatus": ...
+    def status(self) -> CameraStatus: ...
 
 
 #: Makes a camera that encodes crops by the first and fills the second.
-MakeCamera = Callable[[Encode, "LipsMailbox"], Camera]
+MakeCamera = Callable[[Encode, LipsMailbox], Camera]
 
 
-def camera_maker(camera: CameraName | None, face_model: Path | None) -> MakeCamera | None:
-    """For an index, a URL or a video file; None for none."""
+def camera_maker(
+    camera: CameraName | None, face_model: Path | None, model: str | None, tell: Callable[[str], None]
+) -> MakeCamera | None:
+    """For an index, a URL or a video file, in a process of its own; None for none.
+
+    Args:
+        camera: which one.
+        face_model: path of ``face_landmarker.task``; None finds or fetches it.
+        model: the preset whose visual encoder is to run in that process; None: crops are encoded in this one.
+        tell: says one line to the user.
+    """
     if camera is None:
         return None
 
-    def make(encode: Encode, mailbox: "LipsMailbox") -> Camera:
-        from ..video.camera import CameraThread
-
-        return CameraThread(camera, encode, mailbox, face_model=face_model)
+    def make(encode: Encode, mailbox: LipsMailbox) -> Camera:
+        for package in ("cv2", "mediapipe"):  # to be found; they are loaded in the process
+            if find_spec(package) is None:
+                raise InputError(f"video needs {package}: pip install 'lipstream[video]'")
+        if local_face_model(face_model) is None:
+            tell("fetching MediaPipe's face model (3.8 MB), once")
+        return CameraProcess(camera, model or encode, mailbox, face_model)
 
     return make
-
-
-def begin_loading() -> threading.Thread:
-    """Load the libraries of the video, on a thread to be joined before any sound runs.
-
-    Loading OpenCV and MediaPipe stops every other thread of Python for up to 0.1 s at a time: longer than
-    there is sound ready. What cannot be loaded is told when the camera is opened.
-    """
-
-    def load() -> None:
-        with suppress(ImportError, InputError, OSError):
-            import_module("..video.camera", __package__)
-            import_module("mediapipe.tasks.python.vision")
-
-    thread = threading.Thread(target=load, name="lipstream-video-loader", daemon=True)
-    thread.start()
-    return thread
 
 
 class CameraWatch:
@@ -82,7 +75,7 @@ class CameraWatch:
         self._told = ""
         self.opened = False
 
-    def open(self) -> "LipsMailbox | None":
+    def open(self) -> LipsMailbox | None:
         """Begin to look for lips; gives the mailbox they will lie in, or None where there is no video.
 
         What is missing is told; nothing is raised for it.
@@ -91,8 +84,6 @@ class CameraWatch:
         if self._make is None:
             return None
         try:
-            from ..video.mailbox import LipsMailbox
-
             mailbox = LipsMailbox()
             self._camera = self._make(self._encode, mailbox)
         except InputError as error:
@@ -111,7 +102,7 @@ class CameraWatch:
             self._told = str(status.state)
             self._tell(words)
 
-    def status(self) -> "CameraStatus | None":
+    def status(self) -> CameraStatus | None:
         """How the camera stands; None without one."""
         return self._camera.status() if self._camera is not None else None
 

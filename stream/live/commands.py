@@ -13,6 +13,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ...console import complain
+from ..quiet import native_stderr_detached
 
 if TYPE_CHECKING:
     from .config import LiveConfig, Place
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 #: Seconds between two looks at the keys, and between two lines of --json-stats.
 KEYS_S, STATS_S = 0.1, 1.0
-#: Python lets a busy thread go on for 5 ms, too long with so little sound kept ready.
-SWITCH_S = 0.0002
 #: Delay for --av-align without a number: a webcam's delay, and one frame at 25 fps.
 ALIGN_MS = 120.0
 #: A name that ends so is a sound file, not a device.
@@ -56,6 +55,7 @@ def live(args: argparse.Namespace) -> int:
     """
     from .display import Relay, choose_display, status_line
     from .keys import Keyboard
+    from .responsive import responsive
     from .session import LiveError, LiveSession
     from .stats import StatsFile
 
@@ -63,15 +63,15 @@ def live(args: argparse.Namespace) -> int:
     others = set(threading.enumerate())
     try:
         with _Interruption() as interruption, ExitStack() as stack:
+            # ALSA speaks of every stumble, at any time and from threads of its own.
+            stack.enter_context(native_stderr_detached())
             relay = stack.enter_context(Relay(choose_display()))
             stats_file = None
             if args.json_stats is not None:
                 stats_file = stack.enter_context(StatsFile(args.json_stats, relay.tell))
             session = stack.enter_context(LiveSession(config, on_message=relay.tell))
             keyboard = stack.enter_context(Keyboard())
-            # A thread that wants to go on, such as a device's, waits for another no longer than this.
-            stack.callback(sys.setswitchinterval, sys.getswitchinterval())
-            sys.setswitchinterval(SWITCH_S)
+            stack.enter_context(responsive())
             try:
                 _run(session, relay, keyboard, stats_file, interruption)
             finally:
@@ -85,7 +85,7 @@ def live(args: argparse.Namespace) -> int:
 def _left(code: int, others: set[threading.Thread]) -> int:
     """The exit code, when all is closed; ends the process with it where native code still runs on.
 
-    MediaPipe may be loading, which nothing can interrupt: if Python cleared up under it, it would crash.
+    PortAudio may wait for a sound server for ever: if Python cleared up under it, it would crash.
     """
     ours = set(threading.enumerate()) - others
     if any(thread.name.startswith("lipstream") for thread in ours):

@@ -237,6 +237,7 @@ def load_words(pipeline: PipelineStats) -> str:
 def xrun_words(pipeline: PipelineStats) -> str:
     """Sound that was lost."""
     words = f"xruns in {pipeline.input_overflows} out {pipeline.output_underruns}"
+    words += f" damaged {pipeline.input_damaged}" if pipeline.input_damaged else ""
     return words + (f" cuts {pipeline.latency_cuts}" if pipeline.latency_cuts else "")
 
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -42,8 +41,7 @@ def check_video(camera: str | None, face_model: Path | None) -> Iterator[Check]:
 
 
 def _opencv() -> Check:
-    import_module("..video", __package__)  # which says what to install
-    import cv2
+    from ..video.opencv import cv2
 
     registry = cv2.videoio_registry
     backends = [registry.getBackendName(backend) for backend in registry.getCameraBackends()]

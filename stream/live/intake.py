@@ -11,6 +11,9 @@ from ..audio.ring import SampleRing
 FADE_S = 0.005
 #: Seconds of sound the ring has room for, beyond what is held back on purpose.
 CAPACITY_S = 2.0
+#: A sample beyond this, 18 dB above full scale, is no sound: a driver that stumbles may give NaN, infinity or
+#: what was left in its memory, any of which would stay in the model's state.
+LOUDEST = 8.0
 
 
 class Intake:
@@ -25,6 +28,7 @@ class Intake:
 
     Attributes:
         overflows: blocks that found no room for all of them.
+        damaged: pieces that held what no sound is, and became silence.
         device_s: the device's own latency in seconds, by the times it tells, smoothed.
     """
 
@@ -42,6 +46,7 @@ class Intake:
         self._lost = 0  # captured, but there was no room
         self._overflows_seen = 0
         self.overflows = 0
+        self.damaged = 0
         self._block = info.block
         self._rate = info.rate
         self.device_s = info.latency_s
@@ -88,7 +93,8 @@ class Intake:
     def take(self) -> Float32:
         """The next samples for the worker, float32 ``[n]``, an array of its own; empty where none wait.
 
-        After a stall the sound that came too late is dropped, between a fade out and a fade in.
+        After a stall the sound that came too late is dropped, between a fade out and a fade in. What follows
+        damaged samples fades in as well.
         """
         waiting = self.waiting
         stale = 0
@@ -99,6 +105,10 @@ class Intake:
             stale = waiting - self._piece
         samples = np.empty(min(self._piece, max(waiting, stale)), np.float32)
         self._ring.read_into(samples)
+        if not np.abs(samples).max(initial=0.0) <= LOUDEST:  # written so that NaN fails it too
+            self.damaged += 1
+            samples[:] = 0.0
+            self._fader.cut()
         self._fader.apply(samples, up=not stale)
         self._ring.drop(max(0, stale - len(samples)))
         return samples

@@ -7,7 +7,7 @@ from ...errors import InputError
 
 #: Sound kept ready beyond what the devices' blocks need, in ms: for the time a hop takes to compute, and for
 #: callbacks and threads that come late.
-MARGIN_MS = 15.0
+MARGIN_MS = 18.0
 LOW_LATENCY_MARGIN_MS = 5.0
 
 
@@ -16,7 +16,7 @@ class PipelineConfig:
     """How a live pipeline trades delay for safety.
 
     Attributes:
-        low_latency: keep only 5 ms ready in place of 15.
+        low_latency: keep only 5 ms ready in place of 18.
         max_latency_ms: the most that the program may add to the devices' own latency.
         av_align_ms: hold the sound back by this much, so that its video is there when it is enhanced.
         camera_offset_ms: how much later than the sound of the same moment the camera stamps its picture.

@@ -193,6 +193,7 @@ class LivePipeline:
             hop_p99_ms=worst_ms,
             rtf=self._hop_times.rtf,
             input_overflows=self._intake.overflows,
+            input_damaged=self._intake.damaged,
             output_underruns=self._outlet.gaps,
             latency_cuts=self._regulator.cuts,
             drift_ppm=self._regulator.drift_ppm,

@@ -28,6 +28,7 @@ class PipelineStats:
         hop_p99_ms: its 99th percentile.
         rtf: real-time factor over the same hops: computing time over time of sound.
         input_overflows: blocks that found the input ring full.
+        input_damaged: pieces with NaN, infinity or absurd levels, which became silence.
         output_underruns: times that the output ran dry and was faded out.
         latency_cuts: times that piled-up sound was dropped.
         drift_ppm: how much faster the source's clock runs than the sink's.
@@ -43,6 +44,7 @@ class PipelineStats:
     hop_p99_ms: float
     rtf: float
     input_overflows: int
+    input_damaged: int
     output_underruns: int
     latency_cuts: int
     drift_ppm: float

@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from importlib import import_module
 from math import inf
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ from ..audio.file_endpoints import FileEndpoint, FileSource
 from ..runtimes import AUTO, fastest_runtime, load_runtime
 from ..runtimes.base import Runtime
 from .camera_offsets import stored_offset
-from .camera_watch import CameraWatch, MakeCamera, begin_loading, camera_maker
+from .camera_watch import CameraWatch, MakeCamera, camera_maker
 from .config import LiveConfig
 from .display import latency_words
 from .latency import LiveLatency
@@ -78,10 +79,11 @@ class LiveSession:
     ) -> None:
         self._config = config = config or LiveConfig()
         self._given = source, sink
-        self._make_camera = camera or camera_maker(config.camera, config.face_model)
         self._runtime = runtime
         self._clock = clock or MonotonicClock()
         self._tell = on_message or logging.getLogger("lipstream.live").info
+        encoder = config.model if runtime is None else None
+        self._make_camera = camera or camera_maker(config.camera, config.face_model, encoder, self._tell)
         self._turns = Turns()
         self._told_slow = False
         self._started_s = 0.0
@@ -189,7 +191,6 @@ class LiveSession:
     def _begin(self, opened: ExitStack) -> None:
         """Build and start all parts; what ends them goes on the stack, to be called in reverse."""
         config = self._config
-        loading = begin_loading() if config.camera is not None else None
         self._source, self._sink = choose_endpoints(config, *self._given, self._tell)
         chosen = fastest_runtime(config.model) if config.runtime == AUTO else config.runtime
         runtime = self._runtime or load_runtime(config.model, chosen)
@@ -211,8 +212,6 @@ class LiveSession:
             opened.callback(self._end_recording, self._recorder)
         self._watchdog = watch_over(self._source, self._sink, self._pipeline, self._clock, self._tell)
         opened.callback(self._turns.end, RELEASE_S, self._watchdog.close, self._camera.close)
-        if loading is not None:
-            loading.join()
         self._started_s = self._clock.now()
         self._ends_s = self._started_s + config.duration_s
         self._turns.start("audio worker", self._pipeline.work, POLL_S)
@@ -229,6 +228,11 @@ class LiveSession:
             latency_samples=enhancer.latency_samples,
             embedding_size=embedding_size,
         )
+        if self._make_camera is not None:
+            with suppress(
+                ImportError
+            ):  # it writes the lips with it: loaded later, it would hold up the sound
+                import_module("cv2")
         enhancer.recorder = Recorder(folder, info, self._tell)
         self._tell(f"recording to {folder}")
         return enhancer.recorder

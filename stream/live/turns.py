@@ -6,6 +6,10 @@ from collections.abc import Callable
 
 from ...errors import InputError
 
+#: A wait that can be cut short takes twice the processor time of a sleep. Over shorter ones nobody is
+#: impatient.
+SHORT_S = 0.01
+
 
 class LiveError(RuntimeError):
     """A session ended because a part of it failed; one line says which and how."""
@@ -40,7 +44,7 @@ class Turns:
 
         def run() -> None:
             try:
-                while not self.ended.wait(period_s):
+                while not self._pause(period_s):
                     turn()
             except InputError as error:
                 self.fail(error)
@@ -50,6 +54,13 @@ class Turns:
         thread = threading.Thread(target=run, name=f"lipstream-{name.replace(' ', '-')}", daemon=True)
         thread.start()
         self._threads.append(thread)
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait; gives whether it is over."""
+        if seconds > SHORT_S:
+            return self.ended.wait(seconds)
+        time.sleep(seconds)
+        return self.ended.is_set()
 
     def fail(self, failure: Exception) -> None:
         """It is over; the first failure is the one that is told."""

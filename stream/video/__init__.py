@@ -1,10 +1,5 @@
-"""Lips from a video: finding the face, cropping the mouth. InputError without the ``video`` extra."""
+"""Lips from a video: finding the face, cropping the mouth.
 
-from importlib import import_module
-
-from ...errors import InputError
-
-try:
-    import_module("cv2")
-except ImportError as error:  # not installed, or a shared library that it needs is not
-    raise InputError(f"video needs OpenCV and MediaPipe ({error}): pip install 'lipstream[video]'") from error
+What touches pictures raises InputError at import without the ``video`` extra. What tells of a camera and what
+runs one in a process of its own (`camera_process`, `camera_status`, `mailbox`) loads no OpenCV.
+"""

@@ -11,7 +11,8 @@ from ...errors import InputError
 from ..audio.clock import Clock, MonotonicClock
 from ..runtimes.base import Float32, UInt8
 from .backoff import Backoff
-from .camera_status import CameraLimits, CameraState, CameraStatus, Observed, RateMeter, judge
+from .camera_judge import CameraLimits, Observed, RateMeter, judge
+from .camera_status import CameraState, CameraStatus
 from .capture import Camera, open_camera
 from .grabber import Grabber
 from .lip_reader import LipReader, Lips, Sight

@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 
 from ...errors import InputError
 from ..audio.clock import Clock
 from ..camera_names import Camera, camera_name, parse_camera
 from ..runtimes.base import UInt8
+from .opencv import cv2
 
 __all__ = ["Camera", "Capture", "FileCapture", "LiveCapture", "camera_name", "open_camera", "parse_camera"]
 

@@ -5,7 +5,6 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +12,7 @@ from ...errors import InputError
 from ..quiet import native_stderr_silenced
 from .landmarks import FaceLandmarks
 from .lips import LipCropper
+from .opencv import cv2
 
 #: Containers whose clock starts anywhere; in all others time 0 is the start of the recording.
 _FREE_RUNNING_CLOCK = frozenset({".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts"})

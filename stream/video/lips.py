@@ -13,9 +13,10 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+
+from .opencv import cv2
 
 #: Side of the crop in pixels.
 CROP_SIZE = 96

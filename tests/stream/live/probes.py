@@ -1,9 +1,13 @@
 """What a trial is measured with: ends that remember what went through them, and the time each thread took."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +19,8 @@ from lipstream.stream.audio.portaudio import PortAudioSink, PortAudioSource
 
 #: Seconds of sound that an end remembers.
 WINDOW_S = 5.0
+#: A process that only sleeps and is woken so much late, in seconds, has met a stall of the computer.
+STALL_S = 0.01
 #: Delays between these are looked for, in seconds; less than none is what jitter can make of none.
 EARLIEST_S, LONGEST_S = 0.02, 1.0
 
@@ -60,13 +66,19 @@ def delay_s(heard: Heard, given: Heard, rate: int) -> float:
 
 
 class Memory:
-    """The last seconds of sound at an end, and when they passed; written by the device's thread."""
+    """The last seconds of sound at an end, and when they passed; written by the device's thread.
+
+    Attributes:
+        thread: that thread.
+        first_sound_s: when something else than silence passed first.
+    """
 
     def __init__(self, rate: int) -> None:
         self._samples = np.zeros(round(WINDOW_S * rate), np.float32)
         self._count = 0
         self._marks: deque[tuple[int, float]] = deque(maxlen=400)
         self.thread = 0
+        self.first_sound_s: float | None = None
 
     def mark(self) -> None:
         """The end has come to its count now."""
@@ -75,6 +87,8 @@ class Memory:
     def add(self, block: Float32) -> None:
         """These samples pass."""
         self.thread = threading.get_native_id()
+        if self.first_sound_s is None and block.any():
+            self.first_sound_s = time.perf_counter()
         at = np.arange(self._count, self._count + len(block)) % len(self._samples)
         self._samples[at] = block
         self._count += len(block)
@@ -129,7 +143,39 @@ def thread_seconds() -> dict[int, float]:
     return taken
 
 
-def resident_mb() -> float:
-    """Memory of this process that is in use, in MB (Linux)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+def process_seconds(pid: int) -> float:
+    """Processor time that all threads of a process have taken so far, in seconds (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mb(pid: int) -> float:
+    """Memory of a process that is in use, in MB (Linux)."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+_SLEEPER = """
+import sys, threading, time
+threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+ended = threading.Event()
+last_s = time.perf_counter()
+while not ended.is_set():
+    time.sleep(0.002)
+    now_s = time.perf_counter()
+    if now_s - last_s - 0.002 > {stall_s}:
+        print(now_s - last_s, flush=True)
+    last_s = now_s
+"""
+
+
+@contextmanager
+def stalls_noted(stalls_s: list[float]) -> Iterator[None]:
+    """Fill a list, at the end, with the stalls of the computer meanwhile, in seconds.
+
+    They are those that a process of its own meets which only sleeps: not this one's doing.
+    """
+    command = [sys.executable, "-c", _SLEEPER.format(stall_s=STALL_S)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sleeper:
+        yield
+        stalls_s += map(float, sleeper.communicate()[0].split())

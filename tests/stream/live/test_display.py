@@ -34,6 +34,7 @@ PIPELINE = PipelineStats(
     hop_p99_ms=4.04,
     rtf=0.18,
     input_overflows=1,
+    input_damaged=0,
     output_underruns=2,
     latency_cuts=0,
     drift_ppm=12.3,
@@ -94,7 +95,7 @@ def test_controls_and_troubles_are_shown_where_they_are() -> None:
         STATS,
         camera=lost,
         output=DeviceState("Headphones", 48_000, alive=False),
-        pipeline=replace(PIPELINE, latency_cuts=3),
+        pipeline=replace(PIPELINE, latency_cuts=3, input_damaged=4),
         bypass=True,
         mute=True,
         video=False,
@@ -104,7 +105,7 @@ def test_controls_and_troubles_are_shown_where_they_are() -> None:
     for text in (status_line(stats), panel_text(stats)):
         for words in (
             "off (lost (no picture for 3 s))",
-            "cuts 3",
+            "damaged 4 cuts 3",
             "BYPASS",
             "MUTED",
             "at most 12 dB",

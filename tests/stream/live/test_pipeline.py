@@ -251,6 +251,21 @@ def test_an_overflow_of_the_input_is_counted_and_got_over(simulate: Make) -> Non
     assert roughness(span(stream, 1.0, 10.0)) < 12
 
 
+@pytest.mark.parametrize("damage", [np.nan, -np.inf, 1e30])
+def test_what_is_no_sound_becomes_silence_and_is_counted(simulate: Make, damage: float) -> None:
+    def signal(times_s: npt.NDArray[np.float64]) -> Float32:
+        sound = (0.5 * np.sin(2 * np.pi * 440 * times_s)).astype(np.float32)
+        sound[(times_s > 3.0) & (times_s < 3.1)] = damage
+        return sound
+
+    stream = simulate(signal=signal).run(6)
+    assert 5 <= stream.stats[-1].input_damaged <= 12
+    played = span(stream, 1.0, 6.0)
+    assert np.abs(played).max() < 0.6
+    assert np.abs(span(stream, 4.0, 6.0)).max() > 0.49
+    assert stream.stats[-1].output_underruns == 0
+
+
 def test_the_statistics_tell_levels_and_cost(simulate: Make, pass_through: Make) -> None:
     stats = simulate(runtime=pass_through(gain=0.1)).run(3).stats[-1]
     assert stats.input_dbfs == pytest.approx(20 * np.log10(0.5 / np.sqrt(2)), abs=0.1)
@@ -266,5 +281,5 @@ def test_an_enhancer_of_another_rate_is_refused(pass_through: Make) -> None:
 
 
 def test_a_latency_that_the_blocks_alone_exceed_is_refused(simulate: Make) -> None:
-    with pytest.raises(InputError, match=r"allow at least 52 ms"):
+    with pytest.raises(InputError, match=r"allow at least 55 ms"):
         simulate(config=PipelineConfig(max_latency_ms=50))

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,12 +23,12 @@ RATE = 48_000
 TONE_HZ = 1_000.0
 EXAMPLE = Path(__file__).resolve().parents[3] / "demo" / "example.mp4"
 
-VIRTUAL_MIC = """
+PROGRAM = """
 import argparse, sys
 from lipstream.stream.live import commands
 parser = argparse.ArgumentParser()
 commands.add_parsers(parser.add_subparsers())
-args = parser.parse_args("live --input noisy.monitor --virtual-mic --camera none".split())
+args = parser.parse_args("live --input noisy.monitor --camera none {options}".split())
 sys.exit(args.run(args))
 """
 
@@ -68,6 +67,12 @@ def session(
         yield session
 
 
+def started(options: str) -> "subprocess.Popen[str]":
+    """``lipstream live`` as a program."""
+    command = [sys.executable, "-c", PROGRAM.format(options=options)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
 def hears_tone(session: LiveSession) -> bool:
     return until(lambda: session.stats().pipeline.input_dbfs > -20)
 
@@ -94,14 +99,8 @@ def test_a_tone_goes_through_and_the_recording_can_be_replayed(
 
 
 def test_a_network_camera_gives_lips_to_the_real_model(
-    private_pulse: Any,
-    shipped_weights: Path,
-    said: list[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    private_pulse: Any, shipped_weights: Path, said: list[str], tmp_path: Path
 ) -> None:
-    # MediaPipe imports matplotlib, which lists all fonts for half a minute where it finds no list of them.
-    monkeypatch.setenv("MPLCONFIGDIR", str(Path(tempfile.gettempdir()) / "lipstream-tests-matplotlib"))
     private_pulse.play(tone(60.0))
     with MjpegServer(EXAMPLE) as camera:
         config = LiveConfig(
@@ -153,16 +152,31 @@ def test_an_input_that_is_gone_is_waited_for(
         assert not session.wait(0.0)
 
 
+def test_of_a_server_that_dies_only_the_session_speaks(private_pulse: Any, shipped_weights: Path) -> None:
+    process = started("--output clean")
+    try:
+        assert process.stdout is not None
+        while "xruns in" not in process.stdout.readline():
+            pass
+        private_pulse.kill()
+        while "output lost" not in (line := process.stdout.readline()):
+            assert line
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        assert (process.returncode, errors) == (0, "")
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_ctrl_c_takes_the_virtual_microphone_along(private_pulse: Any, shipped_weights: Path) -> None:
     before = private_pulse.pactl("list", "short", "modules")
-    process = subprocess.Popen(
-        [sys.executable, "-c", VIRTUAL_MIC], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = started("--virtual-mic")
     try:
         assert until(lambda: "lipstream" in private_pulse.pactl("list", "short", "sources"))
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
-        assert process.returncode == 0
+        _, errors = process.communicate(timeout=30)
+        assert (process.returncode, errors) == (0, "")
         assert private_pulse.pactl("list", "short", "modules") == before
     finally:
         process.kill()

@@ -93,7 +93,7 @@ def stalled(simulate: Make, who: str, stall: tuple[float, float] = STALL) -> Any
 def test_after_a_stall_the_delay_is_back_within_seconds(simulate: Make, who: str) -> None:
     stream = stalled(simulate, who)
     played, times_s = stream.sink.played, stream.sink.times_s
-    assert np.abs(stream.errors_ms(from_s=STALL[1] + 3)).max() < 3
+    assert np.abs(stream.errors_ms(from_s=STALL[1] + 4.5)).max() < 3
     assert stream.stats[-1].output_underruns == 1
     for at_s in (7.0, 14.0):  # the delay itself, from the phase of the tone that is heard
         at = slice(*np.searchsorted(times_s, [at_s, at_s + 0.5]))
@@ -101,7 +101,7 @@ def test_after_a_stall_the_delay_is_back_within_seconds(simulate: Make, who: str
         phase = np.angle(1j * np.sum(played[at] * np.exp(-2j * np.pi * TONE_HZ * spoken_s)))
         assert abs(phase) / (2 * np.pi * TONE_HZ) < 0.001
     if who != "source":  # whose own sound has a hole
-        assert click_db(played, 16_000, away_hz=1_000) < -45
+        assert click_db(played, 16_000, away_hz=1_000) < -35  # cut hard at its top, it clicks with -24 dB
 
 
 def test_sound_that_piled_up_in_a_short_stall_of_the_sink_is_cut_out_once(simulate: Make) -> None:

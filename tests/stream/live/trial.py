@@ -25,20 +25,26 @@ import soundfile
 
 from lipstream.stream.audio.portaudio import StreamSettings
 from lipstream.stream.audio.resample import Resampler
-from lipstream.stream.live.commands import SWITCH_S
+from lipstream.stream.live.camera_watch import Encode, MakeCamera
 from lipstream.stream.live.config import LiveConfig
 from lipstream.stream.live.display import status_line
 from lipstream.stream.live.latency import LiveLatency
 from lipstream.stream.live.recording import CLEAN, replay
+from lipstream.stream.live.responsive import responsive
 from lipstream.stream.live.session import LiveSession
 from lipstream.stream.live.stats import LiveStats
 from lipstream.stream.runtimes.base import Float32
+from lipstream.stream.video.camera_process import CameraProcess
+from lipstream.stream.video.mailbox import LipsMailbox
 from lipstream.tests.stream.conftest import PrivatePulse
 from lipstream.tests.stream.live.probes import (
+    STALL_S,
     ProbedSink,
     ProbedSource,
     delay_s,
+    process_seconds,
     resident_mb,
+    stalls_noted,
     thread_seconds,
 )
 
@@ -67,11 +73,11 @@ class Xruns:
 
 @dataclass(frozen=True)
 class Look:
-    """One look at the session: its statistics, the delay measured, and the memory of the process."""
+    """One look at the session: its statistics, the delay measured, and the memory of its processes."""
 
     stats: LiveStats
     delay_ms: float
-    memory_mb: float
+    memory_mb: tuple[float, ...]
 
 
 def main() -> None:
@@ -97,33 +103,80 @@ def main() -> None:
 
 def _try(config: LiveConfig, seconds: float) -> None:
     """Run the session and print what it showed."""
-    sys.setswitchinterval(SWITCH_S)  # as lipstream live does
     source = ProbedSource(StreamSettings("noisy.monitor"))
     sink = ProbedSink(StreamSettings("clean"))
+    cameras: list[CameraProcess] = []
     looks: list[Look] = []
-    with LiveSession(config, source=source, sink=sink, on_message=print) as session:
+    start_s = time.perf_counter()
+    session = LiveSession(
+        config,
+        source=source,
+        sink=sink,
+        camera=_keeping(cameras, config),
+        on_message=lambda line: print(f"{time.perf_counter() - start_s:.2f} s: {line}", flush=True),
+    )
+    stalls_s: list[float] = []
+    with session, responsive(), stalls_noted(stalls_s):  # responsive as lipstream live is
         declared = session.latency
         session.wait(SETTLED_S)
         settled = Xruns.of(session.stats(), source, sink)
-        begun_s, before = time.perf_counter(), thread_seconds()
+        begun_s, before = time.perf_counter(), _taken(_pids(cameras))
         while not session.wait(min(LOOK_S, seconds / 4)) and time.perf_counter() < begun_s + seconds:
             delay_ms = 1000 * delay_s(source.memory.recall(), sink.memory.recall(), RATE)
-            looks.append(Look(session.stats(), delay_ms, resident_mb()))
-            print(status_line(looks[-1].stats), f"memory {looks[-1].memory_mb:.0f} MB", sep=" | ", flush=True)
-        after, elapsed_s = thread_seconds(), time.perf_counter() - begun_s
+            memory_mb = tuple(resident_mb(pid) for pid in (os.getpid(), *_pids(cameras)))
+            looks.append(Look(session.stats(), delay_ms, memory_mb))
+            print(status_line(looks[-1].stats), _memory_words(looks[-1].memory_mb), sep=" | ", flush=True)
+        after, elapsed_s = _taken(_pids(cameras)), time.perf_counter() - begun_s
         names = {thread.native_id or 0: thread.name for thread in threading.enumerate()}
+        names |= dict.fromkeys(_pids(cameras), "process of the camera")
     names |= {source.memory.thread: "input callback", sink.memory.thread: "output callback"}
+    if sink.memory.first_sound_s is not None:
+        print(f"first sound given after {sink.memory.first_sound_s - start_s:.2f} s")
     _print_xruns(settled, Xruns.of(looks[-1].stats, source, sink))
+    _print_stalls(stalls_s)
     _print_delay(declared, [look.delay_ms for look in looks])
-    _print_load(names, {thread: after[thread] - before.get(thread, 0.0) for thread in after}, elapsed_s)
+    _print_load(names, {key: after[key] - before.get(key, 0.0) for key in after}, elapsed_s)
     warm = [look.memory_mb for look in looks if look.stats.running_s > min(WARM_S, seconds / 2)]
-    print(f"memory: {warm[0]:.0f} MB when warm, {warm[-1]:.0f} MB at the end, {max(warm):.0f} MB at most")
+    print(f"{_memory_words(warm[0])} when warm, {_memory_words(warm[-1])} at the end")
+
+
+def _keeping(cameras: list[CameraProcess], config: LiveConfig) -> MakeCamera | None:
+    """Makes the camera that a session makes by itself, and keeps it to be asked for its process."""
+    camera = config.camera
+    if camera is None:
+        return None
+
+    def make(encode: Encode, mailbox: LipsMailbox) -> CameraProcess:
+        cameras.append(CameraProcess(camera, config.model, mailbox))
+        return cameras[-1]
+
+    return make
+
+
+def _pids(cameras: list[CameraProcess]) -> list[int]:
+    return [camera.pid for camera in cameras if camera.pid is not None]
+
+
+def _taken(pids: list[int]) -> dict[int, float]:
+    """Processor time taken so far, by thread of this process and by other process."""
+    return thread_seconds() | {pid: process_seconds(pid) for pid in pids}
+
+
+def _memory_words(memory_mb: tuple[float, ...]) -> str:
+    return "memory " + " + ".join(f"{each:.0f}" for each in memory_mb) + " MB"
 
 
 def _print_xruns(settled: Xruns, ended: Xruns) -> None:
     print(
         f"lost after the first second: {ended.overflows - settled.overflows} overflows, "
         f"{ended.underruns - settled.underruns} underruns; told by the host: {ended.host - settled.host}"
+    )
+
+
+def _print_stalls(stalls_s: list[float]) -> None:
+    print(
+        f"stalls of the computer, as met by a process that only sleeps: {len(stalls_s)} of more than "
+        f"{1000 * STALL_S:.0f} ms, the longest {1000 * max(stalls_s, default=0.0):.0f} ms"
     )
 
 
@@ -137,10 +190,10 @@ def _print_delay(latency: LiveLatency, measured_ms: list[float]) -> None:
 
 
 def _print_load(names: dict[int, str], taken_s: dict[int, float], elapsed_s: float) -> None:
-    """Shares of one core: by thread, and what is no thread of Python's or PortAudio's together."""
+    """Shares of one core: by process and thread, those together that are none of Python's or PortAudio's."""
     shares: dict[str, float] = {}
-    for thread, seconds in taken_s.items():
-        name = names.get(thread, "native threads of MediaPipe, OpenCV and others")
+    for key, seconds in taken_s.items():
+        name = names.get(key, "native threads, such as the sound server's")
         shares[name] = shares.get(name, 0.0) + seconds / elapsed_s
     for name, share in sorted(shares.items(), key=lambda item: -item[1]):
         print(f"load: {share:6.1%} of one core: {name}")
@@ -177,7 +230,7 @@ def _sound_server(folder: Path) -> Iterator[PrivatePulse]:
     """A private server that PortAudio in this process uses."""
     pulse = PrivatePulse(folder)
     pulse.start()
-    # Not its home: MediaPipe imports matplotlib, which would list all fonts anew.
+    # Not its home, which holds the compiled step.
     os.environ |= {name: value for name, value in pulse.environment.items() if name != "HOME"}
     try:
         yield pulse

@@ -3,7 +3,8 @@
 import pytest
 
 from lipstream.stream.audio.clock import ManualClock
-from lipstream.stream.video.camera_status import CameraLimits, CameraState, Observed, RateMeter, judge
+from lipstream.stream.video.camera_judge import CameraLimits, Observed, RateMeter, judge
+from lipstream.stream.video.camera_status import CameraState
 from lipstream.stream.video.grabber import GrabberStatus
 from lipstream.stream.video.lip_reader import Sight
 
