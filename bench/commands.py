@@ -2,14 +2,27 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..train import commands as train_commands
+from .arguments import (
+    add_count,
+    add_json,
+    add_models,
+    add_runtimes,
+    add_threads,
+    at_least,
+    check_json,
+    run_and_show,
+    show,
+)
+from .cost_commands import add_costs
 from .floor_commands import add_floor
 from .peers.commands import add_peers
+from .suite.commands import add_suite
 
 if TYPE_CHECKING:
     from .testset import Item, RecordingSet
@@ -24,30 +37,31 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     _add_latency(kinds)
     _add_rtf(kinds)
     add_floor(kinds)
+    add_costs(kinds)
     _add_quality(kinds)
     add_peers(kinds)
     train_commands.add_bench_parser(kinds)
+    add_suite(kinds)
 
 
 def latency(args: argparse.Namespace) -> int:
     """``lipstream bench latency``."""
-    from .speed import available_runtimes, measure_latency
+    from .candidates import available_runtimes
+    from .speed import measure_latency
 
-    _check_json(args.json)
-    report = measure_latency(args.model, args.runtime or available_runtimes(), args.hops, args.threads)
-    _show(report.text(), report, args.json)
-    return 0
+    runtimes = args.runtime or available_runtimes()
+    return run_and_show(lambda: measure_latency(args.model, runtimes, args.hops, args.threads), args.json)
 
 
 def rtf(args: argparse.Namespace) -> int:
     """``lipstream bench rtf``."""
-    from .speed import available_runtimes, measure_rtf
+    from .candidates import available_runtimes
+    from .rtf import measure_rtf
 
-    _check_json(args.json)
     runtimes = args.runtime or available_runtimes()
-    report = measure_rtf(args.model, runtimes, args.input, args.seconds, args.threads)
-    _show(report.text(), report, args.json)
-    return 0
+    return run_and_show(
+        lambda: measure_rtf(args.model, runtimes, args.input, args.seconds, args.threads), args.json
+    )
 
 
 def quality(args: argparse.Namespace) -> int:
@@ -61,11 +75,11 @@ def quality(args: argparse.Namespace) -> int:
     from .machine import fingerprint
     from .testset import RecordingSet
 
-    _check_json(args.json)
+    check_json(args.json)
     machine = fingerprint()
     recordings = RecordingSet(args.set, args.data)
     report = evaluate(_with_bar(recordings), args.model, args.runtime, not args.no_video, args.jobs)
-    _show(
+    show(
         f"{machine.describe()}\n\n{args.model} {args.runtime}, test set {args.set}\n{report.table()}",
         {
             "machine": machine,
@@ -83,20 +97,26 @@ def quality(args: argparse.Namespace) -> int:
 def _add_latency(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = kinds.add_parser(
         "latency",
-        help="time of each hop, and the size of the models",
-        description="Time each hop through the public step of each runtime, and each video frame. With the "
-        "extra 'torch' also the bidirectional offline form of the same preset, and the sizes.",
+        help="time of each hop, time to the first output, memory, sizes",
+        description="Time each hop through the public step of each runtime with each number of threads, and "
+        "each video frame, each in a process of its own: percentiles, missed deadlines, jitter (p99 - p50, "
+        "and the standard deviation), time to the first output, memory that loading and running take. With "
+        "the extra 'torch' also the bidirectional offline form of the same preset, and the sizes. A preset "
+        "whose weights do not ship is timed with random ones (on onnx it is exported first: extra 'train').",
     )
     parser.set_defaults(run=latency)
-    _add_candidates(parser)
+    add_models(parser)
+    add_runtimes(parser)
     parser.add_argument(
-        "--hops",
-        type=_at_least(1),
-        default=2000,
+        "--threads",
+        nargs="+",
+        type=at_least(1),
+        default=[1],
         metavar="N",
-        help="hops to time after the warm-up (%(default)s)",
+        help="numbers of threads of torch; onnx and native always have one (1)",
     )
-    _add_json(parser)
+    add_count(parser, "--hops", 2000, "hops to time after the warm-up")
+    add_json(parser)
 
 
 def _add_rtf(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -107,13 +127,15 @@ def _add_rtf(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "bidirectional offline form of the same preset.",
     )
     parser.set_defaults(run=rtf)
-    _add_candidates(parser)
+    add_models(parser)
+    add_runtimes(parser)
+    add_threads(parser)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--input", type=Path, metavar="FILE", help="audio file (default: a made one)")
     source.add_argument(
-        "--seconds", type=_at_least(1), default=30, metavar="S", help="length of the made file (%(default)s)"
+        "--seconds", type=at_least(1), default=30, metavar="S", help="length of the made file (%(default)s)"
     )
-    _add_json(parser)
+    add_json(parser)
 
 
 def _add_quality(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -134,56 +156,7 @@ def _add_quality(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.add_argument(
         "--jobs", type=int, choices=(1, 2), default=1, help="processes that score (%(default)s)"
     )
-    _add_json(parser)
-
-
-def _add_candidates(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", nargs="+", default=["lite"], metavar="M", help="presets (lite)")
-    parser.add_argument(
-        "--runtime", nargs="+", metavar="R", help="onnx, eager, native (default: all that are installed)"
-    )
-    parser.add_argument(
-        "--threads",
-        type=_at_least(1),
-        default=1,
-        metavar="N",
-        help="threads of torch; ONNX Runtime always has one (%(default)s)",
-    )
-
-
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all results to this file as well")
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    """A type for argparse: a whole number from ``least``."""
-
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {least}")
-        return value
-
-    return parse
-
-
-def _check_json(path: Path | None) -> None:
-    """Find out before an hour of measuring whether its report can be written."""
-    from .report import check_writable
-
-    if path is not None:
-        check_writable(path)
-
-
-def _show(text: str, payload: Any, path: Path | None) -> None:
-    from .report import write_json
-
-    print(text)
-    if path is not None:
-        write_json(path, payload)
+    add_json(parser)
 
 
 def _with_bar(recordings: "RecordingSet") -> "Iterable[Item]":

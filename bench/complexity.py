@@ -72,13 +72,26 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+def hop_bytes(net: LiteAVSEMamba) -> int:
+    """What a hop must at least move: the weights of the audio path once, its state twice (in and out)."""
+    weights = sum(
+        tensor.nbytes for name, tensor in net.state_dict().items() if not name.startswith("visual.")
+    )
+    return weights + 2 * state_bytes(WaveModel(net).init_state(1))
+
+
 def streaming_complexity(preset: str) -> Complexity:
     """Measure the causal form of a preset, hop by hop as a stream runs it.
 
     Raises:
         InputError: there is no such preset.
     """
-    model = WaveModel(build(preset)).eval()
+    return net_complexity(build(preset))
+
+
+def net_complexity(net: LiteAVSEMamba) -> Complexity:
+    """Measure a causal network of any size as `streaming_complexity` does."""
+    model = WaveModel(net).eval()
     config = model.net.config
     hop, embedding = torch.zeros(1, config.stft.hop), torch.zeros(1, config.visual.embedding_size)
     age_s, dry = torch.zeros(1), torch.zeros(1)

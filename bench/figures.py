@@ -47,7 +47,7 @@ def snr_figure(results: Results, dataset: str) -> "Figure | None":
     metrics = [metric for metric in PLOTTED if metric in results.metrics]
     if not rows or not metrics:
         return None
-    figure = _figure(3.0 * len(metrics) + 1.2, 2.5 * len(rows) + 0.6)
+    figure = new_figure(3.0 * len(metrics) + 1.2, 2.5 * len(rows) + 0.6)
     axes = figure.subplots(len(rows), len(metrics), squeeze=False)
     for row, (label, groups) in zip(axes, rows.items(), strict=True):
         for axis, metric in zip(row, metrics, strict=True):
@@ -69,7 +69,7 @@ def spectrogram_figure(signals: Mapping[str, Float32], enhanced: str) -> "Figure
     """
     levels = {name: spectrogram_db(signals[name]) for name in (NOISY, enhanced, "clean") if name in signals}
     top = max(level.max() for level in levels.values())
-    figure = _figure(3.4 * (len(levels) + 1), 2.7)
+    figure = new_figure(3.4 * (len(levels) + 1), 2.7)
     axes = figure.subplots(1, len(levels) + 1, sharey=True)
     extent = (0.0, signals["clean"].size / SAMPLE_RATE, 0.0, SAMPLE_RATE / 2000)
     for axis, (name, level) in zip(axes, levels.items(), strict=False):
@@ -103,7 +103,7 @@ def alpha_figure(traces: Sequence[AlphaTrace]) -> "Figure":
     by_signal: dict[str, list[AlphaTrace]] = {}
     for trace in traces:
         by_signal.setdefault(trace.signal, []).append(trace)
-    figure = _figure(8.0, 3.0)
+    figure = new_figure(8.0, 3.0)
     axis = figure.subplots()
     for (signal, entries), colour in zip(by_signal.items(), _cycle(len(by_signal)), strict=True):
         values = _padded([entry.values for entry in entries])
@@ -127,6 +127,14 @@ def spectrogram_db(wave: Float32) -> npt.NDArray[np.float64]:
     return decibels
 
 
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure of so many inches."""
+    # Not through pyplot: no window system is asked for, and nothing is kept when the figure goes.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
 def as_svg(figure: "Figure") -> str:
     """The figure as an SVG element to put into a page."""
     text = StringIO()
@@ -140,13 +148,6 @@ def as_png(figure: "Figure", dpi: int = 80) -> bytes:
     content = BytesIO()
     figure.savefig(content, format="png", dpi=dpi)
     return content.getvalue()
-
-
-def _figure(width: float, height: float) -> "Figure":
-    # Not through pyplot: no window system is asked for, and nothing is kept when the figure goes.
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
 
 
 def _draw_over_snr(axis: "Axes", groups: Sequence[Group], metric: str, colours: Mapping[str, str]) -> None:

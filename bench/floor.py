@@ -1,21 +1,18 @@
 """How close a hop comes to what the core can do at most, and runtimes against each other in one process."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..kernels import cpu_peak
 from ..models.lite_avse import build
-from ..models.registry import weights_file
-from ..models.state import state_bytes
-from ..models.tensor_file import read_tensors
-from ..models.wave import WaveModel
 from ..stream.runtimes import Runtime, load_runtime
-from .complexity import streaming_complexity
+from .complexity import hop_bytes, streaming_complexity
 from .latency import WARM_UP, hop_call
 from .machine import Machine, fingerprint
+from .readings import Reading, spread_percent
 from .report import format_table
 
 
@@ -54,6 +51,7 @@ class HopTimes:
         cpu_us: median processor time of the thread, which leaves out what other processes took.
         times_faster: median of the first runtime's processor time over this one's.
         percent_of_hop: median time in percent of the time until the next hop.
+        noise_percent: how far the median of processor time moved, see `spread_percent`.
     """
 
     runtime: str
@@ -61,6 +59,7 @@ class HopTimes:
     cpu_us: float
     times_faster: float
     percent_of_hop: float
+    noise_percent: float
 
 
 @dataclass(frozen=True)
@@ -94,6 +93,11 @@ class FloorReport:
             f"{floor.bytes_per_second / 1e9:.0f} GB a second\n\n{format_table(headers, rows)}"
         )
 
+    def readings(self) -> Iterator[Reading]:
+        """The processor time of each runtime."""
+        for entry in self.runtimes:
+            yield Reading(f"floor.{entry.runtime}", entry.cpu_us, "us", entry.noise_percent)
+
 
 def measure_floor(model: str, runtimes: Sequence[str], hops: int) -> FloorReport:
     """Measure the floor, and the runtimes hop by hop in turns.
@@ -113,13 +117,7 @@ def measure_floor(model: str, runtimes: Sequence[str], hops: int) -> FloorReport
 
 def _floor(model: str, runtime: Runtime) -> Floor:
     complexity, spec = streaming_complexity(model), runtime.spec
-    state = WaveModel(build(model)).init_state(1)
-    weights = sum(
-        tensor.nbytes
-        for name, tensor in read_tensors(weights_file(model)).items()
-        if not name.startswith("visual.")
-    )
-    moved = weights + 2 * state_bytes(state)
+    moved = hop_bytes(build(model))
     return Floor(
         macs=complexity.products_per_second * spec.hop_samples / spec.sample_rate,
         macs_per_second=cpu_peak.macs_per_second(),
@@ -144,5 +142,6 @@ def _take_turns(runtimes: Mapping[str, Runtime], hops: int) -> list[HopTimes]:
     for name, cpu in medians.items():
         wall, spec = float(np.median(wall_ns[name][WARM_UP:])), runtimes[name].spec
         share = wall / (1e9 * spec.hop_samples / spec.sample_rate)
-        times.append(HopTimes(name, wall / 1e3, cpu / 1e3, first / cpu, 100 * share))
+        noise = spread_percent(cpu_ns[name][WARM_UP:])
+        times.append(HopTimes(name, wall / 1e3, cpu / 1e3, first / cpu, 100 * share, noise))
     return times

@@ -1,9 +1,13 @@
 """``lipstream bench floor``. Light at import."""
 
 import argparse
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from .arguments import add_count, add_json, add_model, run_and_show
+
+if TYPE_CHECKING:
+    from .floor import FloorReport
 
 
 def add_floor(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -16,7 +20,7 @@ def add_floor(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "C++ compiler.",
     )
     parser.set_defaults(run=floor)
-    parser.add_argument("--model", default="lite", metavar="M", help="preset (%(default)s)")
+    add_model(parser)
     parser.add_argument(
         "--runtime",
         nargs="+",
@@ -24,32 +28,21 @@ def add_floor(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         metavar="R",
         help="the first is what the others are compared with (onnx native)",
     )
-    parser.add_argument(
-        "--hops", type=int, default=2000, metavar="N", help="of each runtime, after the warm-up (%(default)s)"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all results to this file as well")
+    add_count(parser, "--hops", 2000, "of each runtime, after the warm-up")
+    add_json(parser)
 
 
 def floor(args: argparse.Namespace) -> int:
     """``lipstream bench floor``."""
     from ..kernels.build import BuildError
-    from .report import check_writable, write_json
 
-    if args.hops < 1:
-        raise InputError(f"--hops {args.hops} must be at least 1")
-    if args.json is not None:
-        check_writable(args.json)
     try:
-        from .floor import measure_floor
-
-        report = measure_floor(args.model, args.runtime, args.hops)
-    except ImportError as error:
-        raise InputError(
-            f"bench floor needs the extra 'torch': pip install 'lipstream[torch]' ({error})"
-        ) from error
+        return run_and_show(lambda: _measure(args), args.json)
     except BuildError as error:
         raise InputError(f"bench floor needs a C++ compiler: install g++ or clang++ ({error})") from error
-    print(report.text())
-    if args.json is not None:
-        write_json(args.json, report)
-    return 0
+
+
+def _measure(args: argparse.Namespace) -> "FloorReport":
+    from .floor import measure_floor
+
+    return measure_floor(args.model, args.runtime, args.hops)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..stream.runtimes.base import Runtime
+from .memory import resident_mib
+from .readings import spread_percent
 
 #: Calls before timing starts: caches warm up, clocks rise, lazy set-up ends.
 WARM_UP = 200
@@ -26,9 +28,13 @@ class StepTimes:
         count: steps that were timed.
         deadline_ms: time between two steps of a live stream.
         p50_ms, p95_ms, p99_ms, max_ms, mean_ms: over all steps.
+        jitter_ms: the 99th percentile above the median: what must be kept ready for hops that come late.
+        std_ms: standard deviation.
         misses: steps that took longer than the deadline.
         p50_percent, p99_percent: the median and the 99th percentile in percent of the deadline.
         rtf: real-time factor, mean time over the deadline.
+        p50_noise_percent, p99_noise_percent: how far they moved while they were measured, see
+            `spread_percent`.
     """
 
     count: int
@@ -38,10 +44,14 @@ class StepTimes:
     p99_ms: float
     max_ms: float
     mean_ms: float
+    jitter_ms: float
+    std_ms: float
     misses: int
     p50_percent: float
     p99_percent: float
     rtf: float
+    p50_noise_percent: float
+    p99_noise_percent: float
 
     @classmethod
     def of(cls, seconds: Sequence[float], deadline_s: float) -> "StepTimes":
@@ -56,10 +66,14 @@ class StepTimes:
             p99_ms=1e3 * p99,
             max_ms=1e3 * float(times.max()),
             mean_ms=1e3 * float(times.mean()),
+            jitter_ms=1e3 * (p99 - p50),
+            std_ms=1e3 * float(times.std()),
             misses=int(np.count_nonzero(times > deadline_s)),
             p50_percent=100 * p50 / deadline_s,
             p99_percent=100 * p99 / deadline_s,
             rtf=float(times.mean()) / deadline_s,
+            p50_noise_percent=spread_percent(times, 50),
+            p99_noise_percent=spread_percent(times, 99),
         )
 
 
@@ -74,6 +88,10 @@ class RuntimeTimes:
         latency_ms: algorithmic latency of the stream at the model's rate: the window.
         first_output_ms: from the call that loads the model until its first hop is out.
         state_bytes: what one stream carries.
+        loading_mib: main memory that the process gained until its first hop was out, libraries included
+            where they were not loaded before; None where the system does not tell.
+        running_mib: what it gained after that.
+        threads: threads that the runtime was given.
     """
 
     model: str
@@ -83,6 +101,15 @@ class RuntimeTimes:
     latency_ms: float
     first_output_ms: float
     state_bytes: int
+    loading_mib: float | None = None
+    running_mib: float | None = None
+    threads: int = 1
+
+    @property
+    def title(self) -> str:
+        """Model and runtime, and the threads where there are several."""
+        threads = f", {self.threads} threads" if self.threads > 1 else ""
+        return f"{self.model} {self.runtime}{threads}"
 
 
 def measure_runtime(
@@ -96,27 +123,37 @@ def measure_runtime(
         hops: hops to time after the warm-up; a tenth as many video frames are timed.
         clock: monotonic, in seconds.
     """
+    before_mib = resident_mib()
     started = clock()
     runtime = load()
     hop_call(runtime)(0)
     first_output_s = clock() - started
+    loaded_mib = resident_mib()
     spec = runtime.spec
+    hop = measure_hops(runtime, hops, clock)
+    video_frame = measure_video_frames(runtime, max(1, hops // 10), clock)
+    ran_mib = resident_mib()
     return RuntimeTimes(
         model=spec.name,
         runtime=runtime_name,
-        hop=measure_hops(runtime, hops, clock),
-        video_frame=measure_video_frames(runtime, max(1, hops // 10), clock),
+        hop=hop,
+        video_frame=video_frame,
         latency_ms=1e3 * spec.window_samples / spec.sample_rate,
         first_output_ms=1e3 * first_output_s,
         state_bytes=runtime.state_bytes,
+        loading_mib=_gain(before_mib, loaded_mib),
+        running_mib=_gain(loaded_mib, ran_mib),
     )
 
 
-def measure_hops(runtime: Runtime, hops: int, clock: Clock = time.perf_counter) -> StepTimes:
-    """Time `Runtime.process_hop` with a video present, after `WARM_UP` hops."""
+def measure_hops(
+    runtime: Runtime, hops: int, clock: Clock = time.perf_counter, warm_up: int = WARM_UP
+) -> StepTimes:
+    """Time `Runtime.process_hop` with a video present, after the warm-up."""
     spec = runtime.spec
     runtime.reset()
-    return StepTimes.of(time_calls(hop_call(runtime), hops, clock), spec.hop_samples / spec.sample_rate)
+    seconds = time_calls(hop_call(runtime), hops, clock, warm_up)
+    return StepTimes.of(seconds, spec.hop_samples / spec.sample_rate)
 
 
 def measure_video_frames(runtime: Runtime, frames: int, clock: Clock = time.perf_counter) -> StepTimes:
@@ -128,12 +165,14 @@ def measure_video_frames(runtime: Runtime, frames: int, clock: Clock = time.perf
     return StepTimes.of(calls, 1 / VIDEO_FPS)
 
 
-def time_calls(call: Callable[[int], object], count: int, clock: Clock = time.perf_counter) -> list[float]:
-    """Seconds that each of ``count`` calls takes, after `WARM_UP` calls that do not count."""
-    for index in range(WARM_UP):
+def time_calls(
+    call: Callable[[int], object], count: int, clock: Clock = time.perf_counter, warm_up: int = WARM_UP
+) -> list[float]:
+    """Seconds that each of ``count`` calls takes, after ``warm_up`` calls that do not count."""
+    for index in range(warm_up):
         call(index)
     seconds = []
-    for index in range(WARM_UP, WARM_UP + count):
+    for index in range(warm_up, warm_up + count):
         started = clock()
         call(index)
         seconds.append(clock() - started)
@@ -153,3 +192,7 @@ def hop_call(runtime: Runtime) -> Callable[[int], object]:
         return runtime.process_hop(hops[index % len(hops)], embedding, video_age_s, 0.0)
 
     return call
+
+
+def _gain(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else after - before

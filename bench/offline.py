@@ -9,6 +9,9 @@ from ..models.lite_avse import build
 from ..models.wave import WaveModel
 from .latency import LEVEL, Clock
 
+#: A single run may differ by so much from the next.
+ONE_RUN_NOISE_PERCENT = 10.0
+
 
 @dataclass(frozen=True)
 class OfflineTimes:
@@ -20,6 +23,7 @@ class OfflineTimes:
         elapsed_s: time to enhance it.
         rtf: real-time factor, ``elapsed_s / seconds``.
         first_output_ms: from building the model until the end of its first run, all input being there.
+        noise_percent: how far the runs differ, in percent of the fastest; of a single run a guess.
     """
 
     model: str
@@ -27,6 +31,7 @@ class OfflineTimes:
     elapsed_s: float
     rtf: float
     first_output_ms: float
+    noise_percent: float
 
 
 def measure_offline(
@@ -54,4 +59,12 @@ def measure_offline(
             if len(times) == 1:
                 first_output_s = clock() - started
     exact_seconds = frames / config.stft.frames_per_second
-    return OfflineTimes(preset, exact_seconds, min(times), min(times) / exact_seconds, 1e3 * first_output_s)
+    fastest = min(times)
+    return OfflineTimes(
+        model=preset,
+        seconds=exact_seconds,
+        elapsed_s=fastest,
+        rtf=fastest / exact_seconds,
+        first_output_ms=1e3 * first_output_s,
+        noise_percent=100 * (max(times) / fastest - 1) if runs > 1 else ONE_RUN_NOISE_PERCENT,
+    )

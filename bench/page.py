@@ -1,9 +1,10 @@
 """One page that shows results to people: tables, plots, spectrograms and sound, all inside one HTML file."""
 
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .figures import MISLEADING, alpha_figure, as_png, as_svg, snr_figure, spectrogram_figure
 from .page_tables import Table, comparison_tables, complexity_table, score_tables, snr_tables, video_tables
@@ -24,13 +25,14 @@ class Media:
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of a section: what it has of a heading, players, a drawing, pictures and a table."""
+    """A piece of a section: what it has of a heading, players, a drawing, pictures, a table and text."""
 
     title: str = ""
     players: Sequence[Media] = ()
     svg: str = ""
     images: Sequence[Media] = ()
     table: Table | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,22 +55,42 @@ def save_page(path: Path, results: Results, title: str) -> None:
     Raises:
         InputError: the file cannot be written, or an example cannot be read.
     """
+    about = [*about_machine(results.machine), *_about_settings(results)]
+    write_page(path, title, about, list(_sections(results)))
+
+
+def write_page(path: Path, title: str, about: Sequence[str], sections: Sequence[Section]) -> None:
+    """Write one self-contained HTML file, whole or not at all. Sections without blocks are left out.
+
+    Args:
+        path: of the file.
+        title: of the page.
+        about: lines under the title.
+        sections: of the page.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     from jinja2 import Environment
 
     # Everything is escaped but the drawings, which matplotlib made.
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    sections = [section for section in _sections(results) if section.blocks]
-    write_text(path, template.render(title=title, about=list(_about(results)), sections=sections))
+    shown = [section for section in sections if section.blocks]
+    write_text(path, template.render(title=title, about=about, sections=shown))
 
 
-def _about(results: Results) -> Iterator[str]:
-    machine = results.machine
+def about_machine(machine: Mapping[str, Any]) -> Iterator[str]:
+    """Lines on a machine as JSON keeps it; none where nothing is known."""
     if machine:
         memory = f", {machine['memory_gib']} GiB" if machine.get("memory_gib") else ""
-        yield f"{machine['cpu']}, {machine['cores']} cores{memory}, {machine['os']}, {machine['date']}"
+        load = f", load {machine['load']}" if machine.get("load") is not None else ""
+        yield f"{machine['cpu']}, {machine['cores']} cores{memory}{load}, {machine['os']}, {machine['date']}"
         packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
         yield f"Python {machine['python']}, {packages}"
+
+
+def _about_settings(results: Results) -> Iterator[str]:
     for name, value in results.settings.items():
         yield f"{name}: {', '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
 

@@ -67,7 +67,7 @@ def video_tables(results: Results) -> Iterator[Table]:
             system,
             headers,
             [
-                _plain_row(
+                plain_row(
                     effect.group,
                     str(effect.sound_alone.count),
                     f"{effect.sound_alone.value:.2f}",
@@ -93,7 +93,7 @@ def comparison_tables(results: Results) -> Iterator[Table]:
         yield Table(
             f"A: {other}, B: {systems[0]}",
             COMPARISON_HEADERS,
-            [_plain_row(*comparison_cells(entry)) for entry in comparisons],
+            [plain_row(*comparison_cells(entry)) for entry in comparisons],
         )
 
 
@@ -101,7 +101,7 @@ def complexity_table(results: Results) -> Table | None:
     """The cost of the models, if it was measured."""
     rows = [variant_cells(Variant(**row)) for row in results.complexity]
     headers = [header.replace("\n", " ") for header in VARIANT_HEADERS]
-    return Table("", headers, [_plain_row(*row) for row in rows]) if rows else None
+    return Table("", headers, [plain_row(*row) for row in rows]) if rows else None
 
 
 def _tables_of_groups(groups: Sequence[Group], metrics: Sequence[str]) -> Iterator[Table]:
@@ -145,5 +145,6 @@ def _change_text(change: Mean) -> str:
     return f"{change.value:+.2f} ± {change.ci95:.2f}" if change.count > 1 else f"{change.value:+.2f}"
 
 
-def _plain_row(*texts: str) -> Row:
+def plain_row(*texts: str) -> Row:
+    """A row of cells without styles."""
     return Row([Cell(text) for text in texts])

@@ -60,9 +60,9 @@ def report(args: argparse.Namespace) -> int:
 
 def complexity(args: argparse.Namespace) -> int:
     """``lipstream evaluate complexity``."""
+    from .candidates import available_runtimes
     from .machine import fingerprint
     from .report import check_writable, write_json
-    from .speed import available_runtimes
     from .variants import measure_variants, variants_table
 
     if args.json is not None:

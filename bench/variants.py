@@ -1,19 +1,16 @@
 """What a model costs on each runtime and offline: parameters, operations, time and peak memory."""
 
-import sys
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
-from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..stream.runtimes import load_runtime
 from .latency import measure_runtime
+from .memory import peak_memory_mib
 from .report import format_count, format_table
-from .workers import leave_ctrl_c_to_the_caller
+from .workers import in_fresh_process
 
 if TYPE_CHECKING:
     from .complexity import Complexity
@@ -75,14 +72,8 @@ def measure_variants(forms: Iterable[tuple[str, str]], hops: int = 800) -> list[
     Raises:
         InputError: unknown model or runtime, or weights that do not ship.
     """
-    variants = []
-    for model, runtime in forms:
-        # A process of its own: the peak of memory never falls again.
-        with ProcessPoolExecutor(
-            1, mp_context=get_context("spawn"), initializer=leave_ctrl_c_to_the_caller
-        ) as pool:
-            variants.append(pool.submit(_measure, model, runtime, hops).result())
-    return variants
+    # A process of its own: the peak of memory never falls again.
+    return [in_fresh_process(_measure, model, runtime, hops) for model, runtime in forms]
 
 
 def variants_table(rows: Sequence[Variant]) -> str:
@@ -118,7 +109,7 @@ def _measure(model: str, runtime: str, hops: int) -> Variant:
     else:
         stream = measure_runtime(partial(load_runtime, model, runtime), runtime, hops)
         latency_ms, rtf, carried = stream.latency_ms, stream.hop.rtf, stream.state_bytes
-    peak_mib = _peak_memory_mib()
+    peak_mib = peak_memory_mib()
     size = _size(model, runtime)  # after the peak is read: counting loads torch
     return Variant(
         model=model,
@@ -139,16 +130,3 @@ def _size(model: str, runtime: str) -> "Complexity | None":
     from .complexity import offline_complexity, streaming_complexity
 
     return offline_complexity(model, seconds=1) if runtime == OFFLINE else streaming_complexity(model)
-
-
-def _peak_memory_mib() -> float | None:
-    status = Path("/proc/self/status")
-    if status.is_file():  # Linux; there getrusage begins with the peak of the process that started this one
-        for line in status.read_text(encoding="utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 2**10
-    if sys.platform == "darwin":
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return None

@@ -7,6 +7,11 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
+from ..stream.environment import environment
+
+#: Where numerical libraries look, when they are loaded, for the number of threads to take.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+
 Result = TypeVar("Result")
 
 
@@ -37,6 +42,23 @@ def map_in_order(
             yield ahead.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def in_fresh_process(function: Callable[..., Result], *arguments: Any, threads: int = 1) -> Result:
+    """Call a function in a process that has loaded nothing else, and return what it returns.
+
+    Args:
+        function: importable by name, as for `map_in_order`.
+        arguments: for it.
+        threads: how many numerical libraries may take there.
+    """
+    with (
+        environment(dict.fromkeys(THREAD_VARIABLES, str(threads))),
+        ProcessPoolExecutor(
+            1, mp_context=get_context("spawn"), initializer=leave_ctrl_c_to_the_caller
+        ) as pool,
+    ):
+        return pool.submit(function, *arguments).result()
 
 
 def leave_ctrl_c_to_the_caller() -> None:

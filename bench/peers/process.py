@@ -6,18 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
 from ...stream.environment import environment
+from ..memory import peak_memory_mib
+from ..workers import THREAD_VARIABLES
 from .base import Float32, Peer
 
 MakePeer = Callable[[], Peer]
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 _PATIENCE_S = 10.0
 
 
@@ -71,7 +71,9 @@ class PeerProcess:
         context = get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(make, theirs), daemon=True)
-        with environment(dict.fromkeys(_THREADS, "1")):  # libraries look there how many threads to take
+        with environment(
+            dict.fromkeys(THREAD_VARIABLES, "1")
+        ):  # libraries look there how many threads to take
             self._process.start()
         theirs.close()
         try:
@@ -109,17 +111,6 @@ class PeerProcess:
         if isinstance(reply, PeerError | InputError):
             raise reply
         return reply
-
-
-def peak_memory_mib() -> float | None:
-    """The most main memory this process has held at once, in MiB; None where the system is not Linux."""
-    status = Path("/proc/self/status")
-    if not status.is_file():
-        return None
-    for line in status.read_text(encoding="ascii", errors="replace").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return None
 
 
 def _serve(make: MakePeer, connection: Connection) -> None:

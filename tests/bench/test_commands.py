@@ -56,6 +56,10 @@ def test_registering_the_commands_loads_nothing_heavy():
         [],
         ["latency", "--hops", "0"],
         ["latency", "--threads", "few"],
+        ["layers", "--hops", "none"],
+        ["offline", "--seconds", "0"],
+        ["scaling", "--runtime", "onnx"],
+        ["streams", "--streams", "0"],
         ["rtf", "--seconds", "-1"],
         ["rtf", "--input", "a.wav", "--seconds", "3"],
         ["quality", "--set", "video"],
@@ -91,13 +95,28 @@ def test_quality_prints_means_and_writes_every_recording(
 def test_latency_runs_on_the_runtimes_that_are_named(
     pass_through: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(speed, "load_runtime", lambda model, runtime: pass_through)
+    monkeypatch.setattr(speed, "in_fresh_process", lambda function, *given, threads=1: function(*given))
+    monkeypatch.setattr(speed, "load_candidate", lambda model, runtime, folder: pass_through)
     monkeypatch.setattr(offline, "measure_offline", partial(offline.measure_offline, seconds=0.1, runs=1))
     file = tmp_path / "latency.json"
     assert run("latency", "--runtime", "onnx", "--hops", "3", "--json", str(file)) == 0
     assert "p99" in capsys.readouterr().out
     (entry,) = json.loads(file.read_text())["runtimes"]
     assert (entry["runtime"], entry["hop"]["count"]) == ("onnx", 3)
+
+
+def test_layers_prints_a_table_and_keeps_the_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    file = tmp_path / "layers.json"
+    assert run("layers", "--hops", "1", "--json", str(file)) == 0
+    assert "between them" in capsys.readouterr().out
+    (model,) = json.loads(file.read_text())["models"]
+    assert model["layers"][0]["name"] == "analysis"
+
+
+def test_what_needs_torch_says_so_where_it_is_missing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "lipstream.bench.layers", None)
+    with pytest.raises(InputError, match=r"pip install 'lipstream\[torch\]'"):
+        run("layers")
 
 
 @pytest.mark.parametrize("source", [["--seconds", "2"], ["--input", "speech.wav"]], ids=["made", "given"])
@@ -118,7 +137,7 @@ def test_rtf_times_a_made_file_or_a_given_one(
     assert [entry["seconds"] for entry in (*written["files"], *written["offline"])] == [2.0, 2.0]
 
 
-@pytest.mark.parametrize("kind", ["latency", "rtf", "quality"])
+@pytest.mark.parametrize("kind", ["latency", "rtf", "quality", "layers", "pipeline"])
 def test_a_report_that_cannot_be_written_is_told_before_anything_is_measured(kind: str, tmp_path: Path):
     with pytest.raises(InputError, match="does not exist"):
         run(kind, "--json", str(tmp_path / "missing" / "report.json"))

@@ -40,7 +40,7 @@ def test_it_counts_the_model_and_names_every_runtime(
 
 
 def test_bad_numbers_and_a_missing_compiler_get_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="at least 1"):
+    with pytest.raises(SystemExit):
         run("--hops", "0")
     monkeypatch.setattr(shutil, "which", lambda *_: None)
     with pytest.raises(InputError, match=r"needs a C\+\+ compiler"):

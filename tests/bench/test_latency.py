@@ -68,6 +68,8 @@ def test_percentiles_and_misses_of_known_times():
     assert times.p99_ms == pytest.approx(99.01)
     assert times.max_ms == pytest.approx(100)
     assert times.mean_ms == pytest.approx(50.5)
+    assert times.jitter_ms == pytest.approx(99.01 - 50.5)
+    assert times.std_ms == pytest.approx(28.866, abs=1e-3)
     assert times.misses == 10
     assert times.p50_percent == pytest.approx(100 * 50.5 / 90.5)
     assert times.p99_percent == pytest.approx(100 * 99.01 / 90.5)

@@ -1,11 +1,12 @@
 """Work in worker processes."""
 
 import math
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from lipstream.bench.workers import map_in_order
+from lipstream.bench.workers import in_fresh_process, map_in_order
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -32,3 +33,8 @@ def test_arguments_are_read_as_they_are_needed():
     results = map_in_order(abs, arguments(), 1)
     next(results)
     assert read == [0]
+
+
+def test_a_fresh_process_is_another_one_and_is_told_its_threads():
+    assert in_fresh_process(os.getpid) != os.getpid()
+    assert in_fresh_process(os.getenv, "OMP_NUM_THREADS", threads=3) == "3"

@@ -1,0 +1,23 @@
+"""Main memory as the system tells it."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from lipstream.bench.memory import peak_memory_mib, resident_mib
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is resident now")
+def test_memory_in_use_shows_and_the_peak_stays():
+    before = resident_mib()
+    held = np.ones(2**23)  # 64 MiB
+    during = resident_mib()
+    del held
+    after, peak = resident_mib(), peak_memory_mib()
+    assert before is not None
+    assert during is not None
+    assert after is not None
+    assert peak is not None
+    assert during - before > 50
+    assert peak >= during > after
