@@ -17,12 +17,22 @@ if TYPE_CHECKING:
     from .stream.files import enhance_file
     from .stream.live.config import LiveConfig
     from .stream.live.session import LiveSession
+    from .stream.pool import EnhancerPool
 
 __version__ = "0.1.0"
-__all__ = ["Enhancer", "InputError", "LiveConfig", "LiveSession", "__version__", "enhance_file"]
+__all__ = [
+    "Enhancer",
+    "EnhancerPool",
+    "InputError",
+    "LiveConfig",
+    "LiveSession",
+    "__version__",
+    "enhance_file",
+]
 
 _LAZY = {
     "Enhancer": ".stream.enhancer",
+    "EnhancerPool": ".stream.pool",
     "LiveConfig": ".stream.live.config",
     "LiveSession": ".stream.live.session",
     "enhance_file": ".stream.files",

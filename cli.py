@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: its arguments; those of the process if None.
 
     Returns:
-        The exit code: 0, 1 where a command's verdict is bad (doctor, bench compare), 2 for bad usage or bad input (told in one line on stderr), 130 after Ctrl-C.
+        The exit code: 0, 1 where a command's verdict is bad (doctor, bench compare), 2 for bad usage or bad
+        input (told in one line on stderr), 130 after Ctrl-C.
     """
     try:
         args = _parser().parse_args(argv)

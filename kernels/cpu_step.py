@@ -1,4 +1,4 @@
-"""One hop of a whole streaming model as one compiled CPU function (``kernels/cpu/step.cpp``). Torch-free.
+"""Hops of a whole streaming model as one compiled CPU function (``kernels/cpu/step.cpp``). Torch-free.
 
 The sizes of the model are compiled in, so that every loop has a known length: one library for each shape.
 """
@@ -6,7 +6,8 @@ The sizes of the model are compiled in, so that every loop has a known length: o
 import ctypes
 import functools
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,30 +82,33 @@ def _flags(sizes: StepSizes) -> list[str]:
 
 
 def is_built(sizes: StepSizes) -> bool:
-    """Whether a `Step` of these sizes comes without being compiled first."""
+    """Whether a `StepPool` of these sizes comes without being compiled first."""
     return build.is_built("step.cpp", _flags(sizes))
 
 
 @functools.cache
 def _library(sizes: StepSizes) -> ctypes.CDLL:
     library = build.library("step.cpp", _flags(sizes))
-    address, real = ctypes.c_void_p, ctypes.c_float
-    library.step_create.restype = address
-    library.step_create.argtypes = [address, ctypes.c_long]
-    library.step_destroy.argtypes = library.step_reset.argtypes = [address]
-    library.step_destroy.restype = library.step_reset.restype = None
-    library.step_hop.restype = real
-    library.step_hop.argtypes = [address, address, address, real, real, address]
-    library.step_state_bytes.restype = ctypes.c_long
+    address, whole = ctypes.c_void_p, ctypes.c_int
+    library.pool_create.restype = library.step_create.restype = address
+    library.pool_create.argtypes = [address, ctypes.c_long, whole]
+    library.step_create.argtypes = library.step_destroy.argtypes = library.pool_destroy.argtypes = [address]
+    library.pool_reset.argtypes = [address, whole]
+    library.step_hops.argtypes = [address, address, address, whole, *[address] * 6]
+    for function in (library.pool_destroy, library.pool_reset, library.step_destroy, library.step_hops):
+        function.restype = None
+    library.pool_state_bytes.restype = ctypes.c_long
     return library
 
 
-class Step:
-    """One stream: its weights, its state, and `hop`. Not thread-safe.
+class StepPool:
+    """Streams of one model: its weights, their states, and `hops`. Not thread-safe.
 
     Args:
         sizes: of the model.
         weights: float32, in the order of the readers in ``kernels/cpu/step*``.
+        streams: how many, at least 1.
+        threads: that share the streams of a call, at least 1.
 
     Raises:
         kernels.build.BuildError: the step cannot be compiled here.
@@ -112,28 +116,81 @@ class Step:
         MemoryError: there is no memory.
     """
 
-    def __init__(self, sizes: StepSizes, weights: Sequence[Float32]) -> None:
-        library = _library(sizes)
+    def __init__(
+        self, sizes: StepSizes, weights: Sequence[Float32], streams: int = 1, threads: int = 1
+    ) -> None:
+        self._library = _library(sizes)
         packed = np.concatenate([np.ravel(array) for array in weights]).astype(np.float32)
-        stream = library.step_create(packed.ctypes.data, packed.size)
-        if stream is None:
+        pool = self._library.pool_create(packed.ctypes.data, packed.size, streams)
+        if pool is None:
             raise ValueError(f"{packed.size} weights are not what the sizes of the model ask for")
-        self._stream, self._library = ctypes.c_void_p(stream), library
-        weakref.finalize(self, library.step_destroy, self._stream)
-        self.state_bytes = int(library.step_state_bytes())
-        self._hop = np.zeros(sizes.hop, np.float32)
-        self._embedding = np.zeros(sizes.embedding, np.float32)
-        self._out = np.zeros(sizes.hop, np.float32)
-        self._inputs = [ctypes.c_void_p(array.ctypes.data) for array in (self._hop, self._embedding)]
-        self._output = ctypes.c_void_p(self._out.ctypes.data)
+        self._pool = self._kept(pool, self._library.pool_destroy)
+        self._steps = [
+            self._kept(self._library.step_create(self._pool), self._library.step_destroy)
+            for _ in range(threads)
+        ]
+        self._threads = ThreadPoolExecutor(threads) if threads > 1 else None
+        self.state_bytes = int(self._library.pool_state_bytes())
+        self._listed = np.zeros(streams, np.int32)
+        shapes = [(streams, sizes.hop), (streams, sizes.embedding), streams, streams]
+        self._inputs = [np.zeros(shape, np.float32) for shape in shapes]
+        self._out, self._alphas = np.zeros((streams, sizes.hop), np.float32), np.zeros(streams, np.float32)
+        arrays = (*self._inputs, self._out, self._alphas)
+        self._arrays = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
+        self._starts = [ctypes.c_void_p(self._listed[k:].ctypes.data) for k in range(streams + 1)]
 
-    def reset(self) -> None:
-        """Back to the start of a stream."""
-        self._library.step_reset(self._stream)
+    def _kept(self, address: int | None, destroy: Callable[[ctypes.c_void_p], None]) -> ctypes.c_void_p:
+        """The address, to be freed with this object."""
+        if address is None:
+            raise MemoryError
+        pointer = ctypes.c_void_p(address)
+        weakref.finalize(self, destroy, pointer)
+        return pointer
+
+    def reset(self, stream: int) -> None:
+        """Back to the start of one stream."""
+        self._library.pool_reset(self._pool, stream)
 
     def hop(self, hop: Float32, embedding: Float32, video_age_s: float, dry: float) -> tuple[Float32, float]:
-        """``[hop], [embedding]``, seconds, share of the noisy signal -> ``[hop]``, alpha."""
-        self._hop[:] = hop
-        self._embedding[:] = embedding
-        alpha = self._library.step_hop(self._stream, *self._inputs, video_age_s, dry, self._output)
-        return self._out.copy(), alpha
+        """`hops` of the first stream alone, without what only many need: ``[hop]`` and alpha."""
+        hops, embeddings, ages_s, shares = self._inputs
+        hops[0], embeddings[0], ages_s[0], shares[0] = hop, embedding, video_age_s, dry
+        self._listed[0] = 0
+        self._run(0, 0, 1)
+        return self._out[0].copy(), float(self._alphas[0])
+
+    def hops(
+        self,
+        hops: Float32,
+        embeddings: Float32,
+        video_ages_s: Float32,
+        dry: Float32,
+        streams: npt.NDArray[np.integer],
+    ) -> tuple[Float32, Float32]:
+        """One hop of some streams.
+
+        Args:
+            hops, embeddings, video_ages_s, dry: of all streams ``[n, hop], [n, embedding]``, seconds ``[n]``,
+                share of the noisy signal ``[n]``.
+            streams: numbers of those to step, ``[k]``, each once.
+
+        Returns:
+            ``[n, hop]`` and alphas ``[n]``, zeros for the others.
+        """
+        for array, given in zip(self._inputs, (hops, embeddings, video_ages_s, dry), strict=True):
+            array[:] = given
+        self._out.fill(0)
+        self._alphas.fill(0)
+        count = len(streams)
+        self._listed[:count] = streams
+        if self._threads is None:
+            self._run(0, 0, count)
+        else:
+            bounds = [count * thread // len(self._steps) for thread in range(len(self._steps) + 1)]
+            list(self._threads.map(self._run, range(len(self._steps)), bounds, bounds[1:]))
+        return self._out.copy(), self._alphas.copy()
+
+    def _run(self, thread: int, start: int, stop: int) -> None:
+        self._library.step_hops(
+            self._steps[thread], self._pool, self._starts[start], stop - start, *self._arrays
+        )

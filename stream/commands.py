@@ -34,7 +34,9 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         help="MediaPipe's face_landmarker.task (default: found, or fetched once)",
     )
     parser.add_argument("--model", default="lite", metavar="M", help="preset (%(default)s)")
-    parser.add_argument("--runtime", default="onnx", metavar="R", help="onnx, eager or native (%(default)s)")
+    parser.add_argument(
+        "--runtime", default="onnx", metavar="R", help="onnx, eager, native or cuda-graph (%(default)s)"
+    )
     parser.add_argument(
         "--atten-limit",
         type=float,

@@ -1,13 +1,13 @@
 """Which lips count when: frames wait for their moment, are embedded in order, and the last one holds."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf, isfinite
 
 import numpy as np
 
 from ..errors import InputError
-from .runtimes.base import NO_VIDEO_AGE_S, Float32, Runtime, StreamSpec, UInt8
+from .runtimes.base import NO_VIDEO_AGE_S, Float32, StreamSpec, UInt8
 
 #: A video frame: a crop ``[96, 96, 3]``, or what the same runtime's `encode_lips` made of one.
 Frame = UInt8 | Float32
@@ -18,20 +18,25 @@ Lips = Frame | Sequence[tuple[float, Frame]]
 class LipsTimeline:
     """Zero-order hold from video frames to hops, by time stamp: a frame never counts before it was captured.
 
+    A frame that equals the one before it is no news (a frozen camera, a player that fills gaps): it is passed
+    over, and the age goes on to rise.
+
     Args:
-        runtime: embeds the crops; its visual encoder carries state, so each frame goes through it once, in
-            order. Frames that come as embeddings do not go through it.
+        spec: of the model.
+        encode_lips: embeds the crops, as `Runtime.encode_lips`. It carries state, so each frame goes through
+            it once, in order. Frames that come as embeddings do not go through it.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._none: Float32 = np.zeros(runtime.spec.embedding_size, np.float32)
+    def __init__(self, spec: StreamSpec, encode_lips: Callable[[UInt8], Float32]) -> None:
+        self._spec, self._encode_lips = spec, encode_lips
+        self._none: Float32 = np.zeros(spec.embedding_size, np.float32)
         self.reset()
 
     def reset(self) -> None:
         """Forget all frames: a new stream begins at time 0."""
         self._waiting: deque[tuple[float, Frame]] = deque()
         self._latest_s = -inf
+        self._newest: Frame = self._none
         self._embedding = self._none
         self._captured_s: float | None = None
 
@@ -47,7 +52,7 @@ class LipsTimeline:
         """
         if lips is None:
             return []
-        frames = _checked_frames(lips, now_s, self._runtime.spec)
+        frames = _checked_frames(lips, now_s, self._spec)
         latest_s = self._latest_s
         for time_s, _ in frames:
             if time_s < latest_s:
@@ -72,9 +77,9 @@ class LipsTimeline:
         """
         while self._waiting and self._waiting[0][0] <= time_s:
             captured_s, frame = self._waiting.popleft()
-            if enabled:
+            if enabled and (self._captured_s is None or not np.array_equal(frame, self._newest)):
                 self._embedding = self._embedding_of(frame)
-                self._captured_s = captured_s
+                self._newest, self._captured_s = frame, captured_s
         if self._captured_s is None or not enabled:
             return self._none, NO_VIDEO_AGE_S
         return self._embedding, time_s - self._captured_s
@@ -82,7 +87,7 @@ class LipsTimeline:
     def _embedding_of(self, frame: Frame) -> Float32:
         if frame.ndim == 1:
             return np.asarray(frame, np.float32)
-        return self._runtime.encode_lips(np.asarray(frame, np.uint8))
+        return self._encode_lips(np.asarray(frame, np.uint8))
 
 
 def _checked_frames(lips: Lips, now_s: float, spec: StreamSpec) -> list[tuple[float, Frame]]:

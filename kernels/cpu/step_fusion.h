@@ -39,51 +39,55 @@ struct FusionWeights {
     }
 };
 
+// An embedding, and what depends on it alone: confidence, visual features and their part of the gate.
+struct Look {
+    bool known;
+    float embedding[kEmbedding], confidence, gate_logit;
+    Padded<1, kChannels> visual;
+};
+
 class Fusion {
   public:
     explicit Fusion(const FusionWeights &weights) : w_(weights) {}
 
     // Adds to the bands, rows of kChannels each `stride`; smoothed is the state of the VCE. -> alpha
-    float fuse(const float *embedding, float age_s, float &smoothed, float *bands, int stride) {
-        if (!known_ || std::memcmp(embedding, embedding_, sizeof embedding_) != 0) look(embedding);
-        smoothed += (confidence_ > smoothed ? w_.rise : w_.fall) * (confidence_ - smoothed);
+    float fuse(const float *embedding, float age_s, Look &look, float &smoothed, float *bands, int stride) {
+        if (!look.known || std::memcmp(embedding, look.embedding, sizeof look.embedding) != 0) see(embedding, look);
+        smoothed += (look.confidence > smoothed ? w_.rise : w_.fall) * (look.confidence - smoothed);
         const float fresh = std::clamp((kStaleAge - age_s) / (kStaleAge - kFreshAge), 0.0f, 1.0f);
         const float alpha = smoothed * fresh;
         if (alpha == 0.0f) return alpha;
         for (int p = 0; p < kBands; ++p) {
-            float *band = bands + p * stride, logit = gate_logit_ + w_.prior[p];
+            float *band = bands + p * stride, logit = look.gate_logit + w_.prior[p];
             for (int c = 0; c < kChannels; ++c) logit += band[c] * w_.gate_audio[0][c];
             const float weight = alpha * sigmoid(logit);
-            for (int c = 0; c < kChannels; ++c) band[c] += weight * visual_[0][c];
+            for (int c = 0; c < kChannels; ++c) band[c] += weight * look.visual[0][c];
         }
         return alpha;
     }
 
   private:
-    // Confidence, visual features and their part of the gate, of one embedding.
-    void look(const float *embedding) {
-        std::memcpy(embedding_, embedding, sizeof embedding_);
-        known_ = true;
+    void see(const float *embedding, Look &look) {
+        std::memcpy(look.embedding, embedding, sizeof look.embedding);
+        look.known = true;
         product<1, kHidden, kEmbedding>({embedding}, {w_.hidden[0], hidden_.stride}, {hidden_[0]});
         float logit = w_.confidence_bias;
         for (int i = 0; i < kHidden; ++i) {
             const float v = hidden_[0][i] + w_.hidden_bias[0][i];
             logit += v * sigmoid(v) * w_.confidence[0][i];
         }
-        confidence_ = sigmoid(logit);
-        product<1, kChannels, kEmbedding>({embedding}, {w_.projection[0], visual_.stride}, {visual_[0]});
-        gate_logit_ = w_.gate_bias;
+        look.confidence = sigmoid(logit);
+        Padded<1, kChannels> &visual = look.visual;
+        product<1, kChannels, kEmbedding>({embedding}, {w_.projection[0], visual.stride}, {visual[0]});
+        look.gate_logit = w_.gate_bias;
         for (int c = 0; c < kChannels; ++c) {
-            visual_[0][c] += w_.projection_bias[0][c];
-            gate_logit_ += visual_[0][c] * w_.gate_visual[0][c];
+            visual[0][c] += w_.projection_bias[0][c];
+            look.gate_logit += visual[0][c] * w_.gate_visual[0][c];
         }
     }
 
     const FusionWeights &w_;
-    bool known_ = false;
-    float embedding_[kEmbedding], confidence_ = 0.0f, gate_logit_ = 0.0f;
     Padded<1, kHidden> hidden_{};
-    Padded<1, kChannels> visual_{};
 };
 
 }  // namespace lipstream

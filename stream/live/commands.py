@@ -233,7 +233,8 @@ def _add_processing(parser: argparse.ArgumentParser) -> None:
         "--runtime",
         default="auto",
         metavar="R",
-        help="onnx, eager, native, or auto: native if lipstream doctor has built it, else onnx (%(default)s)",
+        help="onnx, eager, native, cuda-graph, or auto: native if lipstream doctor has built it, else onnx "
+        "(%(default)s)",
     )
     processing.add_argument(
         "--atten-limit",

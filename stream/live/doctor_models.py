@@ -53,9 +53,9 @@ def _onnxruntime() -> Check:
 def _torch() -> Check:
     """Without importing torch, which takes seconds."""
     try:
-        return ok("runtime eager", f"torch {version('torch')}, {_graphics()}")
+        return ok("runtime eager, cuda-graph", f"torch {version('torch')}, {_graphics()}")
     except PackageNotFoundError:
-        return ok("runtime eager", "torch is not installed, and live use does not need it")
+        return ok("runtime eager, cuda-graph", "torch is not installed, and live use does not need it")
 
 
 def _native() -> Check:
@@ -69,10 +69,11 @@ def _native() -> Check:
 
 def _graphics() -> str:
     program = shutil.which("nvidia-smi")
+    none = "no NVIDIA GPU, which cuda-graph needs"
     if program is None:
-        return "no NVIDIA GPU"
+        return none
     listing = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=10)
-    return "; ".join(line.partition(" (UUID")[0] for line in listing.stdout.splitlines()) or "no NVIDIA GPU"
+    return "; ".join(line.partition(" (UUID")[0] for line in listing.stdout.splitlines()) or none
 
 
 def _hops() -> Check:

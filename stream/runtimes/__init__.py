@@ -1,12 +1,24 @@
-"""Runtimes: the same streaming model on ONNX Runtime, on torch, or compiled for the processor."""
+"""Runtimes: the same streaming model on ONNX Runtime, on torch, on a GPU, or compiled for the processor."""
+
+from collections.abc import Callable
 
 from ...errors import InputError
-from .base import NO_VIDEO_AGE_S, Runtime, StreamSpec
+from .base import NO_VIDEO_AGE_S, PoolRuntime, Runtime, StreamSpec
 
-__all__ = ["AUTO", "NO_VIDEO_AGE_S", "RUNTIMES", "Runtime", "StreamSpec", "fastest_runtime", "load_runtime"]
+__all__ = [
+    "AUTO",
+    "NO_VIDEO_AGE_S",
+    "RUNTIMES",
+    "PoolRuntime",
+    "Runtime",
+    "StreamSpec",
+    "fastest_runtime",
+    "load_pool",
+    "load_runtime",
+]
 
-#: Names that `load_runtime` knows, the default first.
-RUNTIMES = ("onnx", "eager", "native")
+#: Names that `load_runtime` and `load_pool` know, the default first.
+RUNTIMES = ("onnx", "eager", "native", "cuda-graph")
 #: In place of a name: `fastest_runtime`.
 AUTO = "auto"
 
@@ -26,25 +38,46 @@ def load_runtime(model: str, runtime: str = "onnx") -> Runtime:
         runtime: one of `RUNTIMES`, or `AUTO`.
 
     Raises:
-        InputError: unknown model or runtime, weights that do not ship, a package that is not installed, or no
-            C++ compiler for 'native'.
+        InputError: unknown model or runtime, weights that do not ship, a package that is not installed, no
+            C++ compiler for 'native', or no GPU for 'cuda-graph'.
     """
-    if runtime == AUTO:
-        runtime = fastest_runtime(model)
+    load, _ = _loaders(fastest_runtime(model) if runtime == AUTO else runtime)
+    return load(model)
+
+
+def load_pool(model: str, streams: int, runtime: str = "onnx") -> PoolRuntime:
+    """Many streams of a shipped model, stepped together.
+
+    Args:
+        model: name of a preset.
+        streams: how many, at least 1.
+        runtime: one of `RUNTIMES`, or `AUTO`.
+
+    Raises:
+        InputError: as `load_runtime`.
+    """
+    _, load = _loaders(fastest_runtime(model) if runtime == AUTO else runtime)
+    return load(model, streams)
+
+
+def _loaders(runtime: str) -> tuple[Callable[[str], Runtime], Callable[[str, int], PoolRuntime]]:
+    """What loads one stream of a model, and what loads many."""
     if runtime == "onnx":
-        from .onnx import OnnxRuntime
+        from .onnx import OnnxPool, OnnxRuntime
 
-        return OnnxRuntime.of_preset(model)
-    if runtime == "eager":
-        try:
-            from .eager import EagerRuntime
-        except ImportError as error:
-            raise InputError(
-                f"runtime 'eager' needs torch: pip install 'lipstream[torch]', or use 'onnx' ({error})"
-            ) from error
-        return EagerRuntime.of_preset(model)
+        return OnnxRuntime.of_preset, OnnxPool.of_preset
     if runtime == "native":
-        from .native import NativeRuntime
+        from .native import NativePool, NativeRuntime
 
-        return NativeRuntime.of_preset(model)
-    raise InputError(f"unknown runtime '{runtime}': choose one of {', '.join((*RUNTIMES, AUTO))}")
+        return NativeRuntime.of_preset, NativePool.of_preset
+    if runtime not in RUNTIMES:
+        raise InputError(f"unknown runtime '{runtime}': choose one of {', '.join((*RUNTIMES, AUTO))}")
+    try:
+        from . import cuda_graph, eager
+    except ImportError as error:
+        raise InputError(
+            f"runtime '{runtime}' needs torch: pip install 'lipstream[torch]', or use 'onnx' ({error})"
+        ) from error
+    if runtime == "eager":
+        return eager.EagerRuntime.of_preset, eager.EagerPool.of_preset
+    return cuda_graph.CudaGraphRuntime.of_preset, cuda_graph.CudaGraphPool.of_preset

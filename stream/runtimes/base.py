@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from ...models.spec import NO_VIDEO_AGE_S, StreamSpec
 
-__all__ = ["NO_VIDEO_AGE_S", "Float32", "Runtime", "StreamSpec", "UInt8"]
+__all__ = ["NO_VIDEO_AGE_S", "Bool", "Float32", "PoolRuntime", "Runtime", "StreamSpec", "UInt8"]
 
+Bool = npt.NDArray[np.bool_]
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
 
@@ -50,4 +51,47 @@ class Runtime(Protocol):
 
         Carries temporal state: call it once for each video frame, in order.
         """
+        ...
+
+
+class PoolRuntime(Protocol):
+    """n independent streams of one model, stepped together. Not thread-safe."""
+
+    @property
+    def spec(self) -> StreamSpec: ...
+
+    @property
+    def streams(self) -> int:
+        """How many streams there are: n."""
+        ...
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of carried state of one stream (audio and video)."""
+        ...
+
+    def reset(self, stream: int) -> None:
+        """Forget everything about one stream, from 0: its next hop is the first of a new stream."""
+        ...
+
+    def process_hops(
+        self, hops: Float32, embeddings: Float32, video_ages_s: Float32, dry: Float32, active: Bool
+    ) -> tuple[Float32, Float32]:
+        """Enhance one hop of each active stream; see `Runtime.process_hop`.
+
+        Args:
+            hops: float32 ``[n, hop_samples]``, finite.
+            embeddings: float32 ``[n, embedding_size]``.
+            video_ages_s: float32 ``[n]``.
+            dry: float32 ``[n]``.
+            active: bool ``[n]``; the others keep their state, and what stands in their rows does not matter.
+
+        Returns:
+            The output hops, float32 ``[n, hop_samples]``, and alphas, float32 ``[n]``; zeros for streams that
+            are not active.
+        """
+        ...
+
+    def encode_lips(self, stream: int, crop: UInt8) -> Float32:
+        """Embed the next lip crop of one stream; see `Runtime.encode_lips`."""
         ...

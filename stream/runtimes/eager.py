@@ -1,14 +1,15 @@
-"""Torch, eagerly: the reference that the other runtimes are held against."""
+"""Torch, eagerly: the reference that the other runtimes are held against; one stream, or many in a batch."""
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ...models.checkpoint import load_model
 from ...models.lite_avse import LiteAVSEMamba
 from ...models.spec import StreamSpec
-from ...models.state import state_bytes
+from ...models.state import State, flatten_state, state_bytes, unflatten_state
 from ...models.wave import WaveModel
-from .base import Float32, UInt8
+from .base import Bool, Float32, UInt8
 
 
 class EagerRuntime:
@@ -55,7 +56,73 @@ class EagerRuntime:
 
     @torch.inference_mode()
     def encode_lips(self, crop: UInt8) -> Float32:
-        image = torch.from_numpy(np.ascontiguousarray(crop)).permute(2, 0, 1)[None].float() / 255.0
-        embedding, self._lips_state = self._model.net.visual.step(image, self._lips_state)
+        embedding, self._lips_state = self._model.net.visual.step(_image(crop), self._lips_state)
         result: Float32 = embedding[0].numpy()
         return result
+
+
+class EagerPool:
+    """A `PoolRuntime` that owns the states of the streams; the hops of all active ones are one batch.
+
+    Args:
+        net: a causal model in eval mode.
+        streams: how many.
+    """
+
+    def __init__(self, net: LiteAVSEMamba, streams: int) -> None:
+        self.spec = StreamSpec.of(net.config)
+        self.streams = streams
+        self._model = WaveModel(net).eval()
+        self._like: State = self._model.init_state(1)
+        # Of all streams, [n, k, ...], where one stream's state is [k, ...].
+        self._states = [
+            state.repeat(streams, *(1 for _ in state.shape)) for state in flatten_state(self._like)
+        ]
+        self._lips_states = [net.visual.init_state(1) for _ in range(streams)]
+
+    @classmethod
+    def of_preset(cls, model: str, streams: int) -> "EagerPool":
+        """The shipped weights of a preset.
+
+        Raises:
+            InputError: no such preset, or no weights ship with it.
+        """
+        return cls(load_model(model), streams)
+
+    @property
+    def state_bytes(self) -> int:
+        return state_bytes(self._like) + state_bytes(self._lips_states[0])
+
+    def reset(self, stream: int) -> None:
+        for state in self._states:
+            state[stream] = 0.0
+        self._lips_states[stream] = self._model.net.visual.init_state(1)
+
+    @torch.inference_mode()
+    def process_hops(
+        self, hops: Float32, embeddings: Float32, video_ages_s: Float32, dry: Float32, active: Bool
+    ) -> tuple[Float32, Float32]:
+        out, alphas = np.zeros_like(hops), np.zeros_like(dry)
+        if active.any():
+            rows = torch.from_numpy(np.flatnonzero(active))
+            hop, embedding, age_s, share = (
+                torch.from_numpy(array)[rows] for array in (hops, embeddings, video_ages_s, dry)
+            )
+            before = unflatten_state(self._like, [state[rows].flatten(0, 1) for state in self._states])
+            wave, alpha, after = self._model.step(hop, embedding, age_s, share, before)
+            for state, new in zip(self._states, flatten_state(after), strict=True):
+                state[rows] = new.unflatten(0, (len(rows), -1))
+            out[active], alphas[active] = wave.numpy(), alpha.numpy()
+        return out, alphas
+
+    @torch.inference_mode()
+    def encode_lips(self, stream: int, crop: UInt8) -> Float32:
+        embedding, state = self._model.net.visual.step(_image(crop), self._lips_states[stream])
+        self._lips_states[stream] = state
+        result: Float32 = embedding[0].numpy()
+        return result
+
+
+def _image(crop: UInt8) -> Tensor:
+    """As the visual encoder wants it, ``[1, 3, S, S]``."""
+    return torch.from_numpy(np.ascontiguousarray(crop)).permute(2, 0, 1)[None].float() / 255.0

@@ -1,17 +1,69 @@
-"""The compiled step on one CPU thread (`kernels.cpu_step`); lips still go through ONNX Runtime."""
+"""The compiled step on the CPU (`kernels.cpu_step`), one stream or many; lips go through ONNX Runtime."""
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from ...errors import InputError
 from ...kernels.build import BuildError
-from ...kernels.cpu_step import Step, is_built
+from ...kernels.cpu_step import StepPool, is_built
 from ...models.config import ModelConfig, preset
 from ...models.registry import graph_files, require_shipped, weights_file
 from ...models.spec import StreamSpec
 from ...models.step_weights import step_sizes, step_weights
 from ...models.tensor_file import read_tensors
-from .base import Float32, UInt8
-from .onnx import LipsEncoder
+from .base import Bool, Float32, UInt8
+from .onnx_graph import LipsEncoder
+
+
+class NativePool:
+    """A `PoolRuntime` of a model with the band codec and Mamba-2 on both axes.
+
+    Each stream gets, to the bit, what it would get alone: the streams are stepped one after the other, while
+    the weights, which they share, lie in cache.
+
+    Args:
+        config: of the model.
+        tensors: its weights, by name.
+        streams: how many.
+        threads: that share the streams of a call.
+
+    Raises:
+        InputError: another kind of model, weights that do not fit, or no C++ compiler to build the step.
+    """
+
+    def __init__(
+        self, config: ModelConfig, tensors: Mapping[str, Float32], streams: int, threads: int = 1
+    ) -> None:
+        self.spec = StreamSpec.of(config)
+        self.streams = streams
+        self._steps = _built(config, tensors, streams, threads)
+        self._lips = _lips_encoder(config)
+
+    @classmethod
+    def of_preset(cls, model: str, streams: int, threads: int = 1) -> "NativePool":
+        """The shipped weights of a preset.
+
+        Raises:
+            InputError: no such preset, none that this runtime serves, or no weights ship with it.
+        """
+        return cls(*_shipped(model), streams, threads)
+
+    @property
+    def state_bytes(self) -> int:
+        return self._steps.state_bytes + self._lips.state_bytes
+
+    def reset(self, stream: int) -> None:
+        self._steps.reset(stream)
+        self._lips.reset(stream)
+
+    def process_hops(
+        self, hops: Float32, embeddings: Float32, video_ages_s: Float32, dry: Float32, active: Bool
+    ) -> tuple[Float32, Float32]:
+        return self._steps.hops(hops, embeddings, video_ages_s, dry, np.flatnonzero(active))
+
+    def encode_lips(self, stream: int, crop: UInt8) -> Float32:
+        return self._lips.encode(crop, stream)
 
 
 class NativeRuntime:
@@ -27,13 +79,8 @@ class NativeRuntime:
 
     def __init__(self, config: ModelConfig, tensors: Mapping[str, Float32]) -> None:
         self.spec = StreamSpec.of(config)
-        try:
-            self._step = Step(step_sizes(config), step_weights(config, tensors))
-        except BuildError as error:
-            raise InputError(
-                f"runtime 'native' cannot be built here ({error}): install g++ or clang++, or use 'onnx'"
-            ) from error
-        self._lips = LipsEncoder(graph_files(config.name)[1], config.name)
+        self._step = _built(config, tensors)
+        self._lips = _lips_encoder(config)
 
     @classmethod
     def of_preset(cls, model: str) -> "NativeRuntime":
@@ -42,8 +89,7 @@ class NativeRuntime:
         Raises:
             InputError: no such preset, none that this runtime serves, or no weights ship with it.
         """
-        config = preset(model)
-        return cls(config, read_tensors(require_shipped(weights_file(model), model)))
+        return cls(*_shipped(model))
 
     @classmethod
     def is_built(cls, model: str) -> bool:
@@ -58,7 +104,7 @@ class NativeRuntime:
         return self._step.state_bytes + self._lips.state_bytes
 
     def reset(self) -> None:
-        self._step.reset()
+        self._step.reset(0)
         self._lips.reset()
 
     def process_hop(
@@ -68,3 +114,23 @@ class NativeRuntime:
 
     def encode_lips(self, crop: UInt8) -> Float32:
         return self._lips.encode(crop)
+
+
+def _shipped(model: str) -> tuple[ModelConfig, dict[str, Float32]]:
+    config = preset(model)
+    return config, read_tensors(require_shipped(weights_file(model), model))
+
+
+def _built(
+    config: ModelConfig, tensors: Mapping[str, Float32], streams: int = 1, threads: int = 1
+) -> StepPool:
+    try:
+        return StepPool(step_sizes(config), step_weights(config, tensors), streams, threads)
+    except BuildError as error:
+        raise InputError(
+            f"runtime 'native' cannot be built here ({error}): install g++ or clang++, or use 'onnx'"
+        ) from error
+
+
+def _lips_encoder(config: ModelConfig) -> LipsEncoder:
+    return LipsEncoder(graph_files(config.name)[1], config.name)

@@ -1,123 +1,16 @@
-"""ONNX Runtime on one CPU thread, states bound in place: two sets that take turns as input and output."""
+"""Exported graphs as runtimes: one stream, or many in one batch. The default; needs no torch."""
 
 import json
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 
 from ...errors import InputError
 from ...models.registry import graph_files, require_shipped
-from .base import Float32, StreamSpec, UInt8
-
-_IN, _OUT = "state_in.", "state_out."
-_NUMPY_TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
-
-
-def _session(path: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    # Not ENABLE_ALL: blocked layouts cost more in reordering than convolutions of one frame gain by them.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime raises a family of its own for files that are no graphs
-        raise InputError(
-            f"{path} is no graph that ONNX Runtime can run: {str(error).splitlines()[0]}"
-        ) from error
-
-
-class _BoundGraph:
-    """A graph with its inputs, outputs and two state sets in fixed buffers.
-
-    ``inputs`` and ``outputs`` are NumPy arrays to write and to read; `run` steps the graph and swaps the
-    state sets.
-    """
-
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
-        self._session = session
-        self.inputs = {
-            item.name: np.zeros(item.shape, _NUMPY_TYPES[item.type])
-            for item in session.get_inputs()
-            if not item.name.startswith(_IN)
-        }
-        self.outputs = {
-            item.name: np.zeros(item.shape, np.float32)
-            for item in session.get_outputs()
-            if not item.name.startswith(_OUT)
-        }
-        self._names = [item.name[len(_IN) :] for item in session.get_inputs() if item.name.startswith(_IN)]
-        shapes = {item.name: item.shape for item in session.get_inputs()}
-        self._states = [
-            {name: np.zeros(shapes[_IN + name], np.float32) for name in self._names} for _ in range(2)
-        ]
-        # The tensors must outlive the bindings that point into them.
-        self._held: list[onnxruntime.OrtValue] = []
-        self._bindings = [self._bind(before=0, after=1), self._bind(before=1, after=0)]
-        self._turn = 0
-
-    def _bind(self, before: int, after: int) -> onnxruntime.IOBinding:
-        binding = self._session.io_binding()
-        sources = self.inputs | {_IN + name: self._states[before][name] for name in self._names}
-        targets = self.outputs | {_OUT + name: self._states[after][name] for name in self._names}
-        for name, array in sources.items():
-            self._held.append(onnxruntime.OrtValue.ortvalue_from_numpy(array))
-            binding.bind_ortvalue_input(name, self._held[-1])
-        for name, array in targets.items():
-            self._held.append(onnxruntime.OrtValue.ortvalue_from_numpy(array))
-            binding.bind_ortvalue_output(name, self._held[-1])
-        return binding
-
-    @property
-    def state_bytes(self) -> int:
-        return sum(array.nbytes for array in self._states[0].values())
-
-    def reset(self) -> None:
-        for state in self._states:
-            for array in state.values():
-                array.fill(0.0)
-        self._turn = 0
-
-    def run(self) -> None:
-        self._session.run_with_iobinding(self._bindings[self._turn])
-        self._turn = 1 - self._turn
-
-
-class LipsEncoder:
-    """The visual encoder of a model, lips to embedding; its graph is loaded when it is first needed.
-
-    Args:
-        graph: the graph of a lip crop.
-        model: name of the preset, for the message where it is missing.
-    """
-
-    def __init__(self, graph: Path, model: str) -> None:
-        self._graph, self._model = graph, model
-        self._bound: _BoundGraph | None = None
-
-    @property
-    def state_bytes(self) -> int:
-        return self._loaded().state_bytes
-
-    def reset(self) -> None:
-        if self._bound is not None:
-            self._bound.reset()
-
-    def encode(self, crop: UInt8) -> Float32:
-        """See `Runtime.encode_lips`.
-
-        Raises:
-            InputError: the graph is missing, or is none.
-        """
-        lips = self._loaded()
-        lips.inputs["crop"][0] = crop
-        lips.run()
-        return lips.outputs["embedding_out"][0].copy()
-
-    def _loaded(self) -> _BoundGraph:
-        if self._bound is None:
-            self._bound = _BoundGraph(_session(require_shipped(self._graph, self._model)))
-        return self._bound
+from .base import Bool, Float32, StreamSpec, UInt8
+from .onnx_graph import BoundGraph, LipsEncoder, open_graph
 
 
 class OnnxRuntime:
@@ -132,12 +25,9 @@ class OnnxRuntime:
     """
 
     def __init__(self, graph: Path, lips_graph: Path) -> None:
-        session = _session(graph)
-        described = session.get_modelmeta().custom_metadata_map.get("lipstream")
-        if described is None:
-            raise InputError(f"{graph} is no graph of lipstream: make one with 'lipstream export'")
-        self.spec = StreamSpec(**json.loads(described))
-        self._hop = _BoundGraph(session)
+        session = open_graph(graph)
+        self.spec = _described(session, graph)
+        self._hop = BoundGraph(session)
         self._lips = LipsEncoder(lips_graph, self.spec.name)
 
     @classmethod
@@ -155,7 +45,8 @@ class OnnxRuntime:
         return self._hop.state_bytes + self._lips.state_bytes
 
     def reset(self) -> None:
-        self._hop.reset()
+        for state in self._hop.states:
+            state.fill(0.0)
         self._lips.reset()
 
     def process_hop(
@@ -171,3 +62,86 @@ class OnnxRuntime:
 
     def encode_lips(self, crop: UInt8) -> Float32:
         return self._lips.encode(crop)
+
+
+class OnnxPool:
+    """A `PoolRuntime` on two exported graphs: the hops of all active streams are one batch.
+
+    Args:
+        graph: the graph of a hop, with the number of streams left open.
+        lips_graph: the graph of a lip crop; loaded when the first crop comes.
+        streams: how many.
+
+    Raises:
+        InputError: a file is no graph, none of lipstream's, or one for a single stream.
+    """
+
+    def __init__(self, graph: Path, lips_graph: Path, streams: int) -> None:
+        session = open_graph(graph)
+        self.spec = _described(session, graph)
+        self.streams = streams
+        if isinstance(session.get_inputs()[0].shape[0], int):
+            raise InputError(
+                f"{graph} is for one stream alone (as all with Mamba-1 along frequency are): use runtime "
+                "'eager', or make it anew with 'lipstream export'"
+            )
+        self._batch = BoundGraph(session, streams)
+        self._lips = LipsEncoder(lips_graph, self.spec.name)
+        # States lie in the batch while their streams are active, in its first rows; else they are parked.
+        self._parked = [state.copy() for state in self._batch.states]
+        self._seated = np.arange(0)
+
+    @classmethod
+    def of_preset(cls, model: str, streams: int) -> "OnnxPool":
+        """The shipped graphs of a preset.
+
+        Raises:
+            InputError: no such preset, or no weights ship with it.
+        """
+        graph, lips_graph = graph_files(model)
+        return cls(require_shipped(graph, model), lips_graph, streams)
+
+    @property
+    def state_bytes(self) -> int:
+        return self._batch.state_bytes + self._lips.state_bytes
+
+    def reset(self, stream: int) -> None:
+        self._seat(np.arange(0))
+        for parked in self._parked:
+            parked[stream] = 0.0
+        self._lips.reset(stream)
+
+    def process_hops(
+        self, hops: Float32, embeddings: Float32, video_ages_s: Float32, dry: Float32, active: Bool
+    ) -> tuple[Float32, Float32]:
+        seated = np.flatnonzero(active)
+        if not np.array_equal(seated, self._seated):
+            self._seat(seated)
+        out, alphas = np.zeros_like(hops), np.zeros_like(dry)
+        count = len(seated)
+        if count:
+            given = {"hop": hops, "embedding": embeddings, "video_age_s": video_ages_s, "dry": dry}
+            for name, array in given.items():
+                self._batch.inputs[name][:count] = array[seated]
+            self._batch.run(count)
+            out[seated] = self._batch.outputs["out"][:count]
+            alphas[seated] = self._batch.outputs["alpha"][:count]
+        return out, alphas
+
+    def encode_lips(self, stream: int, crop: UInt8) -> Float32:
+        return self._lips.encode(crop, stream)
+
+    def _seat(self, seated: npt.NDArray[np.intp]) -> None:
+        """Park the streams in the batch and let others take their rows."""
+        for parked, rows in zip(self._parked, self._batch.states, strict=True):
+            parked[self._seated] = rows[: len(self._seated)]
+            rows[: len(seated)] = parked[seated]
+        self._seated = seated
+
+
+def _described(session: onnxruntime.InferenceSession, graph: Path) -> StreamSpec:
+    """What a graph says of itself; InputError where it is none of lipstream's."""
+    described = session.get_modelmeta().custom_metadata_map.get("lipstream")
+    if described is None:
+        raise InputError(f"{graph} is no graph of lipstream: make one with 'lipstream export'")
+    return StreamSpec(**json.loads(described))

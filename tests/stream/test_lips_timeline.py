@@ -29,6 +29,19 @@ def test_a_frame_counts_from_its_time_on_and_the_last_one_holds(pass_through: Ma
     np.testing.assert_allclose(runtime.ages_s, [0, 0.0125, 0.0075, 0.02, 0.0025, 0.015], atol=1e-9)
 
 
+def test_a_frame_that_repeats_is_no_news_and_ages(pass_through: Make) -> None:
+    runtime = pass_through()
+    enhancer = Enhancer(runtime=runtime)
+    same = np.full(512, 5, np.float32)
+    frames = [(0.0, crop_of(1)), (0.02, crop_of(1)), (0.04, same), (0.06, same.copy()), (0.08, crop_of(1))]
+    enhancer.process(noise(1400), frames)
+    assert runtime.encoded == [1, 1]
+    assert runtime.embeddings == [1, 1, 1, 5, 5, 5, 1]
+    np.testing.assert_allclose(
+        runtime.ages_s, [0.0125, 0.025, 0.0375, 0.01, 0.0225, 0.035, 0.0075], atol=1e-9
+    )
+
+
 def test_every_frame_passes_the_visual_encoder_once_and_in_order(pass_through: Make) -> None:
     runtime = pass_through()
     enhancer = Enhancer(runtime=runtime)

@@ -1,0 +1,184 @@
+"""One channel of speech around a network that is stepped elsewhere: chunks and lips in, chunks out."""
+
+from collections.abc import Callable, Generator
+from math import isnan
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from .audio.fifo import SampleFifo
+from .audio.resample import Resampler
+from .latency import LatencyBudget
+from .lips_timeline import Frame, Lips, LipsTimeline
+from .runtimes.base import Float32, StreamSpec, UInt8
+
+#: An attenuation limit in dB from which on there is none.
+NO_LIMIT_DB = 100.0
+
+
+class Controls:
+    """What may change while a stream runs, from any thread; it counts from the next hop on, without a click.
+
+    Args:
+        atten_limit_db: attenuate no sound by more than this, in dB from 0; 100 and above: no limit.
+        bypass: give the input itself, still delayed by the latency, while the model goes on listening.
+        video: whether lips count. While it is False, frames are dropped unseen.
+
+    Raises:
+        InputError: a limit that is no number of dB from 0; also when it is set later.
+    """
+
+    def __init__(self, atten_limit_db: float = NO_LIMIT_DB, bypass: bool = False, video: bool = True) -> None:
+        self.atten_limit_db = atten_limit_db
+        self.bypass = bypass
+        self.video = video
+
+    @property
+    def atten_limit_db(self) -> float:
+        """The most, in dB, by which any sound is attenuated; 100 and above: no limit."""
+        return self._atten_limit_db
+
+    @atten_limit_db.setter
+    def atten_limit_db(self, limit: float) -> None:
+        self._atten_limit_db = _checked_atten_limit(limit)
+
+    @property
+    def dry(self) -> float:
+        """The share of the noisy signal in the output, 0 to 1."""
+        if self.bypass:
+            return 1.0
+        limit = self._atten_limit_db
+        return 0.0 if limit >= NO_LIMIT_DB else 10 ** (-limit / 20)
+
+
+class Hop(NamedTuple):
+    """What `Runtime.process_hop` takes: float32 ``[hop]``, float32 ``[E]``, seconds, share."""
+
+    noisy: Float32
+    embedding: Float32
+    video_age_s: float
+    dry: float
+
+
+#: What `Runtime.process_hop` gives: the output hop, and alpha.
+Enhanced = tuple[Float32, float]
+#: Yields hops as they are due and wants each back `Enhanced`; begun by sending None, it ends with the output.
+HopsDue = Generator[Hop, Enhanced | None, Float32]
+
+
+class Channel:
+    """All of a stream but its network: resampling, framing, the declared latency, the time line of the lips.
+
+    Args:
+        spec: of the model.
+        latency: of the model at the rate of the chunks.
+        controls: read at every hop.
+        encode_lips: see `LipsTimeline`.
+    """
+
+    def __init__(
+        self,
+        spec: StreamSpec,
+        latency: LatencyBudget,
+        controls: Controls,
+        encode_lips: Callable[[UInt8], Float32],
+    ) -> None:
+        self._spec, self._latency, self._controls = spec, latency, controls
+        self._to_model = Resampler(latency.sample_rate, spec.sample_rate)
+        self._from_model = Resampler(spec.sample_rate, latency.sample_rate)
+        self._output = SampleFifo(4 * latency.total)
+        self._lips = LipsTimeline(spec, encode_lips)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the stream; the owner of the network resets that."""
+        self._to_model.reset()
+        self._from_model.reset()
+        self._lips.reset()
+        self._output.clear()
+        self._output.push(np.zeros(self._latency.total, np.float32))
+        # The model's first samples stand for the time before the stream began.
+        self._to_skip = self._spec.window_samples - self._spec.hop_samples
+        self._samples_in = 0
+        self._hops = 0
+        self._alpha_sum = 0.0
+        self.alpha = 0.0  # of the last hop
+
+    @property
+    def mean_alpha(self) -> float:
+        """Mean of alpha over all hops since the start or the last reset; 0 before the first."""
+        return self._alpha_sum / self._hops if self._hops else 0.0
+
+    def check(self, chunk: Float32, lips: Lips | None) -> list[tuple[float, Frame]]:
+        """The frames that the lips are, changing nothing.
+
+        Raises:
+            InputError: as `Enhancer.process`.
+        """
+        _check_chunk(chunk)
+        return self._lips.check(lips, self._samples_in / self._latency.sample_rate)
+
+    def enhance(self, chunk: Float32, frames: list[tuple[float, Frame]]) -> HopsDue:
+        """Take the next chunk and give as many samples.
+
+        Args:
+            chunk: float32 ``[n]`` that `check` passed.
+            frames: what it made of the lips.
+        """
+        self._lips.add(frames)
+        output = np.empty(len(chunk), np.float32)
+        # Pieces of a hop keep the buffers small however long the chunk is.
+        for start in range(0, len(chunk), self._latency.hop):
+            piece = chunk[start : start + self._latency.hop]
+            self._to_model.push(piece)
+            while self._to_model.ready >= self._spec.hop_samples:
+                enhanced = yield self._next_hop()
+                assert enhanced is not None
+                self._take(*enhanced)
+            output[start : start + len(piece)] = self._output.view()[: len(piece)]
+            self._output.drop(len(piece))
+        self._samples_in += len(chunk)
+        return output
+
+    def _next_hop(self) -> Hop:
+        self._hops += 1
+        now_s = self._hops * self._spec.hop_samples / self._spec.sample_rate
+        embedding, age_s = self._lips.at(now_s, bool(self._controls.video))
+        return Hop(self._to_model.pull(self._spec.hop_samples), embedding, age_s, self._controls.dry)
+
+    def _take(self, enhanced: Float32, alpha: float) -> None:
+        self.alpha = alpha
+        self._alpha_sum += alpha
+        skipped = min(self._to_skip, len(enhanced))
+        self._to_skip -= skipped
+        self._from_model.push(enhanced[skipped:])
+        self._output.push(self._from_model.pull(self._from_model.ready))
+
+
+def _checked_atten_limit(limit_db: float) -> float:
+    """The limit as a float; InputError where it is no number of dB from 0."""
+    try:
+        limit = float(limit_db)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"atten_limit_db must be a number of dB, not {limit_db!r}") from error
+    if isnan(limit) or limit < 0:
+        raise InputError(f"atten_limit_db must be at least 0 dB (100: no limit), not {limit:g}")
+    return limit
+
+
+def _check_chunk(chunk: npt.ArrayLike) -> None:
+    if not isinstance(chunk, np.ndarray) or chunk.dtype != np.float32:
+        kind = chunk.dtype if isinstance(chunk, np.ndarray) else type(chunk).__name__
+        raise InputError(
+            f"chunk must be a float32 array, not {kind}: convert with np.asarray(chunk, np.float32), "
+            "integers scaled to [-1, 1]"
+        )
+    if chunk.ndim != 1:
+        raise InputError(
+            f"chunk must be one channel of shape [n], not {list(chunk.shape)}: "
+            "use one Enhancer for each channel"
+        )
+    if not np.isfinite(chunk).all():
+        raise InputError("chunk holds NaN or infinity: replace them, for instance with np.nan_to_num(chunk)")

@@ -1,0 +1,215 @@
+"""Many streams in one process: whatever their chunks, the hops that are due are stepped in one call."""
+
+from collections.abc import Mapping
+from itertools import count
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import InputError
+from .channel import NO_LIMIT_DB, Channel, Controls, Enhanced, Hop, HopsDue
+from .enhancer import checked_sample_rate
+from .latency import LatencyBudget
+from .lips_timeline import Lips
+from .runtimes.base import Float32, PoolRuntime, UInt8
+
+
+class EnhancerPool:
+    """Up to n independent streams of speech, which join and leave, each as if an `Enhancer` cleaned it alone.
+
+    The streams share one model, and what they hear never mixes: on the runtime "native" each gets the samples
+    of an Enhancer of its own to the bit, on the others within 1e-5. Use a pool from one thread at a time; the
+    controls of a stream may be set from another thread.
+
+    Args:
+        streams: how many streams there is room for.
+        model: name of a preset, as listed by ``lipstream models``.
+        sample_rate: rate of all chunks in Hz, 8000 to 96000.
+        runtime: name of a runtime, or a `PoolRuntime` of one's own, which then brings its model and as many
+            streams.
+
+    Raises:
+        InputError: a value out of range, an unknown model or runtime.
+    """
+
+    def __init__(
+        self,
+        streams: int,
+        model: str = "lite",
+        sample_rate: int = 16_000,
+        runtime: str | PoolRuntime = "onnx",
+    ) -> None:
+        rate = checked_sample_rate(sample_rate)
+        self._runtime = _loaded(_checked_streams(streams), model, runtime)
+        spec = self._runtime.spec
+        self._latency = LatencyBudget.of(spec, rate)
+        self._free = list(range(self._runtime.streams))
+        self._seats: dict[int, _Seat] = {}
+        self._names = count()
+        # What the runtime gets; rows of streams without a hop keep old values.
+        self._hops = np.zeros((len(self._free), spec.hop_samples), np.float32)
+        self._embeddings = np.zeros((len(self._free), spec.embedding_size), np.float32)
+        self._ages_s, self._dry = np.zeros((2, len(self._free)), np.float32)
+
+    def join(self, atten_limit_db: float = NO_LIMIT_DB, bypass: bool = False, video: bool = True) -> int:
+        """Let a new stream in, at its start; see `Controls` for the arguments.
+
+        Returns:
+            Its number, by which the other methods know it. No number comes twice.
+
+        Raises:
+            InputError: the pool is full, or the limit is no number of dB from 0.
+        """
+        controls = Controls(atten_limit_db, bypass, video)
+        if not self._free:
+            raise InputError(
+                f"the pool is full with {len(self._seats)} streams: let one leave, or make a larger pool"
+            )
+        row = self._free.pop(0)
+
+        def encode_lips(crop: UInt8) -> Float32:
+            return self._runtime.encode_lips(row, crop)
+
+        self._runtime.reset(row)
+        channel = Channel(self._runtime.spec, self._latency, controls, encode_lips)
+        stream = next(self._names)
+        self._seats[stream] = _Seat(row, channel, controls)
+        return stream
+
+    def leave(self, stream: int) -> None:
+        """Let a stream go; what it has not got yet is lost, see `flush`.
+
+        Raises:
+            InputError: there is no such stream, as in all methods that name one.
+        """
+        self._free.append(self._seat(stream).row)
+        del self._seats[stream]
+
+    def reset(self, stream: int) -> None:
+        """Forget what a stream heard: what follows is enhanced as that of a new one with its controls."""
+        seat = self._seat(stream)
+        self._runtime.reset(seat.row)
+        seat.channel.reset()
+
+    def process(
+        self, chunks: Mapping[int, Float32], lips: Mapping[int, Lips] | None = None
+    ) -> dict[int, Float32]:
+        """Enhance the next chunk of some streams, of any length each; the others wait.
+
+        Args:
+            chunks: by number of the stream, as `Enhancer.process` takes them.
+            lips: new video frames of these streams, as `Enhancer.process` takes them; at any time, none.
+
+        Returns:
+            By number of the stream, as many samples as its chunk had, from `latency_samples` ago, enhanced.
+
+        Raises:
+            InputError: an unknown stream, lips without a chunk, or a chunk or lips that `Enhancer.process`
+                refuses. It is raised before any state of any stream changes.
+        """
+        lips = lips or {}
+        for stream in lips.keys() - chunks.keys():
+            raise InputError(f"lips of stream {stream} came without its chunk: give one, if only of length 0")
+        channels = {stream: self._seat(stream).channel for stream in chunks}
+        frames = {
+            stream: channel.check(chunks[stream], lips.get(stream)) for stream, channel in channels.items()
+        }
+        return self._run_together(
+            {stream: channel.enhance(chunks[stream], frames[stream]) for stream, channel in channels.items()}
+        )
+
+    def flush(self, stream: int) -> Float32:
+        """End a stream: its last `latency_samples`, float32. Let it leave or `reset` it then."""
+        return self.process({stream: np.zeros(self.latency_samples, np.float32)})[stream]
+
+    def controls(self, stream: int) -> Controls:
+        """The attenuation limit, bypass and video of a stream, to read and to set."""
+        return self._seat(stream).controls
+
+    def alpha(self, stream: int) -> float:
+        """A stream's confidence in its video at its last hop, in [0, 1]; 0 before the first."""
+        return self._seat(stream).channel.alpha
+
+    def mean_alpha(self, stream: int) -> float:
+        """Mean of `alpha` over all hops of a stream since its start or its last reset."""
+        return self._seat(stream).channel.mean_alpha
+
+    def __len__(self) -> int:
+        """How many streams are in the pool now."""
+        return len(self._seats)
+
+    @property
+    def streams(self) -> int:
+        """How many streams there is room for."""
+        return self._runtime.streams
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of all chunks in Hz."""
+        return self._latency.sample_rate
+
+    @property
+    def latency(self) -> LatencyBudget:
+        """How far the output of each stream lags its input, part by part."""
+        return self._latency
+
+    @property
+    def latency_samples(self) -> int:
+        """How far the output of each stream lags its input, in samples at `sample_rate`."""
+        return self._latency.total
+
+    def _seat(self, stream: int) -> "_Seat":
+        try:
+            return self._seats[stream]
+        except KeyError:
+            raise InputError(f"no stream {stream!r} is in the pool: use a number that join() gave") from None
+
+    def _run_together(self, runs: Mapping[int, HopsDue]) -> dict[int, Float32]:
+        """Drive channels from one common hop to the next until each has given its output."""
+        outputs: dict[int, Float32] = {}
+        enhanced: Mapping[int, Enhanced | None] = dict.fromkeys(runs)
+        while enhanced:
+            due: dict[int, Hop] = {}
+            for stream, hop in enhanced.items():
+                try:
+                    due[stream] = runs[stream].send(hop)
+                except StopIteration as end:
+                    outputs[stream] = end.value
+            enhanced = self._step(due) if due else {}
+        return {stream: outputs[stream] for stream in runs}
+
+    def _step(self, due: Mapping[int, Hop]) -> dict[int, Enhanced]:
+        """One joint step of the streams whose hops are due."""
+        rows = {stream: self._seats[stream].row for stream in due}
+        active = np.zeros(self.streams, np.bool_)
+        for stream, row in rows.items():
+            active[row] = True
+            self._hops[row], self._embeddings[row], self._ages_s[row], self._dry[row] = due[stream]
+        out, alphas = self._runtime.process_hops(
+            self._hops, self._embeddings, self._ages_s, self._dry, active
+        )
+        return {stream: (out[row], float(alphas[row])) for stream, row in rows.items()}
+
+
+class _Seat(NamedTuple):
+    """A stream in the pool, and its row in the arrays of the runtime."""
+
+    row: int
+    channel: Channel
+    controls: Controls
+
+
+def _loaded(streams: int, model: str, runtime: str | PoolRuntime) -> PoolRuntime:
+    if isinstance(runtime, str):
+        from .runtimes import load_pool
+
+        return load_pool(model, streams, runtime)
+    if runtime.streams != streams:
+        raise InputError(f"the runtime holds {runtime.streams} streams, not {streams}: give the pool as many")
+    return runtime
+
+
+def _checked_streams(streams: int) -> int:
+    if not isinstance(streams, int | np.integer) or streams < 1:
+        raise InputError(f"streams must be a whole number from 1, not {streams!r}")
+    return int(streams)
