@@ -15,7 +15,7 @@ from ..stream.runtimes import Runtime, load_runtime
 #: Runtimes that need nothing but a package or a compiler; any other is measured where it is named.
 USUAL = ("onnx", "eager", "native")
 #: Runtimes that can use more than one thread.
-THREADED = frozenset({"eager", "compiled"})
+THREADED = frozenset({"eager"})
 
 
 def available_runtimes() -> list[str]:

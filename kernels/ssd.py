@@ -100,9 +100,9 @@ def ssd_two_sided(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Ten
     log_decay = (dt * A).transpose(1, 2)  # [R, H, L]
     after = log_decay.cumsum(-1)
     before = after - log_decay
-    past = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
-    span = torch.where(
-        past, after[..., :, None] - after[..., None, :], before[..., None, :] - before[..., :, None]
+    # The one of both that spans the positions between the two is negative, the other positive.
+    span = torch.minimum(
+        after[..., :, None] - after[..., None, :], before[..., None, :] - before[..., :, None]
     )
     scores = (C @ B.transpose(-1, -2))[:, None] * torch.exp(span)
     y = scores @ (x * dt[..., None]).transpose(1, 2)

@@ -115,7 +115,8 @@ class DenseCodec(nn.Module):
     def encode(self, spectrum: Tensor, state: DenseCodecState) -> tuple[Tensor, Tensor, DenseCodecState]:
         """See the module. There is no skip: it is empty."""
         _, magnitude = compress(spectrum, self.compression)
-        phase = torch.atan2(spectrum[:, 1:], spectrum[:, :1])
+        # Negated twice: exported graphs take atan2(0, negative) for -pi, torch for pi, and bin 0 is real.
+        phase = -torch.atan2(-spectrum[:, 1:], spectrum[:, :1])
         features, encoder = self.encoder(torch.cat([magnitude, phase], dim=1), state.encoder)
         return features, features.new_empty(0), state._replace(encoder=encoder)
 

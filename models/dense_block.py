@@ -16,7 +16,10 @@ from .state import join_context
 
 
 class DenseBlockState(NamedTuple):
-    """``past [B, depth * C, 2**depth, F]``: the last frames of all that the last layer sees."""
+    """``past [B, 2**depth, depth * C, F]``: the last frames of all that the last layer sees.
+
+    A frame lies in one piece, so that an exported graph copies whole pieces and not row by row.
+    """
 
     past: Tensor
 
@@ -48,10 +51,20 @@ def make_norm(channels: int, causal: bool) -> nn.Module:
 
 
 class DilatedConv2d(nn.Conv2d):
-    """3x3 convolution of ``[B, C, T, F]``, dilated and not padded in time: T shrinks by ``2 * dilation``."""
+    """3x3 convolution of ``[B, C, T, F]``, dilated and not padded in time: T shrinks by ``2 * dilation``.
 
-    def __init__(self, in_channels: int, out_channels: int, dilation: int) -> None:
-        super().__init__(in_channels, out_channels, 3, dilation=(dilation, 1), padding=(0, 1))
+    Of three frames that were picked ``dilation`` apart it makes one, as of all frames they were picked from.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, dilation: int, groups: int = 1) -> None:
+        super().__init__(in_channels, out_channels, 3, dilation=(dilation, 1), padding=(0, 1), groups=groups)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, T, F] -> [B, C', T - 2 * dilation, F]``, or ``[B, C, 3, F] -> [B, C', 1, F]``."""
+        dilation = (1, 1) if x.shape[2] == 3 else self.dilation
+        return F.conv2d(
+            x, self.weight, self.bias, padding=self.padding, dilation=dilation, groups=self.groups
+        )
 
 
 class DenseBlock(nn.Module):
@@ -81,7 +94,7 @@ class DenseBlock(nn.Module):
         """Zeros, as the padding of a recording that starts here."""
         if not self.causal:
             return ()
-        shape = (batch, self.depth * self.channels, 2**self.depth, self.num_bins)
+        shape = (batch, 2**self.depth, self.depth * self.channels, self.num_bins)
         return DenseBlockState(torch.zeros(shape, device=device, dtype=dtype))
 
     def forward(self, x: Tensor, state: DenseState | None = None) -> tuple[Tensor, DenseState]:
@@ -92,7 +105,8 @@ class DenseBlock(nn.Module):
         for i, layer in enumerate(self.dense_block):
             stack = torch.cat([layer(_surround(stack, 2**i, state)), stack], dim=1)
         if isinstance(state, DenseBlockState):
-            state = DenseBlockState(join_context(state.past, stack[:, self.channels :], dim=2)[1])
+            new = stack[:, self.channels :].transpose(1, 2)
+            state = DenseBlockState(join_context(state.past, new, dim=1)[1])
         return stack[:, : self.channels], state
 
 
@@ -100,6 +114,7 @@ def _surround(stack: Tensor, dilation: int, state: DenseState) -> Tensor:
     """``stack [B, C, T, F]`` with the ``2 * dilation`` frames around it that a dilated convolution needs."""
     if isinstance(state, DenseBlockState):
         # A layer's inputs are the oldest of the last layer's, which come last.
-        past = state.past[:, -stack.shape[1] :, -2 * dilation :]
-        return torch.cat([past, stack], dim=2)
+        apart = dilation if stack.shape[2] == 1 else 1  # one frame sees no more of them
+        past = state.past[:, -2 * dilation :: apart, -stack.shape[1] :]
+        return torch.cat([past.transpose(1, 2), stack], dim=2)
     return F.pad(stack, (0, 0, dilation, dilation))

@@ -6,21 +6,19 @@ A dense 3x3 convolution costs ``9 * C_in * C_out`` multiplications a position, a
 
 from torch import Tensor, nn
 
-from .dense_block import DenseBlock
+from .dense_block import DenseBlock, DilatedConv2d
 from .dense_codec import DenseEncoder, MagDecoder, PhaseDecoder
 
 
 class DepthwiseSeparableConv2d(nn.Module):
     """3x3 convolution of each channel alone, then 1x1 across channels, on ``[B, C, T, F]``.
 
-    Dilated in time, where it is not padded: T shrinks by ``2 * dilation``.
+    Dilated in time, where it is not padded, see `DilatedConv2d`.
     """
 
     def __init__(self, in_channels: int, out_channels: int, dilation: int = 1) -> None:
         super().__init__()
-        self.depthwise = nn.Conv2d(
-            in_channels, in_channels, 3, dilation=(dilation, 1), padding=(0, 1), groups=in_channels
-        )
+        self.depthwise = DilatedConv2d(in_channels, in_channels, dilation, groups=in_channels)
         self.pointwise = nn.Conv2d(in_channels, out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:

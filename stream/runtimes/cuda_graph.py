@@ -1,0 +1,107 @@
+"""Torch on an NVIDIA GPU, each hop one captured CUDA graph: hundreds of kernels are launched as one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from ...errors import InputError
+from ...models.checkpoint import load_model
+from ...models.lite_avse import LiteAVSEMamba
+from .captured import CapturedPool, CapturedRuntime
+
+#: Calls before capture: kernels are compiled, libraries choose their algorithms and take their memory.
+WARM_UP = 3
+
+
+class CudaGraphCapture:
+    """A `Capture` on the current GPU. What it records must not wait for the GPU, nor read from it.
+
+    Raises:
+        InputError: torch finds no GPU.
+    """
+
+    def __init__(self) -> None:
+        if not torch.cuda.is_available():
+            raise InputError(
+                f"runtime 'cuda-graph' needs an NVIDIA GPU, and torch {torch.__version__} finds none: "
+                "use 'native' or 'onnx'"
+            )
+        self.device = torch.device("cuda", torch.cuda.current_device())
+        self._stream = torch.cuda.Stream(self.device)
+
+    def host_tensor(self, like: Tensor) -> Tensor:
+        return torch.zeros(like.shape, dtype=like.dtype, pin_memory=True)
+
+    def record(self, work: Callable[[], object]) -> Callable[[], object]:
+        """What replays the work.
+
+        Raises:
+            InputError: the work cannot be captured on this GPU.
+        """
+        graph = torch.cuda.CUDAGraph()
+        self._stream.wait_stream(torch.cuda.current_stream(self.device))
+        try:
+            # In full precision, as the other runtimes: cuDNN rounds products to TF32 unless told otherwise.
+            with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+                with self.running():
+                    for _ in range(WARM_UP):
+                        work()
+                with torch.cuda.graph(graph, stream=self._stream):
+                    work()
+        except RuntimeError as error:
+            raise InputError(
+                f"runtime 'cuda-graph' cannot capture a hop on {torch.cuda.get_device_name(self.device)} "
+                f"({str(error).splitlines()[0]}): use 'native' or 'onnx'"
+            ) from error
+        return graph.replay
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        with torch.cuda.stream(self._stream):
+            yield
+        self._stream.synchronize()
+
+
+class CudaGraphRuntime(CapturedRuntime):
+    """A `Runtime` on a GPU.
+
+    Args:
+        net: a causal model in eval mode; it is moved to the GPU.
+
+    Raises:
+        InputError: there is no GPU, or it cannot capture a hop.
+    """
+
+    def __init__(self, net: LiteAVSEMamba) -> None:
+        super().__init__(net, CudaGraphCapture())
+
+    @classmethod
+    def of_preset(cls, model: str) -> "CudaGraphRuntime":
+        """The shipped weights of a preset.
+
+        Raises:
+            InputError: no such preset, no weights ship with it, there is no GPU, or it cannot capture a hop.
+        """
+        return cls(load_model(model))
+
+
+class CudaGraphPool(CapturedPool):
+    """A `PoolRuntime` on a GPU.
+
+    Args:
+        net: a causal model in eval mode; it is moved to the GPU.
+        streams: how many, at least 1.
+
+    Raises:
+        InputError: there is no GPU, or it cannot capture a hop.
+    """
+
+    def __init__(self, net: LiteAVSEMamba, streams: int) -> None:
+        super().__init__(net, CudaGraphCapture(), streams)
+
+    @classmethod
+    def of_preset(cls, model: str, streams: int) -> "CudaGraphPool":
+        """The shipped weights of a preset; see `CudaGraphRuntime.of_preset` for what it raises."""
+        return cls(load_model(model), streams)
