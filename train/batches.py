@@ -45,6 +45,10 @@ class BatchSource:
         """
         if self.faces is not None and np.random.default_rng(seed).random() < self.share:
             return self.draw_with_faces(size, *seed, first=first)
+        return self.draw_sound(size, *seed, first=first)
+
+    def draw_sound(self, size: int, *seed: int, first: int = 0) -> Batch:
+        """A batch of mixtures without faces."""
         pairs = [self.mixer.draw(rng) for rng in _generators(size, seed, first)]
         noisy, clean = (torch.from_numpy(np.stack(waves)) for waves in zip(*pairs, strict=True))
         return Batch(noisy, clean, None)

@@ -162,8 +162,8 @@ class Trainer:
             return
         scores = self.validation.score(self.learner.average)
         reports.write(self.progress.step, scores)
-        if scores["val_pesq"] > self.progress.best_score:
-            self.progress.best_score = scores["val_pesq"]
+        if (rank := self.validation.rank(scores)) > self.progress.best_score:
+            self.progress.best_score = rank
             self.files.save_best(self.learner.average.net, self.progress.step, scores)
 
     def save_checkpoint(self) -> None:

@@ -14,19 +14,34 @@ _SEED = (2024, 1, 1, 1)
 
 
 class ValidationSet:
-    """``items`` fixed mixtures with their clean speech; with faces, scored with and without them."""
+    """``items`` fixed mixtures with their clean speech, and as many with faces, as far as training sees both.
+
+    Those with faces are scored with and without them.
+    """
 
     def __init__(self, source: BatchSource, items: int) -> None:
-        self.audio = source.draw(items, *_SEED)._replace(video=None) if source.faces is None else None
+        self.share = 0.0 if source.faces is None else source.share
+        self.sound = None if self.share == 1.0 else source.draw_sound(items, *_SEED)
         self.faces = None if source.faces is None else source.draw_with_faces(items, *_SEED)
+
+    def rank(self, scores: dict[str, float]) -> float:
+        """What the best model has most of: mean PESQ-WB with lips and of sound alone, weighed as in training."""
+        weights = {"val_pesq": self.share, "val_sound_pesq": 1.0 - self.share}
+        return sum(weight * scores[name] for name, weight in weights.items() if weight > 0.0)
 
     @torch.no_grad()
     def score(self, model: Estimator) -> dict[str, float]:
-        """Mean PESQ-WB, STOI, ESTOI and SI-SDR (dB) of the enhanced mixtures; ``val_pesq`` is to rank by."""
-        device = next(model.parameters()).device
-        if self.audio is not None:
-            batch = to_device(self.audio, device)
-            return _means("val", batch, model(batch.noisy).wave)
+        """Mean PESQ-WB, STOI, ESTOI and SI-SDR (dB) of the enhanced mixtures.
+
+        ``val_sound_*`` of sound alone, ``val_*`` with the lips, ``val_blind_*`` of the same without them.
+        """
+        device, scores = next(model.parameters()).device, {}
+        if self.sound is not None:
+            batch = to_device(self.sound, device)
+            scores = _means("val_sound", batch, model(batch.noisy).wave)
+        return scores if self.faces is None else {**scores, **self._score_faces(model, device)}
+
+    def _score_faces(self, model: Estimator, device: torch.device) -> dict[str, float]:
         assert self.faces is not None
         assert self.faces.video is not None
         batch = to_device(self.faces, device)

@@ -64,7 +64,7 @@ def train_together(processes: int, recipe: Recipe, folder: Path) -> dict[str, An
         for process in started:
             process.kill()
     assert [process.returncode for process in started] == [0] * processes, told
-    assert [out.count('"val_pesq"') for out, _ in told] == [1] + [0] * (processes - 1)
+    assert [out.count('"val_sound_pesq"') for out, _ in told] == [1] + [0] * (processes - 1)
     content: dict[str, Any] = torch.load(folder / "together" / "checkpoint.pt", weights_only=True)
     return content
 

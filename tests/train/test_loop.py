@@ -85,7 +85,7 @@ def test_a_run_leaves_weights_that_load_and_a_log_and_a_checkpoint(
 ) -> None:
     trainer = make_trainer()
     trainer.run()
-    validations = [row for row in log(trainer) if "val_estoi" in row]
+    validations = [row for row in log(trainer) if "val_sound_estoi" in row]
     assert [row["step"] for row in validations] == [3, 6]
     assert math.isfinite(trainer.progress.best_score)
     build(tiny).load_state_dict(load_file(trainer.folder / "best.safetensors"))

@@ -37,8 +37,8 @@ def source(make_recipe: Callable[..., Recipe], tmp_path: Path) -> BatchSource:
 
 
 def mixtures(items: ValidationSet) -> Batch:
-    assert items.audio is not None
-    return items.audio
+    assert items.sound is not None
+    return items.sound
 
 
 def test_the_mixtures_are_the_same_every_time(source: BatchSource) -> None:
@@ -52,11 +52,15 @@ def test_a_bypass_scores_as_the_noisy_signal(source: BatchSource, tiny: str) -> 
     found = items.score(Bypass(build(tiny)))
     pairs = list(zip(mixtures(items).clean.numpy(), mixtures(items).noisy.numpy(), strict=True))
     rows = [score(clean[:-200], noisy[:-200]) for clean, noisy in pairs]
-    assert found["val_pesq"] == pytest.approx(np.mean([row.pesq_wb for row in rows]), abs=0.02)
+    assert (
+        items.rank(found)
+        == found["val_sound_pesq"]
+        == pytest.approx(np.mean([row.pesq_wb for row in rows]), abs=0.02)
+    )
     stois = [stoi(clean[:-200], noisy[:-200]) for clean, noisy in pairs]
-    assert found["val_stoi"] == pytest.approx(np.mean(stois), abs=0.005)
-    assert found["val_estoi"] == pytest.approx(np.mean([row.estoi for row in rows]), abs=0.005)
-    assert found["val_si_sdr"] == pytest.approx(np.mean([row.si_sdr_db for row in rows]), abs=0.05)
+    assert found["val_sound_stoi"] == pytest.approx(np.mean(stois), abs=0.005)
+    assert found["val_sound_estoi"] == pytest.approx(np.mean([row.estoi for row in rows]), abs=0.005)
+    assert found["val_sound_si_sdr"] == pytest.approx(np.mean([row.si_sdr_db for row in rows]), abs=0.05)
 
 
 def test_scoring_leaves_no_gradient_and_no_trace_in_the_model(source: BatchSource, tiny: str) -> None:
@@ -65,3 +69,11 @@ def test_scoring_leaves_no_gradient_and_no_trace_in_the_model(source: BatchSourc
     ValidationSet(source, 1).score(model)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_the_best_weigh_lips_and_sound_alone_as_training_does(source: BatchSource) -> None:
+    items = ValidationSet(source, 1)
+    items.share = 0.25
+    assert items.rank({"val_pesq": 2.0, "val_sound_pesq": 1.0}) == 1.25
+    items.share = 1.0
+    assert items.rank({"val_pesq": 2.0}) == 2.0
