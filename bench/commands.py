@@ -152,7 +152,9 @@ def _add_quality(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.add_argument("--set", choices=("audio", "av"), default="audio", help="recordings (%(default)s)")
     parser.add_argument("--no-video", action="store_true", help="leave the videos of the set av unused")
     parser.add_argument("--model", default="lite", metavar="M", help="preset (%(default)s)")
-    parser.add_argument("--runtime", default="onnx", metavar="R", help="onnx, eager, native or cuda-graph (%(default)s)")
+    parser.add_argument(
+        "--runtime", default="onnx", metavar="R", help="onnx, eager, native or cuda-graph (%(default)s)"
+    )
     parser.add_argument(
         "--jobs", type=int, choices=(1, 2), default=1, help="processes that score (%(default)s)"
     )

@@ -25,7 +25,7 @@ class ValidationSet:
         self.faces = None if source.faces is None else source.draw_with_faces(items, *_SEED)
 
     def rank(self, scores: dict[str, float]) -> float:
-        """What the best model has most of: mean PESQ-WB with lips and of sound alone, weighed as in training."""
+        """What the best model has most of: PESQ-WB with lips and of sound alone, weighed as in training."""
         weights = {"val_pesq": self.share, "val_sound_pesq": 1.0 - self.share}
         return sum(weight * scores[name] for name, weight in weights.items() if weight > 0.0)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lipstream import Enhancer, InputError
+from lipstream.stream.lips_timeline import Frame
 from lipstream.stream.runtimes.base import Float32, UInt8
 
 Make = Callable[..., Any]
@@ -33,7 +34,13 @@ def test_a_frame_that_repeats_is_no_news_and_ages(pass_through: Make) -> None:
     runtime = pass_through()
     enhancer = Enhancer(runtime=runtime)
     same = np.full(512, 5, np.float32)
-    frames = [(0.0, crop_of(1)), (0.02, crop_of(1)), (0.04, same), (0.06, same.copy()), (0.08, crop_of(1))]
+    frames: list[tuple[float, Frame]] = [
+        (0.0, crop_of(1)),
+        (0.02, crop_of(1)),
+        (0.04, same),
+        (0.06, same.copy()),
+        (0.08, crop_of(1)),
+    ]
     enhancer.process(noise(1400), frames)
     assert runtime.encoded == [1, 1]
     assert runtime.embeddings == [1, 1, 1, 5, 5, 5, 1]
