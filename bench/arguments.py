@@ -28,7 +28,7 @@ def add_runtimes(parser: argparse.ArgumentParser) -> None:
         "--runtime",
         nargs="+",
         metavar="R",
-        help="names of runtimes (default: of onnx, eager and native those that can run here; also cuda-graph)",
+        help="runtimes, also cuda-graph (default: of onnx, eager and native those that can run here)",
     )
 
 
