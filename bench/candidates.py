@@ -58,26 +58,36 @@ def load_candidate(model: str, runtime: str, folder: Path) -> Runtime:
         from ..stream.runtimes.onnx import OnnxRuntime
 
         return OnnxRuntime(folder / f"{model}.onnx", folder / f"{model}-lips.onnx")
+    if runtime == "native":
+        from ..models.tensor_file import read_tensors
+        from ..stream.runtimes.native import NativeRuntime
+
+        tensors = read_tensors(folder / f"{model}.safetensors")
+        return NativeRuntime(preset(model), tensors, folder / f"{model}-lips.onnx")
     return load_untrained(preset(model), runtime)
 
 
 def prepare_graphs(model: str, runtime: str, folder: Path) -> None:
-    """Write the graphs of a preset that ships without weights, where the runtime wants them.
+    """Write graphs and random weights of a preset that ships without any, where the runtime wants them.
 
     Raises:
         InputError: there is no such preset, or export needs a package that is not installed.
     """
-    if runtime != "onnx" or is_shipped(model) or (folder / f"{model}.onnx").is_file():
+    if runtime not in ("onnx", "native") or is_shipped(model) or (folder / f"{model}.onnx").is_file():
         return
     try:
+        from safetensors.torch import save_file
+
         from ..models.export import export_graphs
         from ..models.lite_avse import build
     except ImportError as error:
         raise InputError(
-            f"no weights ship with model '{model}', and to time it untrained on 'onnx' needs the extra "
+            f"no weights ship with model '{model}', and to time it untrained on '{runtime}' needs the extra "
             f"'train': pip install 'lipstream[train]' ({error})"
         ) from error
-    export_graphs(build(model).eval(), folder)
+    net = build(model).eval()
+    export_graphs(net, folder)
+    save_file(net.state_dict(), folder / f"{model}.safetensors")
 
 
 def load_untrained(config: ModelConfig, runtime: str) -> Runtime:

@@ -29,15 +29,25 @@ class MixerSizes:
 
 
 @dataclass(frozen=True)
+class BandSizes:
+    """Of the band codec: channels of full resolution, ``(width in bins, bands)`` of each region, and how many
+    frames the filter of a bin reaches over.
+    """
+
+    features: int
+    regions: tuple[tuple[int, int], ...]
+    taps: int
+
+
+@dataclass(frozen=True)
 class StepSizes:
     """What the step is compiled for.
 
     Attributes:
         window, hop: samples.
-        features: channels of full resolution in the codec.
-        regions: width of a band in bins and number of bands, for each region.
-        filter_taps: frames that the filter of a bin reaches over.
-        channels: of the bands.
+        band: of the band codec; None for the separable codec, which has no sizes of its own.
+        positions: along frequency, that the codec makes of the bins.
+        channels: of a position.
         embedding, hidden: width of the visual embedding, and of the VCE's hidden layer.
         time, frequency: the mixers of a block.
         blocks: how many.
@@ -45,9 +55,8 @@ class StepSizes:
 
     window: int
     hop: int
-    features: int
-    regions: tuple[tuple[int, int], ...]
-    filter_taps: int
+    band: BandSizes | None
+    positions: int
     channels: int
     embedding: int
     hidden: int
@@ -57,12 +66,10 @@ class StepSizes:
 
     def macros(self) -> list[str]:
         """The flags that hand the sizes to the compiler."""
-        values = {
+        values: dict[str, int | str] = {
             "WINDOW": self.window,
             "HOP": self.hop,
-            "FEATURES": self.features,
-            "REGIONS": "{" + ",".join(f"{{{width},{bands}}}" for width, bands in self.regions) + "}",
-            "TAPS": self.filter_taps,
+            "BANDS": self.positions,
             "CHANNELS": self.channels,
             "EMBEDDING": self.embedding,
             "HIDDEN": self.hidden,
@@ -70,6 +77,9 @@ class StepSizes:
             "FREQUENCY": _listed(self.frequency),
             "BLOCKS": self.blocks,
         }
+        if self.band is not None:
+            regions = ",".join(f"{{{width},{bands}}}" for width, bands in self.band.regions)
+            values |= {"FEATURES": self.band.features, "REGIONS": f"{{{regions}}}", "TAPS": self.band.taps}
         return [f"-DLIPSTREAM_{name}={value}" for name, value in values.items()]
 
 

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..kernels.cpu_step import MixerSizes, StepSizes
-from .config import MixerConfig, ModelConfig
+from ..kernels.cpu_step import BandSizes, MixerSizes, StepSizes
+from .config import BandCodecConfig, MixerConfig, ModelConfig
 from .tensor_file import Float32
 
 Array = npt.NDArray[np.float64]
 
 _HIDDEN = 64  # of the VCE
+_DEPTH = 4  # of a dense block
 #: Of models.level: time constant in seconds and floor in dB of full scale.
 _LEVEL_S, _LEVEL_FLOOR_DB = 2.0, -75.0
 #: A logit whose sigmoid is 1.
@@ -31,7 +32,7 @@ def step_sizes(config: ModelConfig) -> StepSizes:
         InputError: the step serves no model of this kind.
     """
     served = (
-        config.codec == "band"
+        config.codec in ("band", "separable")
         and config.causal
         and config.time.version == config.frequency.version == 2
         and config.frequency.shared_directions
@@ -41,9 +42,8 @@ def step_sizes(config: ModelConfig) -> StepSizes:
     return StepSizes(
         window=config.stft.window,
         hop=config.stft.hop,
-        features=config.band.features,
-        regions=tuple((region.width, region.bands) for region in config.band.regions),
-        filter_taps=config.band.taps,
+        band=_band_sizes(config.band) if config.codec == "band" else None,
+        positions=_positions(config),
         channels=config.channels,
         embedding=config.visual.embedding_size,
         hidden=_HIDDEN,
@@ -51,6 +51,15 @@ def step_sizes(config: ModelConfig) -> StepSizes:
         frequency=_mixer_sizes(config.channels, config.frequency, config.frequency.d_conv | 1),
         blocks=config.num_blocks,
     )
+
+
+def _positions(config: ModelConfig) -> int:
+    return config.band.bands if config.codec == "band" else config.stft.bins // 2
+
+
+def _band_sizes(band: BandCodecConfig) -> BandSizes:
+    regions = tuple((region.width, region.bands) for region in band.regions)
+    return BandSizes(band.features, regions, band.taps)
 
 
 def _mixer_sizes(channels: int, mixer: MixerConfig, taps: int) -> MixerSizes:
@@ -88,13 +97,13 @@ class _Packer:
         yield np.array(
             [math.exp(-1 / (config.stft.frames_per_second * _LEVEL_S)), 10 ** (_LEVEL_FLOOR_DB / 10)]
         )
-        yield from self.codec()
+        yield from self.band_codec() if config.codec == "band" else self.separable_codec()
         yield from self.fusion()
         for k in range(config.num_blocks):
             yield from self.mixer(f"blocks.{k}.time", config.time, config.time.d_conv)
             yield from self.mixer(f"blocks.{k}.frequency", config.frequency, config.frequency.d_conv | 1)
 
-    def codec(self) -> Iterator[Array]:
+    def band_codec(self) -> Iterator[Array]:
         config, features, channels = self.config.band, self.config.band.features, self.config.channels
         joined = 2 * features
         yield np.array([(self.config.stft.compression - 1) / 2])
@@ -123,12 +132,60 @@ class _Packer:
         yield self.take(f"{name}.bias", outputs)
         yield slope
 
+    def separable_codec(self) -> Iterator[Array]:
+        """Biases in front of a norm over frequency are left out: they do nothing."""
+        channels, stft = self.config.channels, self.config.stft
+        yield np.array([stft.compression / 2, 1 / stft.compression])
+        yield self.take("codec.encoder.dense_conv_1.0.weight", channels, 2, 1, 1)
+        yield from self.norm("codec.encoder.dense_conv_1", 1, channels)
+        yield from self.dense_block("codec.encoder.dense_block.dense_block")
+        kernel = self.take("codec.encoder.dense_conv_2.0.weight", channels, channels, 1, 3)[:, :, 0]
+        yield kernel.transpose(2, 0, 1)[[0, 2, 1]]
+        yield from self.norm("codec.encoder.dense_conv_2", 1, channels)
+        yield from self.dense_block("codec.magnitude.dense_block.dense_block")
+        name = "codec.magnitude.mask_conv"
+        to_one = self.take(f"{name}.1.weight", 1, channels, 1, 1)[:, :, 0, 0]
+        yield to_one @ self.transposed(f"{name}.0")
+        yield from self.norm(name, 2, 1)
+        slope = self.take("codec.magnitude.lsigmoid.slope", stft.bins, 1)[:, 0]
+        even_first = np.concatenate([slope[::2], slope[1::2]])
+        yield even_first * self.take(f"{name}.4.weight", 1, 1, 1, 1).item()
+        yield even_first * self.take(f"{name}.4.bias", 1).item()
+        yield from self.dense_block("codec.phase.dense_block.dense_block")
+        yield self.transposed("codec.phase.phase_conv.0")
+        yield from self.norm("codec.phase.phase_conv", 1, channels)
+        parts = ("codec.phase.phase_conv_r", "codec.phase.phase_conv_i")
+        for part in parts:
+            yield self.take(f"{part}.weight", 1, channels, 1, 1)
+        for part in parts:
+            yield self.take(f"{part}.bias", 1)
+
+    def dense_block(self, name: str) -> Iterator[Array]:
+        """Of separable convolutions; those of a layer see the newest channels first."""
+        channels = self.config.channels
+        for k in range(_DEPTH):
+            inputs = (k + 1) * channels
+            yield self.take(f"{name}.{k}.0.depthwise.weight", inputs, 1, 3, 3)
+            yield self.take(f"{name}.{k}.0.pointwise.weight", channels, inputs, 1, 1)
+            yield from self.norm(f"{name}.{k}", 1, channels)
+
+    def norm(self, layers: str, at: int, channels: int) -> Iterator[Array]:
+        """Of a sequence of layers the norm, number ``at``, and the PReLU behind it."""
+        for name in (f"{at}.weight", f"{at}.bias", f"{at + 1}.weight"):
+            yield self.take(f"{layers}.{name}", channels)
+
+    def transposed(self, name: str) -> Array:
+        """To all bins: ``[taps][outputs][inputs]``, two of even bins (place before, own), one of odd ones."""
+        channels = self.config.channels
+        kernel = self.take(f"{name}.weight", channels, channels, 1, 3)[:, :, 0]
+        return kernel.transpose(2, 1, 0)[[2, 0, 1]]
+
     def fusion(self) -> Iterator[Array]:
         yield from self.vce()
         channels, size = self.config.channels, self.config.visual.embedding_size
         yield self.take("fusion.projection.weight", channels, size).T
         yield self.take("fusion.projection.bias", channels)
-        bands = self.config.band.bands
+        bands = _positions(self.config)
         if "fusion.fsvg.conv.weight" not in self.tensors:  # the gate is 1
             yield from (np.zeros(2 * channels), np.array([_CERTAIN]), np.zeros(bands))
             return

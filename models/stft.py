@@ -33,6 +33,7 @@ class Analysis(nn.Module):
         window = _window(config.window)
         scaled = (window / window.square().sum().sqrt())[:, None]
         basis = torch.cat([angle.cos() * scaled, -angle.sin() * scaled], dim=1)
+        basis[:, -1] = 0.0  # half the sample rate is real: rounding of pi must not give its phase a sign
         self.register_buffer("basis", basis.float(), persistent=False)
 
     def init_state(

@@ -6,38 +6,11 @@
 
 namespace lipstream {
 
-struct Region {
-    int width, bands;  // bins of a band, bands
-};
-
 constexpr int kWindow = LIPSTREAM_WINDOW, kHop = LIPSTREAM_HOP, kHistory = kWindow - kHop, kBins = kWindow / 2 + 1;
-constexpr int kFeatures = LIPSTREAM_FEATURES, kTaps = LIPSTREAM_TAPS;
-constexpr Region kRegions[] = LIPSTREAM_REGIONS;
 constexpr int kChannels = LIPSTREAM_CHANNELS, kBlocks = LIPSTREAM_BLOCKS;
 constexpr int kEmbedding = LIPSTREAM_EMBEDDING, kHidden = LIPSTREAM_HIDDEN;
 
-constexpr int kRegionCount = sizeof(kRegions) / sizeof(Region);
-
-// Bands and bins below a region.
-constexpr int bands_before(int region) {
-    int sum = 0;
-    for (int r = 0; r < region; ++r) sum += kRegions[r].bands;
-    return sum;
-}
-
-constexpr int bins_before(int region) {
-    int sum = 0;
-    for (int r = 0; r < region; ++r) sum += kRegions[r].bands * kRegions[r].width;
-    return sum;
-}
-
-constexpr int widest() {
-    int width = 0;
-    for (Region region : kRegions) width = region.width > width ? region.width : width;
-    return width;
-}
-
-constexpr int kBands = bands_before(kRegionCount), kWidest = widest();
+constexpr int kBands = LIPSTREAM_BANDS;  // positions along frequency that the codec makes of the bins
 constexpr int kBinLanes = whole(kBins), kChannelLanes = whole(kChannels);
 
 // Takes packed weights one after the other, in the order in which models/step_weights.py lists them.

@@ -36,7 +36,7 @@ struct Weights {
 struct State {
     TimeState blocks[kBlocks];
     float history[kHistory], overlap[kHistory];
-    float past[kTaps - 1][2][kBins];  // newest first
+    CodecState codec;
     float power, frames, smoothed;    // sums of models/level.py; alpha of the VCE
 };
 
@@ -56,13 +56,14 @@ class Step {
     float operator()(Stream &stream, const float *hop, const float *embedding, float age_s, float dry, float *out) {
         State &state = stream.state;
         stft_.analyse(hop, state.history, spectrum_);
-        codec_.encode(spectrum_, level(state), rows_[0], rows_.stride);
+        codec_.encode(spectrum_, level(state), state.codec, rows_[0], rows_.stride);
         const float alpha = fusion_.fuse(embedding, age_s, stream.look, state.smoothed, rows_[0], rows_.stride);
         for (int k = 0; k < kBlocks; ++k) {
             time_.step(weights_.time[k], rows_, state.blocks[k], next_);
             frequency_.step(weights_.frequency[k], next_, rows_);
         }
-        filter(codec_.decode(rows_[0], rows_.stride), state, dry);
+        codec_.decode(rows_[0], rows_.stride, spectrum_, state.codec, enhanced_);
+        mix(dry);
         stft_.synthesise(enhanced_, state.overlap, out);
         return alpha;
     }
@@ -87,23 +88,11 @@ class Step {
         return 1.0f / std::sqrt(state.power / state.frames + weights_.level_floor);
     }
 
-    // Each bin by its filter over this frame and the past ones, and the dry share of the noisy one.
-    void filter(const Channels<2 * kTaps> &taps, State &state, float dry) {
+    // The dry share of the noisy spectrum comes back.
+    void mix(float dry) {
         for (int f = 0; f < kBins; ++f) {
-            float real = 0, imag = 0;
-            for (int k = 0; k < kTaps; ++k) {
-                const float re = k > 0 ? state.past[k - 1][0][f] : spectrum_.real[f];
-                const float im = k > 0 ? state.past[k - 1][1][f] : spectrum_.imag[f];
-                real += taps[2 * k][f] * re - taps[2 * k + 1][f] * im;
-                imag += taps[2 * k][f] * im + taps[2 * k + 1][f] * re;
-            }
-            enhanced_.real[f] = real + dry * (spectrum_.real[f] - real);
-            enhanced_.imag[f] = imag + dry * (spectrum_.imag[f] - imag);
-        }
-        if constexpr (kTaps > 2) std::memmove(state.past[1], state.past[0], sizeof(state.past[0]) * (kTaps - 2));
-        if constexpr (kTaps > 1) {
-            std::memcpy(state.past[0][0], spectrum_.real, sizeof(float) * kBins);
-            std::memcpy(state.past[0][1], spectrum_.imag, sizeof(float) * kBins);
+            enhanced_.real[f] += dry * (spectrum_.real[f] - enhanced_.real[f]);
+            enhanced_.imag[f] += dry * (spectrum_.imag[f] - enhanced_.imag[f]);
         }
     }
 };

@@ -1,6 +1,7 @@
 """The compiled step on the CPU (`kernels.cpu_step`), one stream or many; lips go through ONNX Runtime."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from .onnx_graph import LipsEncoder
 
 
 class NativePool:
-    """A `PoolRuntime` of a model with the band codec and Mamba-2 on both axes.
+    """A `PoolRuntime` of a model with the band or the separable codec and Mamba-2 on both axes.
 
     Each stream gets, to the bit, what it would get alone: the streams are stepped one after the other, while
     the weights, which they share, lie in cache.
@@ -67,20 +68,21 @@ class NativePool:
 
 
 class NativeRuntime:
-    """A `Runtime` of a model with the band codec and Mamba-2 on both axes.
+    """A `Runtime` of a model with the band or the separable codec and Mamba-2 on both axes.
 
     Args:
         config: of the model.
         tensors: its weights, by name.
+        lips: its graph of a lip crop; None for the one shipped with the preset.
 
     Raises:
         InputError: another kind of model, weights that do not fit, or no C++ compiler to build the step.
     """
 
-    def __init__(self, config: ModelConfig, tensors: Mapping[str, Float32]) -> None:
+    def __init__(self, config: ModelConfig, tensors: Mapping[str, Float32], lips: Path | None = None) -> None:
         self.spec = StreamSpec.of(config)
         self._step = _built(config, tensors)
-        self._lips = _lips_encoder(config)
+        self._lips = _lips_encoder(config, lips)
 
     @classmethod
     def of_preset(cls, model: str) -> "NativeRuntime":
@@ -132,5 +134,5 @@ def _built(
         ) from error
 
 
-def _lips_encoder(config: ModelConfig) -> LipsEncoder:
-    return LipsEncoder(graph_files(config.name)[1], config.name)
+def _lips_encoder(config: ModelConfig, graph: Path | None = None) -> LipsEncoder:
+    return LipsEncoder(graph or graph_files(config.name)[1], config.name)

@@ -28,7 +28,7 @@ from lipstream.models.registry import weights_file
 from lipstream.models.tensor_file import read_tensors
 from lipstream.stream.runtimes import AUTO, NO_VIDEO_AGE_S, fastest_runtime, load_runtime
 from lipstream.stream.runtimes.eager import EagerRuntime
-from lipstream.stream.runtimes.native import NativeRuntime
+from lipstream.stream.runtimes.native import NativePool, NativeRuntime
 
 #: Sizes that fill no vector, another overlap, mixers of different widths.
 ODD = ModelConfig(
@@ -43,6 +43,9 @@ ODD = ModelConfig(
     visual=VisualConfig(embedding_size=24),
 )
 UNSMOOTHED = replace(ODD, visual=replace(ODD.visual, smoothing=False, frequency_prior=False))
+
+#: The same with the separable codec, at half of 19 bins.
+SEPARABLE = replace(ODD, name="base", codec="separable")
 
 needs_compiler = pytest.mark.skipif(
     not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="there is no C++ compiler here"
@@ -81,10 +84,10 @@ def tensors_of(model: LiteAVSEMamba) -> dict[str, np.ndarray]:
 @needs_compiler
 @pytest.mark.parametrize(
     "config",
-    [ODD, UNSMOOTHED, ODD.without("vce"), ODD.without("fsvg"), ODD.without("vce", "fsvg")],
-    ids=["whole", "unsmoothed", "no-vce", "no-fsvg", "neither"],
+    [ODD, UNSMOOTHED, ODD.without("vce"), ODD.without("fsvg"), ODD.without("vce", "fsvg"), SEPARABLE],
+    ids=["whole", "unsmoothed", "no-vce", "no-fsvg", "neither", "separable"],
 )
-def test_any_band_model_equals_torch(config: ModelConfig) -> None:
+def test_any_model_equals_torch(config: ModelConfig) -> None:
     model = random_model(config)
     native = NativeRuntime(config, tensors_of(model))
     (wave, alpha), (expected, expected_alpha) = (run(each, 120) for each in (native, EagerRuntime(model)))
@@ -121,6 +124,26 @@ def test_streams_do_not_share_state() -> None:
 
 
 @needs_compiler
+def test_a_pool_of_a_separable_model_equals_streams_of_their_own() -> None:
+    tensors = tensors_of(random_model(SEPARABLE))
+    pool, alone = NativePool(SEPARABLE, tensors, 2), [NativeRuntime(SEPARABLE, tensors) for _ in range(2)]
+    rng, dry = np.random.default_rng(6), np.array([0.0, 0.3], np.float32)
+    for k in range(40):
+        if k == 25:
+            pool.reset(1)
+            alone[1].reset()
+        hops, embeddings = (rng.standard_normal((2, n)).astype(np.float32) for n in (12, 24))
+        ages_s = np.array([0.1, NO_VIDEO_AGE_S if k < 20 else 0.2], np.float32)
+        active = np.array([True, k % 3 > 0])
+        out, alphas = pool.process_hops(hops, embeddings, ages_s, dry, active)
+        for s in np.flatnonzero(active):
+            wave, alpha = alone[s].process_hop(hops[s], embeddings[s], float(ages_s[s]), float(dry[s]))
+            np.testing.assert_array_equal(out[s], wave)
+            assert alphas[s] == np.float32(alpha)
+    assert np.abs(out).max() > 0.01
+
+
+@needs_compiler
 def test_outputs_are_the_caller_s_to_keep() -> None:
     runtime = NativeRuntime(preset("lite"), read_tensors(weights_file("lite")))
     embedding = np.zeros(runtime.spec.embedding_size, np.float32)
@@ -147,7 +170,9 @@ def with_another_shape() -> NativeRuntime:
     ("call", "told"),
     [
         (lambda: NativeRuntime.of_preset("nothing"), "unknown model 'nothing'"),
-        (lambda: NativeRuntime(preset("base"), {}), "does not serve model 'base'"),
+        (lambda: NativeRuntime.of_preset("base"), "no weights ship with model 'base'"),
+        (lambda: NativeRuntime(preset("base"), {}), r"dense_conv_1\.0\.weight is missing"),
+        (lambda: NativeRuntime(preset("parent"), {}), "does not serve model 'parent'"),
         (lambda: NativeRuntime(ODD.offline(), {}), "does not serve"),
         (without_one, r"blocks\.1\.time_linear\.bias is missing"),
         (with_another_shape, r"codec\.decoder\.mix\.bias is of shape \[3\], not \[24\]"),
