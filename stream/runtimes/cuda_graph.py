@@ -1,5 +1,6 @@
 """Torch on an NVIDIA GPU, each hop one captured CUDA graph: hundreds of kernels are launched as one."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -35,11 +36,7 @@ class CudaGraphCapture:
         return torch.zeros(like.shape, dtype=like.dtype, pin_memory=True)
 
     def record(self, work: Callable[[], object]) -> Callable[[], object]:
-        """What replays the work.
-
-        Raises:
-            InputError: the work cannot be captured on this GPU.
-        """
+        """What replays the work; where it cannot be captured, the work itself, and a warning says why."""
         graph = torch.cuda.CUDAGraph()
         self._stream.wait_stream(torch.cuda.current_stream(self.device))
         try:
@@ -51,10 +48,12 @@ class CudaGraphCapture:
                 with torch.cuda.graph(graph, stream=self._stream):
                     work()
         except RuntimeError as error:
-            raise InputError(
+            warnings.warn(
                 f"runtime 'cuda-graph' cannot capture a hop on {torch.cuda.get_device_name(self.device)} "
-                f"({str(error).splitlines()[0]}): use 'native' or 'onnx'"
-            ) from error
+                f"({str(error).splitlines()[0]}): its kernels are launched one by one, which is slower",
+                stacklevel=2,
+            )
+            return work
         return graph.replay
 
     @contextmanager
@@ -71,7 +70,7 @@ class CudaGraphRuntime(CapturedRuntime):
         net: a causal model in eval mode; it is moved to the GPU.
 
     Raises:
-        InputError: there is no GPU, or it cannot capture a hop.
+        InputError: there is no GPU.
     """
 
     def __init__(self, net: LiteAVSEMamba) -> None:
@@ -82,7 +81,7 @@ class CudaGraphRuntime(CapturedRuntime):
         """The shipped weights of a preset.
 
         Raises:
-            InputError: no such preset, no weights ship with it, there is no GPU, or it cannot capture a hop.
+            InputError: no such preset, no weights ship with it, or there is no GPU.
         """
         return cls(load_model(model))
 
@@ -95,7 +94,7 @@ class CudaGraphPool(CapturedPool):
         streams: how many, at least 1.
 
     Raises:
-        InputError: there is no GPU, or it cannot capture a hop.
+        InputError: there is no GPU.
     """
 
     def __init__(self, net: LiteAVSEMamba, streams: int) -> None:

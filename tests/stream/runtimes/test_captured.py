@@ -1,7 +1,9 @@
 """Streams on fixed tensors: on the CPU twin here, and as a CUDA graph where there is a GPU."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from lipstream.models.config import (
 from lipstream.models.lite_avse import LiteAVSEMamba
 from lipstream.models.state import flatten_state
 from lipstream.models.wave import WaveModel
-from lipstream.stream.runtimes import NO_VIDEO_AGE_S, load_pool, load_runtime
+from lipstream.stream.runtimes import NO_VIDEO_AGE_S, cuda_graph, load_pool, load_runtime
 from lipstream.stream.runtimes.captured import Capture, CapturedPool, CapturedRuntime, UncapturedWork
 from lipstream.stream.runtimes.cuda_graph import CudaGraphCapture
 from lipstream.stream.runtimes.eager import EagerRuntime
@@ -202,7 +204,23 @@ def test_without_a_gpu_it_names_the_way_out(
 
 
 @needs_gpu
-def test_work_that_cannot_be_captured_is_refused() -> None:
+def test_work_that_cannot_be_captured_is_done_each_time() -> None:
     number = torch.ones(1, device="cuda")
-    with pytest.raises(InputError, match=r"cannot capture a hop on .*use 'native' or 'onnx'"):
-        CudaGraphCapture().record(lambda: number.item())
+    with pytest.warns(UserWarning, match=r"cannot capture a hop on .* launched one by one"):
+        assert CudaGraphCapture().record(lambda: number.item())() == 1.0
+
+
+def test_a_capture_that_fails_falls_back_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a stand-in for torch.cuda, since it takes a GPU to fail on."""
+    cuda = MagicMock()
+    cuda.graph.side_effect = RuntimeError("operation not permitted\nwhen stream is capturing")
+    cuda.current_device.return_value = 0
+    cuda.get_device_name.return_value = "GPU"
+    cuda.stream.side_effect = lambda _: nullcontext()
+    monkeypatch.setattr(torch, "cuda", cuda)
+    calls: list[None] = []
+    with pytest.warns(UserWarning, match=r"on GPU \(operation not permitted\): its kernels are launched one"):
+        again = CudaGraphCapture().record(lambda: calls.append(None))
+    assert len(calls) == cuda_graph.WARM_UP
+    again()
+    assert len(calls) == cuda_graph.WARM_UP + 1
