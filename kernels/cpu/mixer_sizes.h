@@ -43,7 +43,6 @@ struct Matrix {
     Matrix(int rows, int columns) : rows(rows), columns(columns), stride(padded<T>(columns)), data(size_t(rows) * stride) {}
     T *operator[](int row) { return &data[size_t(row) * stride]; }
     const T *operator[](int row) const { return &data[size_t(row) * stride]; }
-    void clear() { std::fill(data.begin(), data.end(), T(0)); }
 };
 
 // The three parts that the input projection makes: gate z, what goes through the convolution, step size.
