@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .augment import AugmentConfig, vary, vary_look, vary_voice
 from .degrade import DegradeConfig, VideoView, degrade
 from .mixing import BABBLE, RECORDED, SYNTHETIC, TALKER, Mixer
 from .recordings import SAMPLE_RATE, Float32
@@ -22,9 +23,12 @@ class VideoConfig:
         share: of the optimizer steps that see video; 0 trains on audio alone.
         freeze_audio: train visual encoder and fusion only: audio-only output stays what it was.
         competing_talker: probability that the interference is another talker, not noise.
+        same_voice: how often a competing talker is the speaker, who says something else: only what the lips
+            say tells them apart, not whose they are.
         rir_probability: of a random room for the speaker and a competing talker.
         alpha_weight: weight of the cross-entropy that teaches alpha whether the lips can be trusted.
         held_out_speakers: faces kept for validation.
+        augment: how speakers are varied.
         degrade: what happens to the pictures.
     """
 
@@ -34,6 +38,8 @@ class VideoConfig:
     alpha_weight: float = 0.02
     held_out_speakers: tuple[str, ...] = ("s33",)
     rir_probability: float = 0.0
+    same_voice: float = 0.0
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
 
     def __post_init__(self) -> None:
@@ -41,8 +47,8 @@ class VideoConfig:
             raise InputError(f"video.share {self.share} must be between 0 and 1")
         if not 0.0 <= self.competing_talker <= 1.0 or self.alpha_weight < 0.0:
             raise InputError("video.competing_talker must be between 0 and 1, video.alpha_weight at least 0")
-        if not 0.0 <= self.rir_probability <= 1.0:
-            raise InputError("video.rir_probability must be between 0 and 1")
+        if not (0.0 <= self.rir_probability <= 1.0 and 0.0 <= self.same_voice <= 1.0):
+            raise InputError("video.rir_probability and video.same_voice must be between 0 and 1")
         if self.freeze_audio and self.share < 1.0:
             raise InputError(
                 "video.freeze_audio leaves nothing to train without video: set video.share = 1.0"
@@ -101,7 +107,7 @@ class VideoMixer:
         """One mixture ``[length]``, its clean speech, and the view of the speaker."""
         face = self._face(rng)
         other = self._face(rng, face.speaker)
-        clip = face.load()
+        clip = vary(face.load(), self.config.augment, rng)
         length, frames = self.mixer.config.length, self.mixer.config.length // self.hop
         spare_s = max(len(clip.sound) - length, 0) / SAMPLE_RATE
         first = int(rng.integers(0, max(int(np.searchsorted(clip.times_s, spare_s)), 1)))
@@ -109,13 +115,13 @@ class VideoMixer:
         speech = _cut(clip.sound, round(start_s * SAMPLE_RATE), length)
         in_room = self._in_room(rng)
         clean = self.mixer.voice(speech, in_room, rng)
-        noise = self._interference(clip.speaker, in_room, rng)
+        noise = self._interference(face, in_room, rng)
         noisy, clean = self.mixer.mix(clean, noise, rng)
         seen = slice(first, int(np.searchsorted(clip.times_s, start_s + length / SAMPLE_RATE)))
         count = len(clip.times_s[seen])
         view = degrade(
             clip.crops[seen],
-            self._misleading(other, clip.speaker, count),
+            vary_look(self._misleading(other, clip.speaker, count), self.config.augment, rng),
             clip.times_s[seen] - start_s,
             clip.found[seen],
             frames,
@@ -142,18 +148,27 @@ class VideoMixer:
         crops = other.load().crops
         return np.resize(crops[::-1] if other.speaker == speaker else crops, (count, *crops.shape[1:]))
 
-    def _interference(self, speaker: str, in_room: bool, rng: np.random.Generator) -> Float32:
-        length = self.mixer.config.length
+    def _interference(self, face: Face, in_room: bool, rng: np.random.Generator) -> Float32:
+        speaker, length = face.speaker, self.mixer.config.length
         if rng.random() >= self.config.competing_talker:
             return self.mixer.interference(
                 int(rng.choice([RECORDED, BABBLE, SYNTHETIC])), in_room, rng, speaker
             )
-        other = self._face(rng)
-        if other.speaker == speaker or rng.random() < 0.5:
-            return self.mixer.interference(TALKER, in_room, rng, speaker)
-        sound = other.load().sound
+        other = self._other_clip(face, rng)
+        if other is None:
+            other = self._face(rng)
+            if other.speaker == speaker or rng.random() < 0.5:
+                return self.mixer.interference(TALKER, in_room, rng, speaker)
+        sound = vary_voice(other.load().sound, self.config.augment, rng)
         speech = _cut(sound, int(rng.integers(0, max(len(sound) - length, 1))), length)
         return self.mixer.voice(speech, in_room, rng)
+
+    def _other_clip(self, face: Face, rng: np.random.Generator) -> Face | None:
+        """Another clip of the same speaker, as often as `VideoConfig.same_voice` says."""
+        if self.config.same_voice == 0.0 or rng.random() >= self.config.same_voice:
+            return None
+        clips = [clip for clip in self.by_speaker[face.speaker] if clip is not face]
+        return clips[int(rng.integers(len(clips)))] if clips else None
 
 
 def _cut(sound: Float32, start: int, length: int) -> Float32:

@@ -11,6 +11,7 @@ import torch
 
 from lipstream.errors import InputError
 from lipstream.stream.runtimes.base import NO_VIDEO_AGE_S
+from lipstream.train.augment import AugmentConfig
 from lipstream.train.corpus import read_corpus
 from lipstream.train.degrade import DegradeConfig, VideoView
 from lipstream.train.library import read_library
@@ -140,6 +141,30 @@ def test_a_competing_talker_is_another_face_or_from_the_corpus_and_never_the_spe
     assert set(heard(1.0)) == {(500, 1000), (500, 2000), (1000, 500), (1000, 2000)}
 
 
+def test_the_speaker_s_own_voice_may_compete(mixer: Mixer) -> None:
+    """Then only what the lips say tells who is meant; a speaker of one clip has none to compete with."""
+    config = replace(STEADY, competing_talker=1.0, same_voice=1.0)
+    clips = (numbered("a", tone(500, 2.0)), numbered("a", tone(700, 2.0)), numbered("b", tone(1000, 2.0)))
+    faces = VideoMixer(mixer, clips, config, HOP)
+    pairs = set()
+    for seed in range(60):
+        noisy, clean, _ = draw(faces, seed)
+        pairs.add((loudest_hertz(clean), loudest_hertz(noisy - clean)))
+    assert {(500, 700), (700, 500)} <= pairs
+    assert (500, 1000) not in pairs
+    assert (1000, 1000) not in pairs
+
+
+def test_speakers_are_varied_as_the_recipe_says(mixer: Mixer) -> None:
+    clips = (numbered("a", tone(500, 2.0)), numbered("b", tone(1000, 2.0)))
+    config = replace(STEADY, competing_talker=1.0, augment=AugmentConfig(colour=0.5, tempo=0.2))
+    faces = VideoMixer(mixer, clips, config, HOP)
+    heard = {loudest_hertz(draw(faces, seed)[1]) for seed in range(30)}
+    assert min(heard) < 470
+    assert max(heard) > 1060
+    assert heard.isdisjoint(range(620, 800))
+
+
 def test_the_wrong_speaker_s_lips_are_never_the_speaker_s_own(mixer: Mixer) -> None:
     wrong = VideoConfig(degrade=DegradeConfig(7 * (0.0,) + (1.0, 0.0), max_delay_frames=0))
     shades = {"a": 50, "b": 100, "c": 150}
@@ -225,7 +250,8 @@ def test_without_clips_there_is_nothing_to_train_on(mixer: Mixer) -> None:
         ({"share": -0.1}, r"video.share -0.1 must be between 0 and 1"),
         ({"share": 1.1}, r"video.share 1.1 must be between 0 and 1"),
         ({"share": float("nan")}, r"video.share nan must be between 0 and 1"),
-        ({"rir_probability": 1.1}, r"video.rir_probability must be between 0 and 1"),
+        ({"rir_probability": 1.1}, r"video.rir_probability and video.same_voice must be between 0 and 1"),
+        ({"same_voice": -0.1}, r"video.rir_probability and video.same_voice must be between 0 and 1"),
         ({"freeze_audio": True}, r"set video.share = 1.0"),
         ({"freeze_audio": True, "share": 0.9}, r"set video.share = 1.0"),
     ],
