@@ -9,8 +9,9 @@ from typing import Self
 
 from ..runtimes.base import Float32, UInt8
 from .face_finder import FaceFinder
-from .faces import FaceChooser
+from .faces import ChosenFace, FaceChooser
 from .lips import LipCropper
+from .pace import LookPace
 from .picture import Picture, PictureWatch
 
 
@@ -42,6 +43,9 @@ _UNUSABLE = {
 class LipReader:
     """Reads the lips of one camera; a context manager, for one thread.
 
+    Landmarks are most of the work, so while one calm face is there only every other picture is searched for
+    them. The lips are cut out of each picture, where they are to be expected.
+
     Args:
         encode: turns a crop into its embedding; called once for each, in order.
         face_model: as in `FaceLandmarks`, which also says what is raised.
@@ -55,6 +59,7 @@ class LipReader:
         self._finder = FaceFinder(face_model)
         self._watch = PictureWatch(frozen_after_s)
         self._chooser = FaceChooser()
+        self._pace = LookPace()
         self._cropper = LipCropper()
         self._track: int | None = None
 
@@ -68,14 +73,25 @@ class LipReader:
         picture = self._watch.look(rgb, captured_s)
         if picture is not Picture.NEW:
             return _UNUSABLE[picture]
-        face = self._chooser.update(self._finder.detect(rgb, captured_s), captured_s)
-        if face is None:
-            return Sight.NO_FACE
+        if not self._pace.due(captured_s):
+            crop = self._cropper.carry_on(rgb, captured_s)
+        else:
+            faces = self._finder.detect(rgb, captured_s)
+            face = self._chooser.update(faces, captured_s)
+            if face is None:
+                self._pace.looked(None, captured_s)
+                return Sight.NO_FACE
+            crop = self._crop(rgb, face, captured_s)
+            followed = crop is not None and len(faces) == 1
+            self._pace.looked(face.landmarks if followed else None, captured_s)
+        return Sight.NO_MOUTH if crop is None else Lips(crop, self._encode(crop))
+
+    def _crop(self, rgb: UInt8, face: ChosenFace, captured_s: float) -> UInt8 | None:
+        """The lips of a face that was looked for in this picture."""
         if face.track != self._track:  # else the crop would glide from the one face to the other
             self._cropper.reset()
             self._track = face.track
-        crop = self._cropper.update(rgb, face.landmarks, captured_s)
-        return Sight.NO_MOUTH if crop is None else Lips(crop, self._encode(crop))
+        return self._cropper.update(rgb, face.landmarks, captured_s)
 
     def __enter__(self) -> Self:
         return self

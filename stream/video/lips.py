@@ -72,6 +72,7 @@ class LipCropper:
     def __init__(self, config: LipCropperConfig | None = None) -> None:
         self._config = config or LipCropperConfig()
         self._last: _Smoothed | None = None
+        self._motion = Placement(0j, 0j)  # of the crop between the last two updates, a second
 
     def reset(self) -> None:
         """Forget the face: the next frame is the first of a new video."""
@@ -95,10 +96,31 @@ class LipCropper:
             return None
         last = self._last
         if last is None or not 0 < time_s - last.time_s <= self._config.max_gap_s:
-            self._last = _Smoothed(placement, 0j, 0j, time_s)
+            last = _Smoothed(placement, 0j, 0j, time_s)
+            self._last, self._motion = last, Placement(0j, 0j)
         else:
             self._last = _smooth(last, placement, time_s, self._config)
+            self._motion = _motion(last, self._last)
         return cut(rgb, self._last.placement)
+
+    def carry_on(self, rgb: npt.NDArray[np.uint8], time_s: float) -> npt.NDArray[np.uint8] | None:
+        """Crop a frame without landmarks of its own, moving on as between the last two updates.
+
+        Args:
+            rgb: uint8 ``[height, width, 3]``.
+            time_s: when the frame was captured, in seconds; not before the last update.
+
+        Returns:
+            As `update`; None also where no mouth was seen just before.
+        """
+        last = self._last
+        if last is None or not 0 <= time_s - last.time_s <= self._config.max_gap_s:
+            return None
+        ahead_s = time_s - last.time_s
+        placement = Placement(
+            *(at + ahead_s * motion for at, motion in zip(last.placement, self._motion, strict=True))
+        )
+        return cut(rgb, placement) if _inside(placement.centre, rgb) else None
 
 
 def place_crop(landmarks: npt.NDArray[np.float32]) -> Placement | None:
@@ -178,6 +200,13 @@ def _smooth(last: _Smoothed, new: Placement, time_s: float, config: LipCropperCo
         last.placement.axis + axis_weight * (new.axis - last.placement.axis),
     )
     return _Smoothed(placement, centre_speed, axis_speed, time_s)
+
+
+def _motion(before: _Smoothed, after: _Smoothed) -> Placement:
+    """The change of a placement, a second."""
+    elapsed = after.time_s - before.time_s
+    (centre, axis), (old_centre, old_axis) = after.placement, before.placement
+    return Placement((centre - old_centre) / elapsed, (axis - old_axis) / elapsed)
 
 
 def _ema_weight(cutoff_hz: float, elapsed_s: float) -> float:

@@ -196,6 +196,50 @@ def test_same_frames_give_the_same_crops() -> None:
     np.testing.assert_array_equal(follow(LipCropper(), origins), follow(LipCropper(), origins))
 
 
+def lag(crop: Picture) -> float:
+    """How far the face in a crop lies from where it belongs, in pixels."""
+    seen, ideal = (picture.mean(axis=-1) for picture in (crop, ideal_crop()))
+    shift, _ = cv2.phaseCorrelate(seen, ideal, cv2.createHanningWindow((96, 96), cv2.CV_64F))
+    return math.hypot(*shift)
+
+
+def test_between_two_looks_the_crop_moves_on_with_the_head() -> None:
+    cropper, lags = LipCropper(), []
+    for k in range(40):
+        origin = 100 + 1.2 * k + 80j
+        picture = photograph(origin, 60)
+        if k % 2 == 0:
+            crop = crop_of(cropper, picture, landmarks(origin, 60), 0.04 * k)
+        else:
+            carried = cropper.carry_on(picture, 0.04 * k)
+            assert carried is not None
+            crop = carried
+        lags.append(lag(crop))
+    looked, carried_on = np.mean(lags[10::2]), np.mean(lags[11::2])
+    assert carried_on < looked + 0.3
+
+
+def test_a_still_face_stays_where_it_was() -> None:
+    cropper, picture, points = LipCropper(), photograph(160 + 80j, 60), landmarks(160 + 80j, 60)
+    crops = [crop_of(cropper, picture, points, 0.04 * k) for k in range(3)]
+    carried = cropper.carry_on(picture, 0.12)
+    assert carried is not None
+    np.testing.assert_array_equal(carried, crops[-1])
+
+
+def test_there_is_nothing_to_carry_on_without_a_face_just_before_and_inside() -> None:
+    picture, points = photograph(160 + 80j, 60), landmarks(160 + 80j, 60)
+    cropper = LipCropper()
+    assert cropper.carry_on(picture, 0.0) is None
+    cropper.update(picture, points, 1.0)
+    assert cropper.carry_on(picture, 1.04) is not None
+    assert cropper.carry_on(picture, 1.6) is None
+    assert cropper.carry_on(picture, 0.9) is None
+    assert cropper.carry_on(picture[:100], 1.04) is None
+    cropper.reset()
+    assert cropper.carry_on(picture, 1.04) is None
+
+
 @pytest.mark.parametrize("bad", [{"min_cutoff_hz": 0}, {"speed_gain": -1}, {"max_gap_s": 0}])
 def test_bad_config_is_refused(bad: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="positive"):
