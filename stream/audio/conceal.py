@@ -3,14 +3,16 @@
 import numpy as np
 
 from .endpoints import Float32
+from .extrapolate import Extrapolator
 from .fade import Fader, falling
 
 
 class Concealer:
     """Completes blocks of which only the beginning, or nothing, is there.
 
-    The missing part begins with the sound just played, backwards, so that the wave goes on from where it
-    broke off, and fades to silence. What comes later fades in over the rest of that.
+    The missing part begins as the sound just played would have gone on by its linear prediction, so that
+    value, slope and curvature have no break, and fades to silence. What comes later fades in over the rest of
+    that. A break costs some tenths of a millisecond once, all else only copies.
 
     Args:
         fade: samples of a fade, at least 1.
@@ -19,7 +21,8 @@ class Concealer:
     def __init__(self, fade: int) -> None:
         self._fader = Fader(fade, level=0)
         self._falling = falling(fade)
-        self._recent = np.zeros(fade, np.float32)  # the last samples given out, oldest first
+        self._recent = np.zeros(2 * fade, np.float32)  # the last samples given out, oldest first
+        self._extrapolator = Extrapolator(len(self._recent), fade)
         self._tail = np.zeros(fade, np.float32)
         self._tail_at = fade  # the tail's next sample
         self.gaps = 0  # times that sound broke off
@@ -42,7 +45,8 @@ class Concealer:
     def _break_off(self) -> None:
         self.gaps += 1
         self._fader.cut()
-        np.multiply(self._recent[::-1], self._falling, out=self._tail)
+        self._extrapolator.extend(self._recent, self._tail)
+        self._tail *= self._falling
         self._tail_at = 0
 
     def _add_tail(self, block: Float32) -> None:

@@ -8,10 +8,12 @@ import numpy.typing as npt
 
 from .endpoints import Float32
 from .fifo import SampleFifo
-from .resample import HALF_LENGTH, KAISER_BETA, stretches
+from .resample import WIDE_BAND, WIDE_BAND_HZ, LowPass, stretches
 
 #: Degree of the polynomials that give each tap for a position between two samples; they err by -120 dB.
 DEGREE = 7
+#: For lower rates than 16 kHz, at which all filters take long: 45 dB, and 1 ms at 8 kHz.
+NARROW_BAND = LowPass(8, 3.975)
 
 
 class VariableResampler:
@@ -29,7 +31,8 @@ class VariableResampler:
 
     def __init__(self, rate_in: int, rate_out: int) -> None:
         self._step = rate_in / rate_out
-        self._taps = _tap_polynomials(min(1.0, rate_out / rate_in))
+        low_pass = WIDE_BAND if min(rate_in, rate_out) >= WIDE_BAND_HZ else NARROW_BAND
+        self._taps = _tap_polynomials(min(1.0, rate_out / rate_in), low_pass)
         self._half = self._taps.shape[1] // 2
         self._rate_in = rate_in
         self._held = SampleFifo(4 * self._taps.shape[1])
@@ -77,16 +80,15 @@ class VariableResampler:
 
 
 @lru_cache(maxsize=16)
-def _tap_polynomials(cutoff: float) -> npt.NDArray[np.float32]:
+def _tap_polynomials(cutoff: float, low_pass: LowPass) -> npt.NDArray[np.float32]:
     """Coefficients of each tap, highest power first, float32 ``[DEGREE + 1, 2 half]``.
 
     The powers are of the fraction of the position, less a half. The filter is the one of the fixed resampler,
     met at Chebyshev's points; ``cutoff`` is in Nyquist frequencies of the input.
     """
-    half = ceil(HALF_LENGTH / cutoff)
+    half = ceil(low_pass.half_length / cutoff)
     points = 0.5 * np.cos(np.pi * (np.arange(DEGREE + 1) + 0.5) / (DEGREE + 1))
     distance = (np.arange(1 - half, half + 1) - 0.5 - points[:, None]) * cutoff  # samples of the lower rate
-    inside = np.sqrt(np.maximum(0.0, 1 - (distance / HALF_LENGTH) ** 2))
-    taps = np.sinc(distance) * np.i0(KAISER_BETA * inside) * (np.abs(distance) < HALF_LENGTH)
+    taps = low_pass.at(distance)
     taps /= taps.sum(axis=1, keepdims=True)  # a constant stays that constant
     return np.linalg.solve(np.vander(points), taps).astype(np.float32)

@@ -76,7 +76,8 @@ def test_resampling_there_and_back_keeps_speech_in_place(pass_through: Make, rat
     enhancer = Enhancer(sample_rate=rate, runtime=pass_through())
     output = streamed(enhancer, signal.astype(np.float32))[enhancer.latency_samples :]
     assert len(output) == len(signal)
-    np.testing.assert_allclose(output[2_000:-2_000], signal[2_000:-2_000], atol=2e-4)
+    within = 2e-4 if rate >= 16_000 else 1e-3
+    np.testing.assert_allclose(output[2_000:-2_000], signal[2_000:-2_000], atol=within)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,16 @@ def test_a_tone_comes_out_in_place_and_clean(rate_in: int, rate_out: int, ratio:
         assert 20 * np.log10(np.sqrt(2 * np.mean(error**2))) < -80
 
 
+@pytest.mark.parametrize(("rate_in", "rate_out"), [(8_000, 8_000), (48_000, 8_000), (8_000, 48_000)])
+def test_telephone_sound_takes_a_millisecond_and_stays_clean_enough(rate_in: int, rate_out: int) -> None:
+    for hz in (300.0, 3_000.0):
+        resampler = VariableResampler(rate_in, rate_out)
+        output = resampler.process(sine(hz, rate_in, rate_in // 10), 1.000123)
+        error = (output - sine(hz, rate_out * 1.000123, len(output)))[100:]
+        assert 20 * np.log10(np.sqrt(2 * np.mean(error**2))) < -40
+        assert resampler.delay_s == 0.001
+
+
 @pytest.mark.parametrize(("rate_in", "rate_out"), RATES)
 def test_an_output_waits_for_the_declared_delay_and_no_longer(rate_in: int, rate_out: int) -> None:
     resampler = VariableResampler(rate_in, rate_out)

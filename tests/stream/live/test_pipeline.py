@@ -19,6 +19,10 @@ from lipstream.stream.live.simulate import DeviceTiming
 
 Make = Callable[..., Any]
 
+#: Of microphone and loudspeaker: each kind of device, and a telephone headset on one of the ends.
+RATES = [(rate, rate) for rate in (8_000, 16_000, 22_050, 44_100, 48_000, 96_000)]
+RATES += [(8_000, 48_000), (48_000, 8_000)]
+
 
 def pulse_at(time_s: float) -> Callable[[npt.NDArray[np.float64]], Float32]:
     """A bell of half a millisecond, so that its top is found at any rate."""
@@ -26,10 +30,15 @@ def pulse_at(time_s: float) -> Callable[[npt.NDArray[np.float64]], Float32]:
 
 
 @pytest.mark.parametrize(("low_latency", "most_ms"), [(False, 60), (True, 45)])
-def test_a_pulse_is_heard_after_the_declared_delay(simulate: Make, low_latency: bool, most_ms: float) -> None:
+@pytest.mark.parametrize("rates", RATES, ids=str)
+def test_a_pulse_is_heard_after_the_declared_delay(
+    simulate: Make, rates: tuple[int, int], low_latency: bool, most_ms: float
+) -> None:
     stream = simulate(
-        rate=48_000,
-        block=480,
+        rate=rates[0],
+        block=rates[0] // 100,
+        sink_rate=rates[1],
+        sink_block=rates[1] // 100,
         source_timing=DeviceTiming(jitter_s=0.001),
         sink_timing=DeviceTiming(ppm=50, jitter_s=0.001),
         signal=pulse_at(6.0),

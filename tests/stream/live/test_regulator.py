@@ -112,8 +112,7 @@ def test_after_a_stall_the_delay_is_back_within_seconds(simulate: Make, who: str
         assert abs(phase) / (2 * np.pi * TONE_HZ) < 0.001
     if who != "source":  # whose own sound has a hole
         click = click_db(played, 16_000, away_hz=1_000)
-        # How loud it is depends on the phase at which the sound broke off; so does that of a hard cut there.
-        assert click < min(-35, click_db(broken_off(played, 16_000), 16_000, away_hz=1_000) - 8)
+        assert click < min(-60, click_db(broken_off(played, 16_000), 16_000, away_hz=1_000) - 30)
 
 
 def test_sound_that_piled_up_in_a_short_stall_of_the_sink_is_cut_out_once(simulate: Make) -> None:
