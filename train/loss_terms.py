@@ -87,6 +87,14 @@ def negative_si_sdr(pair: Comparison) -> Tensor:
     return -si_sdr(pair.estimate.wave, pair.clean.wave).mean()
 
 
+def negative_snr(pair: Comparison) -> Tensor:
+    """Minus the mean SNR in dB, ``10 log10(|s|^2 / |s' - s|^2)``, which sees the level too: the training loss
+    of DTLN (Westhausen & Meyer, Interspeech 2020, section 2.3). The constants are those of `si_sdr`."""
+    error = pair.estimate.wave - pair.clean.wave
+    spoken, wrong = (x.square().sum(-1) + 1e-6 for x in (pair.clean.wave, error))
+    return -10.0 * torch.log10(spoken / wrong).mean()
+
+
 def time_error(pair: Comparison) -> Tensor:
     """Absolute error of the wave, ``mean |x' - x|``: the time loss of MP-SENet and SEMamba (Chao et al., "An
     investigation of incorporating Mamba for speech enhancement", SLT 2024)."""

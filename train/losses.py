@@ -19,6 +19,7 @@ TERMS: dict[str, Callable[[Comparison], Tensor]] = {
     "consistency": loss_terms.consistency_error,
     "lost_speech": loss_terms.lost_speech,
     "si_sdr": loss_terms.negative_si_sdr,
+    "snr": loss_terms.negative_snr,
     "time": loss_terms.time_error,
 }
 
@@ -39,6 +40,7 @@ class LossConfig:
     consistency: float = 0.0
     lost_speech: float = 0.7
     si_sdr: float = 0.006
+    snr: float = 0.0
     time: float = 0.0
     perceptual: float = 0.0
     compression: float = 0.3

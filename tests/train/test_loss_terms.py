@@ -175,6 +175,18 @@ def test_si_sdr_is_that_of_the_bench(snr_db: float) -> None:
         assert float(found) == pytest.approx(metrics.si_sdr(a.numpy(), b.numpy()), abs=0.01)
 
 
+@pytest.mark.parametrize("gain", [0.5, 0.8, 1.3])
+def test_the_snr_sees_a_wrong_level_and_the_si_sdr_does_not(gain: float) -> None:
+    clean, noise = waves(0), waves(1, 0.01)
+    estimate = gain * clean + noise
+    _, terms = loss_of("snr", "si_sdr")(estimate, clean, clean)
+    error = (estimate - clean).double().square().sum(-1)
+    expected = -10 * torch.log10(clean.double().square().sum(-1) / error).mean()
+    assert float(terms["snr"]) == pytest.approx(float(expected), abs=1e-3)
+    assert float(terms["snr"]) > 20 * math.log10(abs(1 - gain)) - 0.1
+    assert float(terms["si_sdr"]) == pytest.approx(-20.0 - 20 * math.log10(gain), abs=1.0)
+
+
 def test_the_loss_of_a_batch_is_the_mean_of_those_of_its_halves() -> None:
     """What processes that share a batch rely on."""
     loss = loss_of(*TERMS, "perceptual")
