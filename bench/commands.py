@@ -1,4 +1,4 @@
-"""``lipstream bench latency | rtf | quality``, and where other rooms add theirs. Light at import."""
+"""``lipstream bench latency | rtf | quality | fidelity``, and what other rooms add. Light at import."""
 
 import argparse
 import sys
@@ -11,6 +11,7 @@ from ..train import commands as train_commands
 from .arguments import (
     add_count,
     add_json,
+    add_model,
     add_models,
     add_runtimes,
     add_threads,
@@ -25,6 +26,9 @@ from .peers.commands import add_peers
 from .suite.commands import add_suite
 
 if TYPE_CHECKING:
+    from .fidelity import FidelityReport
+    from .machine import Machine
+    from .quality import QualityReport
     from .testset import Item, RecordingSet
 
 
@@ -39,6 +43,7 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     add_floor(kinds)
     add_costs(kinds)
     _add_quality(kinds)
+    _add_fidelity(kinds)
     add_peers(kinds)
     train_commands.add_bench_parser(kinds)
     add_suite(kinds)
@@ -68,29 +73,33 @@ def quality(args: argparse.Namespace) -> int:
     """``lipstream bench quality``."""
     try:
         from .evaluation import evaluate
+        from .testset import RecordingSet
     except ImportError as error:
-        raise InputError(
-            f"bench quality needs the extra 'bench': pip install 'lipstream[bench]' ({error})"
-        ) from error
+        raise _needs_bench(error) from error
     from .machine import fingerprint
-    from .testset import RecordingSet
 
     check_json(args.json)
     machine = fingerprint()
-    recordings = RecordingSet(args.set, args.data)
-    report = evaluate(_with_bar(recordings), args.model, args.runtime, not args.no_video, args.jobs)
-    show(
-        f"{machine.describe()}\n\n{args.model} {args.runtime}, test set {args.set}\n{report.table()}",
-        {
-            "machine": machine,
-            "set": args.set,
-            "model": args.model,
-            "runtime": args.runtime,
-            "summaries": report.summaries(),
-            "items": report.items,
-        },
-        args.json,
-    )
+    recordings = _with_bar(RecordingSet(args.set, args.data))
+    report = evaluate(recordings, args.model, args.runtime, not args.no_video, args.jobs)
+    _show_scores(args, machine, args.set, report)
+    return 0
+
+
+def fidelity(args: argparse.Namespace) -> int:
+    """``lipstream bench fidelity``."""
+    try:
+        from .fidelity import measure_fidelity
+        from .testset import RecordingSet
+    except ImportError as error:
+        raise _needs_bench(error) from error
+    from .machine import fingerprint
+
+    check_json(args.json)
+    machine = fingerprint()
+    recordings = _with_bar(RecordingSet("audio", args.data))
+    report = measure_fidelity(recordings, args.model, args.runtime, args.items, args.jobs)
+    _show_scores(args, machine, "audio", report)
     return 0
 
 
@@ -146,12 +155,37 @@ def _add_quality(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "extra 'bench', and 'video' for the set av.",
     )
     parser.set_defaults(run=quality)
+    parser.add_argument("--set", choices=("audio", "av"), default="audio", help="recordings (%(default)s)")
+    parser.add_argument("--no-video", action="store_true", help="leave the videos of the set av unused")
+    _add_scored(parser)
+
+
+def _add_fidelity(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = kinds.add_parser(
+        "fidelity",
+        help="what is left of clean, quiet and whispered speech",
+        description="Stream speech that should stay as it is through a model: clean recordings of the test "
+        "set audio at their own level, at -40 and -50 dBFS, in a microphone's hiss, and as whispers made of "
+        "them. Beside PESQ and ESTOI: the error of the level of active speech, which is also given for the "
+        "recordings in noise, and the share of speech frames that have lost more than 10 dB. Needs the extra "
+        "'bench'.",
+    )
+    parser.set_defaults(run=fidelity)
+    parser.add_argument(
+        "--items",
+        type=at_least(1),
+        metavar="N",
+        help="speakers of whom to take recordings, one clean one each (default: all of the test set)",
+    )
+    _add_scored(parser)
+
+
+def _add_scored(parser: argparse.ArgumentParser) -> None:
+    """What the commands that score recordings share."""
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="data folder (default: LIPSTREAM_DATA, else ../shared/data)"
     )
-    parser.add_argument("--set", choices=("audio", "av"), default="audio", help="recordings (%(default)s)")
-    parser.add_argument("--no-video", action="store_true", help="leave the videos of the set av unused")
-    parser.add_argument("--model", default="lite", metavar="M", help="preset (%(default)s)")
+    add_model(parser)
     parser.add_argument(
         "--runtime", default="onnx", metavar="R", help="onnx, eager, native or cuda-graph (%(default)s)"
     )
@@ -159,6 +193,28 @@ def _add_quality(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--jobs", type=int, choices=(1, 2), default=1, help="processes that score (%(default)s)"
     )
     add_json(parser)
+
+
+def _needs_bench(error: ImportError) -> InputError:
+    return InputError(f"this measurement needs the extra 'bench': pip install 'lipstream[bench]' ({error})")
+
+
+def _show_scores(
+    args: argparse.Namespace, machine: "Machine", name: str, report: "QualityReport | FidelityReport"
+) -> None:
+    """Print the scores of a test set, and keep them where a path is given."""
+    show(
+        f"{machine.describe()}\n\n{args.model} {args.runtime}, test set {name}\n{report.table()}",
+        {
+            "machine": machine,
+            "set": name,
+            "model": args.model,
+            "runtime": args.runtime,
+            "summaries": report.summaries(),
+            "items": report.items,
+        },
+        args.json,
+    )
 
 
 def _with_bar(recordings: "RecordingSet") -> "Iterable[Item]":

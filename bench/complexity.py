@@ -80,6 +80,11 @@ def hop_bytes(net: LiteAVSEMamba) -> int:
     return weights + 2 * state_bytes(WaveModel(net).init_state(1))
 
 
+def stream_bytes(net: LiteAVSEMamba) -> int:
+    """What one stream carries from hop to hop and from lips to lips."""
+    return state_bytes(WaveModel(net).init_state(1)) + state_bytes(net.visual.init_state(1))
+
+
 def streaming_complexity(preset: str) -> Complexity:
     """Measure the causal form of a preset, hop by hop as a stream runs it.
 
@@ -97,8 +102,7 @@ def net_complexity(net: LiteAVSEMamba) -> Complexity:
     age_s, dry = torch.zeros(1), torch.zeros(1)
     state = model.init_state(1)
     macs = count_macs(lambda: model.step(hop, embedding, age_s, dry, state))
-    carried = state_bytes(state) + state_bytes(model.net.visual.init_state(1))
-    return _complexity(model.net, macs, 1 / config.stft.frames_per_second, carried)
+    return _complexity(model.net, macs, 1 / config.stft.frames_per_second, stream_bytes(net))
 
 
 def offline_complexity(preset: str, seconds: int = 4) -> Complexity:

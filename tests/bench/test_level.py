@@ -1,11 +1,11 @@
-"""The level error of active speech."""
+"""The level of active speech, and what an enhancer makes of it."""
 
 import math
 
 import numpy as np
 import pytest
 
-from lipstream.bench.level import level_error_db
+from lipstream.bench.level import active_level_db, eaten_percent, level_error_db, projected_gain_db
 
 
 @pytest.fixture
@@ -41,3 +41,47 @@ def test_less_than_a_frame_has_no_level(samples: int):
 
 def test_silence_has_no_level(speech: np.ndarray):
     assert math.isnan(level_error_db(speech, np.zeros_like(speech)))
+
+
+@pytest.mark.parametrize("level_db", [-6.0, -50.0, -90.0])
+def test_the_active_level_of_steady_sound_is_its_level(level_db: float):
+    sound = np.sin(0.1 * np.arange(160000)) * math.sqrt(2) * 10 ** (level_db / 20)
+    assert active_level_db(sound) == pytest.approx(level_db, abs=0.1)
+
+
+def test_pauses_lower_the_active_level_by_the_hangover_alone():
+    bursts = np.tile(np.repeat([1.0, 1e-3], 16000), 4) * np.random.default_rng(1).standard_normal(128000)
+    # Each second of sound counts as 1.2 s, and as what the envelope takes to fall by the margin.
+    assert active_level_db(bursts) == pytest.approx(-10 * math.log10(1.2), abs=0.4)
+
+
+def test_silence_has_no_active_level():
+    assert math.isnan(active_level_db(np.zeros(16000)))
+    assert math.isnan(active_level_db(np.zeros(0)))
+
+
+def test_a_frame_that_is_muted_is_eaten_and_one_that_is_softer_is_not(speech: np.ndarray):
+    given = speech.copy()
+    given[: 256 * 8] *= 0.1  # 8 of 31 frames of speech, and a quarter of one, by 20 dB
+    given[256 * 8 : 256 * 16] *= 0.5
+    assert eaten_percent(speech, given) == pytest.approx(100 * 8 / 32)
+    assert eaten_percent(speech, np.zeros_like(speech)) == 100.0
+    assert eaten_percent(speech, speech) == 0.0
+
+
+def test_what_is_taken_from_pauses_is_not_eaten(speech: np.ndarray):
+    muted = speech.copy()
+    muted[8192:] = 0.0
+    assert eaten_percent(speech, muted) == 0.0
+
+
+def test_silence_holds_nothing_to_eat():
+    assert math.isnan(eaten_percent(np.zeros(1000), np.ones(1000)))
+
+
+def test_the_projected_gain_leaves_noise_out(speech: np.ndarray):
+    noise = np.random.default_rng(3).standard_normal(speech.size)
+    noise -= (noise @ speech) / (speech @ speech) * speech
+    assert projected_gain_db(speech, 0.5 * speech + noise) == pytest.approx(20 * math.log10(0.5))
+    assert math.isnan(projected_gain_db(speech, noise * 0))
+    assert math.isnan(projected_gain_db(speech, -speech))

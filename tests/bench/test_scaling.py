@@ -1,5 +1,6 @@
 """One size of a preset at a time."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipstream.bench import scaling
+from lipstream.bench.candidates import load_untrained
 from lipstream.bench.machine import fingerprint
 from lipstream.bench.scaling import ScalingReport, SizeCost, _with_bands, measure_scaling, power
 from lipstream.errors import InputError
@@ -37,6 +39,15 @@ def test_what_grows_with_a_size_is_told_and_the_size_of_the_preset_is_the_preset
     assert costs["blocks", 1].state_bytes < costs["blocks", 2].state_bytes
     assert "the time of a hop grows with blocks^" in report.text()
     assert "scaling.lite.blocks_1.eager.hop" in [reading.name for reading in report.readings()]
+
+
+@pytest.mark.skipif(
+    not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="there is no C++ compiler here"
+)
+def test_a_preset_without_weights_is_timed_on_native_with_the_state_it_has_in_torch():
+    eager, native = measure_scaling("base", ["eager", "native"], 1, {"blocks": (4,)}).costs
+    assert native.state_bytes == eager.state_bytes == load_untrained(preset("base"), "eager").state_bytes
+    assert native.hop_us > 0
 
 
 def test_a_preset_without_bands_keeps_its_frequencies():
