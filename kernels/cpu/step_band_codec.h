@@ -47,7 +47,7 @@ constexpr int kInputs = 3, kKernel = 5;  // of the encoder's first convolution
 constexpr int kReach = 3;                // bins that the decoder's convolutions see
 constexpr int kJoined = 2 * kFeatures;   // channels of bands spread out and encoder's features, side by side
 constexpr int kSpread = kWidest * kFeatures;
-constexpr float kPowerEps = 1e-6f, kMaxGain = 2.0f;  // models/codec.py, models/band_codec.py
+constexpr float kPowerEps = 1e-6f, kMaxGain = 2.56f;  // models/codec.py, models/band_codec.py
 
 // A convolution along frequency: for each tap [outputs][inputs]; its bias, and the slope of the PReLU behind it.
 template <int kOut, int kIn, int kWide>
