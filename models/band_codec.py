@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ..kernels import cpu_calls, cpu_conv
 from .config import BandCodecConfig
 
-#: Largest gain of one tap: 2, times the 2.1 dB by which the shipped weights were too soft when they were trained,
-#: and which were put into the last layer. The bias of the present tap makes the untrained gain exactly 1.
+#: Largest gain of one tap: 2, and the 2.1 dB by which the last layer of the shipped weights was raised, since
+#: they were trained too soft. The bias of the present tap makes the untrained gain exactly 1.
 _MAX_GAIN = 2.56
 _UNIT_GAIN_BIAS = _MAX_GAIN / (_MAX_GAIN**2 - 1.0) ** 0.5
 
