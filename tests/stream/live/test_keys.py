@@ -61,9 +61,10 @@ def test_without_a_terminal_there_are_no_keys() -> None:
 
 
 READER = """
-import fcntl, termios, time
+import fcntl, signal, termios, time
 from lipstream.stream.live.keys import Keyboard
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # the terminal on stdin is this session's own
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 try:
     with Keyboard() as keyboard:
         print("ready", flush=True)
