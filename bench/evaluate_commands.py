@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .pairs import Recordings
 
 EXIT_INTERRUPTED = 130
-VIDEOS = ("good", "black", "frozen", "wrong")
+VIDEOS = ("good", "black", "frozen", "stuck", "wrong")
 
 
 def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -124,7 +124,7 @@ def _add_systems(parser: argparse.ArgumentParser) -> None:
         default=list(VIDEOS),
         metavar="KIND",
         help="what to show a model of speakers who have a video, beside enhancing from sound alone: good, "
-        "black, frozen, wrong (all); none at all: --videos alone",
+        "black, frozen (from the start), stuck (from half way), wrong (all); none at all: --videos alone",
     )
 
 

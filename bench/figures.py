@@ -31,7 +31,7 @@ RANGE_DB = 70.0
 DIFFERENCE_DB = 30.0
 
 #: Left out of the plots over the ratio: videos that only show what goes wrong.
-MISLEADING = ("black video", "frozen video", "wrong video")
+MISLEADING = ("black video", "frozen video", "stuck video", "wrong video")
 
 
 def snr_figure(results: Results, dataset: str) -> "Figure | None":

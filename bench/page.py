@@ -114,7 +114,7 @@ def _sections(results: Results) -> Iterator[Section]:
         "Lips",
         "The change of SI-SDR, in dB, against the same system from sound alone, with its 95 % confidence "
         "interval, and alpha, the mean confidence in the video. Black, frozen and wrong videos should change "
-        "nothing.",
+        "nothing, one that gets stuck half way nothing for the worse.",
         [Block(table.title, table=table) for table in video_tables(results)]
         + ([Block("Alpha over time", svg=as_svg(alpha_figure(results.alpha)))] if results.alpha else []),
     )

@@ -18,7 +18,7 @@ from .records import NOISY
 from .testset import Float32, Item
 
 #: What a model may get to see: the video as it is, a covered lens, a stuck camera, somebody else's video.
-VIDEOS = ("good", "black", "frozen", "wrong")
+VIDEOS = ("good", "black", "frozen", "stuck", "wrong")
 
 #: How a model is named: ``[NAME=]MODEL[:RUNTIME][@WEIGHTS]``.
 _MODEL = re.compile(r"(?P<model>[\w-]+)(:(?P<runtime>[\w-]+))?(@(?P<weights>.+))?")
@@ -153,7 +153,7 @@ def shown_lips(kind: str, item: Item, clips: Sequence[tuple[str, Path]]) -> Stam
 
     Args:
         kind: one of `VIDEOS`. ``black`` keeps the times of the frames, ``frozen`` repeats the first one at
-            them, ``wrong`` is the next of the clips with another speaker.
+            them, ``stuck`` stands still from half way, ``wrong`` is the next clip of another speaker.
         item: has a video.
         clips: speaker and file of all videos of the set.
     """
@@ -168,6 +168,9 @@ def shown_lips(kind: str, item: Item, clips: Sequence[tuple[str, Path]]) -> Stam
         return [(time_s, np.zeros_like(crop)) for time_s, crop in lips]
     if kind == "frozen":
         return [(time_s, lips[0][1]) for time_s, _ in lips]
+    if kind == "stuck":
+        half = len(lips) // 2
+        return [*lips[:half], *((time_s, lips[half][1]) for time_s, _ in lips[half:])]
     return lips
 
 

@@ -19,7 +19,8 @@ class LipsTimeline:
     """Zero-order hold from video frames to hops, by time stamp: a frame never counts before it was captured.
 
     A frame that equals the one before it is no news (a frozen camera, a player that fills gaps): it is passed
-    over, and the age goes on to rise.
+    over, and the age goes on to rise. Nor does the first frame count before a second one shows that something
+    moves: a camera that has stood still from the start is no video at all.
 
     Args:
         spec: of the model.
@@ -39,6 +40,7 @@ class LipsTimeline:
         self._newest: Frame = self._none
         self._embedding = self._none
         self._captured_s: float | None = None
+        self._moves = False
 
     def check(self, lips: Lips | None, now_s: float) -> list[tuple[float, Frame]]:
         """Turn what the caller gave into time-stamped frames, changing nothing.
@@ -78,9 +80,10 @@ class LipsTimeline:
         while self._waiting and self._waiting[0][0] <= time_s:
             captured_s, frame = self._waiting.popleft()
             if enabled and (self._captured_s is None or not np.array_equal(frame, self._newest)):
+                self._moves = self._captured_s is not None
                 self._embedding = self._embedding_of(frame)
                 self._newest, self._captured_s = frame, captured_s
-        if self._captured_s is None or not enabled:
+        if self._captured_s is None or not (self._moves and enabled):
             return self._none, NO_VIDEO_AGE_S
         return self._embedding, time_s - self._captured_s
 

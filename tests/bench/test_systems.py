@@ -32,23 +32,29 @@ def crop(brightness: int) -> np.ndarray:
 
 @pytest.fixture
 def filmed(monkeypatch: pytest.MonkeyPatch) -> Item:
-    """A recording of anna with a video of two frames; ben's frames are brighter."""
+    """A recording of anna with a video of four frames; ben's frames are brighter."""
     bright = {"a.mp4": 10, "b.mp4": 100}
     monkeypatch.setattr(
         systems,
         "lips_of",
-        lambda path: [(0.0, crop(bright[path.name])), (0.04, crop(bright[path.name] + 1))],
+        lambda path: [(0.04 * k, crop(bright[path.name] + k)) for k in range(4)],
     )
     return Item("n1", "talker", 0.0, WAVE, WAVE, "seen", Path("a.mp4"), "anna")
 
 
 @pytest.mark.parametrize(
     ("kind", "brightness"),
-    [("good", [10, 11]), ("black", [0, 0]), ("frozen", [10, 10]), ("wrong", [100, 101])],
+    [
+        ("good", [10, 11, 12, 13]),
+        ("black", [0, 0, 0, 0]),
+        ("frozen", [10, 10, 10, 10]),
+        ("stuck", [10, 11, 12, 12]),
+        ("wrong", [100, 101, 102, 103]),
+    ],
 )
 def test_each_kind_of_video_shows_what_its_camera_would(filmed: Item, kind: str, brightness: list[int]):
     lips = shown_lips(kind, filmed, CLIPS)
-    assert [time_s for time_s, _ in lips] == [0.0, 0.04]
+    assert [time_s for time_s, _ in lips] == [0.04 * k for k in range(4)]
     assert [int(frame[0, 0, 0]) for _, frame in lips] == brightness
 
 

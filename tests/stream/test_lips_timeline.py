@@ -21,10 +21,14 @@ def crop_of(value: int) -> UInt8:
     return np.full((96, 96, 3), value, np.uint8)
 
 
+#: What a stream begins with, so that the next frame shows that something moves.
+FIRST: tuple[float, Frame] = (0.0, crop_of(99))
+
+
 def test_a_frame_counts_from_its_time_on_and_the_last_one_holds(pass_through: Make) -> None:
     runtime = pass_through()
     enhancer = Enhancer(runtime=runtime)
-    enhancer.process(noise(600), [(0.0125, crop_of(1)), (0.03, crop_of(2)), (0.06, crop_of(3))])
+    enhancer.process(noise(600), [FIRST, (0.0125, crop_of(1)), (0.03, crop_of(2)), (0.06, crop_of(3))])
     enhancer.process(noise(600))
     assert runtime.embeddings == [1, 1, 2, 2, 3, 3]  # hops end at 12.5, 25, 37.5, 50, 62.5, 75 ms
     np.testing.assert_allclose(runtime.ages_s, [0, 0.0125, 0.0075, 0.02, 0.0025, 0.015], atol=1e-9)
@@ -35,6 +39,7 @@ def test_a_frame_that_repeats_is_no_news_and_ages(pass_through: Make) -> None:
     enhancer = Enhancer(runtime=runtime)
     same = np.full(512, 5, np.float32)
     frames: list[tuple[float, Frame]] = [
+        FIRST,
         (0.0, crop_of(1)),
         (0.02, crop_of(1)),
         (0.04, same),
@@ -42,11 +47,25 @@ def test_a_frame_that_repeats_is_no_news_and_ages(pass_through: Make) -> None:
         (0.08, crop_of(1)),
     ]
     enhancer.process(noise(1400), frames)
-    assert runtime.encoded == [1, 1]
+    assert runtime.encoded == [99, 1, 1]
     assert runtime.embeddings == [1, 1, 1, 5, 5, 5, 1]
     np.testing.assert_allclose(
         runtime.ages_s, [0.0125, 0.025, 0.0375, 0.01, 0.0225, 0.035, 0.0075], atol=1e-9
     )
+
+
+def test_a_picture_that_never_changes_counts_for_nothing(pass_through: Make) -> None:
+    runtime = pass_through()
+    enhancer = Enhancer(runtime=runtime)
+    still = crop_of(1)
+    enhancer.process(noise(1000), [(0.01 * k, still) for k in range(6)])
+    assert min(runtime.ages_s) >= 1e6
+    enhancer.process(noise(400), [(0.07, crop_of(2))])
+    assert runtime.embeddings == [0, 0, 0, 0, 0, 2, 2]
+    assert runtime.encoded == [1, 2]
+    enhancer.reset()
+    enhancer.process(noise(200), crop_of(3))
+    assert runtime.ages_s[-1] >= 1e6
 
 
 def test_every_frame_passes_the_visual_encoder_once_and_in_order(pass_through: Make) -> None:
@@ -61,7 +80,7 @@ def test_every_frame_passes_the_visual_encoder_once_and_in_order(pass_through: M
 def test_a_bare_crop_is_as_old_as_its_chunk(pass_through: Make) -> None:
     runtime = pass_through()
     enhancer = Enhancer(sample_rate=48_000, runtime=runtime)
-    enhancer.process(noise(4_800))
+    enhancer.process(noise(4_800), [FIRST])
     enhancer.process(noise(4_800), crop_of(7))
     first = runtime.embeddings.index(7)
     now_s = (first + 1) * 0.0125
@@ -72,9 +91,9 @@ def test_a_bare_crop_is_as_old_as_its_chunk(pass_through: Make) -> None:
 def test_an_embedding_stands_for_its_crop_and_is_not_encoded_again(pass_through: Make) -> None:
     runtime = pass_through()
     enhancer = Enhancer(runtime=runtime)
-    enhancer.process(noise(400), [(0.0, np.full(512, 5, np.float32)), (0.02, crop_of(6))])
+    enhancer.process(noise(400), [FIRST, (0.0, np.full(512, 5, np.float32)), (0.02, crop_of(6))])
     assert runtime.embeddings == [5, 6]
-    assert runtime.encoded == [6]
+    assert runtime.encoded == [99, 6]
 
 
 @pytest.mark.parametrize(
@@ -102,14 +121,14 @@ def test_without_video_the_model_hears_of_none(pass_through: Make) -> None:
 def test_video_can_be_switched_off_and_on(pass_through: Make) -> None:
     runtime = pass_through()
     enhancer = Enhancer(runtime=runtime)
-    enhancer.process(noise(200), crop_of(1))
+    enhancer.process(noise(200), [FIRST, (0.0, crop_of(1))])
     enhancer.video = False
     enhancer.process(noise(200), crop_of(2))
     enhancer.video = True
     enhancer.process(noise(200))
     enhancer.process(noise(200), crop_of(3))
     assert runtime.embeddings == [1, 0, 1, 3]
-    assert runtime.encoded == [1, 3]
+    assert runtime.encoded == [99, 1, 3]
     assert runtime.ages_s[1] >= 1e6
 
 
@@ -127,7 +146,7 @@ def test_the_callers_array_may_be_used_again(pass_through: Make) -> None:
     runtime = pass_through()
     enhancer = Enhancer(runtime=runtime)
     crop = crop_of(5)
-    enhancer.process(noise(100), crop)
+    enhancer.process(noise(100), [FIRST, (0.0, crop)])
     crop[:] = 6
     enhancer.process(noise(100))
     assert runtime.embeddings == [5]
@@ -136,6 +155,6 @@ def test_the_callers_array_may_be_used_again(pass_through: Make) -> None:
 def test_alpha_is_that_of_the_last_hop_and_mean_alpha_of_all(pass_through: Make) -> None:
     enhancer = Enhancer(runtime=pass_through())
     assert enhancer.alpha == enhancer.mean_alpha == 0
-    enhancer.process(noise(400), [(0.0125, crop_of(1))])  # ages of 0 and 1 hop: alpha 1 and 1/2
+    enhancer.process(noise(400), [FIRST, (0.0125, crop_of(1))])  # ages of 0 and 1 hop: alpha 1 and 1/2
     assert enhancer.alpha == pytest.approx(0.5)
     assert enhancer.mean_alpha == pytest.approx(0.75)
