@@ -155,6 +155,8 @@ def _stages(model: WaveModel) -> list[_Stage]:
     ]
     for index, block in enumerate(net.blocks):
         name, prefix = f"block {index}", f"net.blocks.{index}"
+        if block.memory is not None:
+            stages.append(_Stage(f"{name} memory", [(block.memory, "step")], f"{prefix}.memory"))
         time_axis = [(block.time_mamba, "step"), (block.time_linear, "forward")]
         frequency = [(block.frequency_mamba, "forward"), (block.frequency_linear, "forward")]
         stages.append(_Stage(f"{name} time", time_axis, f"{prefix}.time"))

@@ -29,6 +29,15 @@ class MixerSizes:
 
 
 @dataclass(frozen=True)
+class MemorySizes:
+    """Of the memory of a block: numbers a position says and hears, channels of the row, and its mixer."""
+
+    features: int
+    channels: int
+    mixer: MixerSizes
+
+
+@dataclass(frozen=True)
 class BandSizes:
     """Of the band codec: channels of full resolution, ``(width in bins, bands)`` of each region, and how many
     frames the filter of a bin reaches over.
@@ -49,6 +58,7 @@ class StepSizes:
         positions: along frequency, that the codec makes of the bins.
         channels: of a position.
         embedding, hidden: width of the visual embedding, and of the VCE's hidden layer.
+        memory: of each block; None where they have none, so that nothing of it is compiled.
         time, frequency: the mixers of a block.
         blocks: how many.
     """
@@ -60,6 +70,7 @@ class StepSizes:
     channels: int
     embedding: int
     hidden: int
+    memory: MemorySizes | None
     time: MixerSizes
     frequency: MixerSizes
     blocks: int
@@ -80,6 +91,12 @@ class StepSizes:
         if self.band is not None:
             regions = ",".join(f"{{{width},{bands}}}" for width, bands in self.band.regions)
             values |= {"FEATURES": self.band.features, "REGIONS": f"{{{regions}}}", "TAPS": self.band.taps}
+        if self.memory is not None:
+            values |= {
+                "MEMORY_FEATURES": self.memory.features,
+                "MEMORY_CHANNELS": self.memory.channels,
+                "MEMORY": _listed(self.memory.mixer),
+            }
         return [f"-DLIPSTREAM_{name}={value}" for name, value in values.items()]
 
 

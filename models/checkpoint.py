@@ -28,22 +28,41 @@ def load_model(name: str, weights: Path | None = None, offline: bool = False) ->
         InputError: no such preset or file, a file that is no safetensors, or one that does not fit.
     """
     path = require_shipped(weights_file(name), name) if weights is None else weights
-    if not path.is_file():
-        raise InputError(f"{path}: no such weights file")
+    model, lacking = grow_model(name, path, offline)
+    if lacking:
+        raise _unfit(path, name, f"it lacks {len(lacking)} tensors, such as {lacking[0]}")
+    return model
+
+
+def grow_model(name: str, weights: Path, offline: bool) -> tuple[LiteAVSEMamba, list[str]]:
+    """As `load_model`, from weights that may lack tensors: those are as in an untrained model.
+
+    Returns:
+        The model, in eval mode, and the names of the tensors that the weights lack, in its order.
+
+    Raises:
+        InputError: as `load_model`, and for tensors that the model does not have, or has in another shape.
+    """
+    if not weights.is_file():
+        raise InputError(f"{weights}: no such weights file")
     try:
-        tensors = load_file(path)
-        with safe_open(path, framework="pt") as file:
+        tensors = load_file(weights)
+        with safe_open(weights, framework="pt") as file:
             metadata = file.metadata() or {}
     except SafetensorError as error:
-        raise InputError(f"{path} is no safetensors file: {error}") from error
-    model = LiteAVSEMamba(_config(name, offline, metadata, path))
+        raise InputError(f"{weights} is no safetensors file: {error}") from error
+    model = LiteAVSEMamba(_config(name, offline, metadata, weights))
     try:
-        model.load_state_dict(tensors)
+        lacking, unknown = model.load_state_dict(tensors, strict=False)
     except RuntimeError as error:
-        raise InputError(
-            f"{path} does not fit preset '{name}': {str(error).splitlines()[1].strip()}"
-        ) from error
-    return model.eval()
+        raise _unfit(weights, name, str(error).splitlines()[1].strip()) from error
+    if unknown:
+        raise _unfit(weights, name, f"it has {len(unknown)} tensors too many, such as {unknown[0]}")
+    return model.eval(), lacking
+
+
+def _unfit(path: Path, name: str, reason: str) -> InputError:
+    return InputError(f"{path} does not fit preset '{name}': {reason}")
 
 
 def form_metadata(name: str, offline: bool, without: tuple[str, ...]) -> dict[str, str]:

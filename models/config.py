@@ -73,6 +73,25 @@ class MixerConfig:
 
 
 @dataclass(frozen=True)
+class MemoryConfig:
+    """A memory of the whole spectrum before each block, see `models.memory`.
+
+    Attributes:
+        features: numbers that a position gives to the row of a frame and gets back from it.
+        channels: of the row.
+        mixer: that follows the row through time.
+    """
+
+    features: int = 8
+    channels: int = 128
+    mixer: MixerConfig = field(default_factory=lambda: MixerConfig(version=2, expand=2))
+
+    def __post_init__(self) -> None:
+        if min(self.features, self.channels) < 1:
+            raise InputError("features and channels of the memory must be at least 1")
+
+
+@dataclass(frozen=True)
 class BandRegion:
     """``bands`` neighbouring bands of ``width`` bins each."""
 
@@ -146,6 +165,7 @@ class ModelConfig:
     frequency: MixerConfig
     stft: StftConfig = field(default_factory=StftConfig)
     band: BandCodecConfig = field(default_factory=BandCodecConfig)
+    memory: MemoryConfig | None = None
     visual: VisualConfig = field(default_factory=VisualConfig)
     causal: bool = True
 
@@ -154,8 +174,11 @@ class ModelConfig:
             raise InputError("channels and num_blocks must be at least 1")
         if self.codec not in get_args(Codec):
             raise InputError(f"unknown codec '{self.codec}': {_choices(Codec)}")
-        for mixer in (self.time, self.frequency):
-            inner = mixer.expand * self.channels
+        mixers = [(self.time, self.channels), (self.frequency, self.channels)]
+        if self.memory is not None:
+            mixers.append((self.memory.mixer, self.memory.channels))
+        for mixer, channels in mixers:
+            inner = mixer.expand * channels
             if mixer.version == 2 and inner % mixer.head_size:
                 raise InputError(f"head_size {mixer.head_size} must divide expand * channels = {inner}")
         if self.codec == "band" and self.band.covered_bins + 1 != self.stft.bins:
@@ -213,6 +236,7 @@ PRESETS: dict[str, ModelConfig] = {
             codec="band",
             time=MixerConfig(version=2, expand=2),
             frequency=MixerConfig(version=2, d_conv=3, expand=2, shared_directions=True),
+            memory=MemoryConfig(),
         ),
     )
 }

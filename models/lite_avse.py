@@ -43,9 +43,10 @@ class LiteAVSEMamba(nn.Module):
 
     def _block(self) -> nn.Module:
         config = self.config
+        sizes = (config.channels, config.time, config.frequency, self.codec.positions, config.memory)
         if config.causal:
-            return CausalTFMambaBlock(config.channels, config.time, config.frequency, self.codec.positions)
-        return TFMambaBlock(config.channels, config.time, config.frequency)
+            return CausalTFMambaBlock(*sizes)
+        return TFMambaBlock(*sizes)
 
     def init_state(
         self, batch: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32

@@ -1,7 +1,7 @@
 """A streaming model as the compiled step wants it: its sizes, and its weights in order, folded. Torch-free.
 
 Folded means: done once here instead of every hop. Norm weights go into the projections behind them, and the
-way out of a mixer is one matrix, ``x + linear(x + out(g)) = (I + linear) x + (linear out) g + bias``.
+way out of a block's mixer is one matrix, ``x + linear(x + out(g)) = (I + linear) x + (linear out) g + bias``.
 """
 
 import math
@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..kernels.cpu_step import BandSizes, MixerSizes, StepSizes
-from .config import BandCodecConfig, MixerConfig, ModelConfig
+from ..kernels.cpu_step import BandSizes, MemorySizes, MixerSizes, StepSizes
+from .config import BandCodecConfig, MemoryConfig, MixerConfig, ModelConfig
 from .tensor_file import Float32
 
 Array = npt.NDArray[np.float64]
@@ -36,6 +36,7 @@ def step_sizes(config: ModelConfig) -> StepSizes:
         and config.causal
         and config.time.version == config.frequency.version == 2
         and config.frequency.shared_directions
+        and (config.memory is None or config.memory.mixer.version == 2)
     )
     if not served:
         raise InputError(f"runtime 'native' does not serve model '{config.name}': use 'onnx' or 'eager'")
@@ -47,6 +48,7 @@ def step_sizes(config: ModelConfig) -> StepSizes:
         channels=config.channels,
         embedding=config.visual.embedding_size,
         hidden=_HIDDEN,
+        memory=None if config.memory is None else _memory_sizes(config.memory),
         time=_mixer_sizes(config.channels, config.time, config.time.d_conv),
         frequency=_mixer_sizes(config.channels, config.frequency, config.frequency.d_conv | 1),
         blocks=config.num_blocks,
@@ -60,6 +62,11 @@ def _positions(config: ModelConfig) -> int:
 def _band_sizes(band: BandCodecConfig) -> BandSizes:
     regions = tuple((region.width, region.bands) for region in band.regions)
     return BandSizes(band.features, regions, band.taps)
+
+
+def _memory_sizes(memory: MemoryConfig) -> MemorySizes:
+    mixer = _mixer_sizes(memory.channels, memory.mixer, memory.mixer.d_conv)
+    return MemorySizes(memory.features, memory.channels, mixer)
 
 
 def _mixer_sizes(channels: int, mixer: MixerConfig, taps: int) -> MixerSizes:
@@ -100,8 +107,10 @@ class _Packer:
         yield from self.band_codec() if config.codec == "band" else self.separable_codec()
         yield from self.fusion()
         for k in range(config.num_blocks):
-            yield from self.mixer(f"blocks.{k}.time", config.time, config.time.d_conv)
-            yield from self.mixer(f"blocks.{k}.frequency", config.frequency, config.frequency.d_conv | 1)
+            if config.memory is not None:
+                yield from self.memory(f"blocks.{k}.memory", config.memory)
+            yield from self.layer(f"blocks.{k}.time", config.time, config.time.d_conv)
+            yield from self.layer(f"blocks.{k}.frequency", config.frequency, config.frequency.d_conv | 1)
 
     def band_codec(self) -> Iterator[Array]:
         config, features, channels = self.config.band, self.config.band.features, self.config.channels
@@ -183,8 +192,7 @@ class _Packer:
     def fusion(self) -> Iterator[Array]:
         yield from self.vce()
         channels, size = self.config.channels, self.config.visual.embedding_size
-        yield self.take("fusion.projection.weight", channels, size).T
-        yield self.take("fusion.projection.bias", channels)
+        yield from self.linear("fusion.projection", channels, size)
         bands = _positions(self.config)
         if "fusion.fsvg.conv.weight" not in self.tensors:  # the gate is 1
             yield from (np.zeros(2 * channels), np.array([_CERTAIN]), np.zeros(bands))
@@ -199,20 +207,42 @@ class _Packer:
         size, smoothing = self.config.visual.embedding_size, "fusion.vce.speed_logits" in self.tensors
         name = "fusion.vce.vce.layers" if smoothing else "fusion.vce.layers"
         if f"{name}.0.weight" in self.tensors:
-            yield self.take(f"{name}.0.weight", _HIDDEN, size).T
-            yield self.take(f"{name}.0.bias", _HIDDEN)
+            yield from self.linear(f"{name}.0", _HIDDEN, size)
             yield self.take(f"{name}.2.weight", 1, _HIDDEN)
             yield self.take(f"{name}.2.bias", 1)
         else:  # certain of every picture
             yield from (np.zeros((size + 2) * _HIDDEN), np.array([_CERTAIN]))
         yield 1 / (1 + np.exp(-self.take("fusion.vce.speed_logits", 2))) if smoothing else np.ones(2)
 
-    def mixer(self, name: str, config: MixerConfig, taps: int) -> Iterator[Array]:
-        channels = self.config.channels
+    def memory(self, name: str, config: MemoryConfig) -> Iterator[Array]:
+        """What the positions say, the mixer of their row, and what they hear."""
+        channels, row, features = self.config.channels, config.channels, config.features
+        positions = _positions(self.config)
+        norm = self.take(f"{name}.norm.weight", channels)
+        yield (self.take(f"{name}.squeeze.weight", features, channels) * norm).T
+        enter = self.take(f"{name}.enter.weight", row, positions * features)
+        yield enter.T
+        said = np.tile(self.take(f"{name}.squeeze.bias", features), positions)
+        yield enter @ said + self.take(f"{name}.enter.bias", row)
+        yield from self.mixer(f"{name}.mamba", row, config.mixer, config.mixer.d_conv)
+        yield self.out(f"{name}.mamba", row, config.mixer).T
+        yield from self.linear(f"{name}.leave", positions * features, row)
+        yield from self.linear(f"{name}.widen", channels, features)
+
+    def layer(self, name: str, config: MixerConfig, taps: int) -> Iterator[Array]:
+        """The mixer of an axis, and its way out."""
+        channels, mamba = self.config.channels, f"{name}_mamba"
+        yield from self.mixer(mamba, channels, config, taps)
+        linear = self.take(f"{name}_linear.weight", channels, channels)
+        yield (np.eye(channels) + linear).T
+        yield (linear @ self.out(mamba, channels, config)).T
+        yield self.take(f"{name}_linear.bias", channels)
+
+    def mixer(self, name: str, channels: int, config: MixerConfig, taps: int) -> Iterator[Array]:
+        """From its rows to gated values."""
         inner, heads = config.expand * channels, config.expand * channels // config.head_size
-        mixed = inner + 2 * config.d_state
-        inside = f"{name}_mamba.mixer"
-        norm = self.take(f"{name}_mamba.norm.weight", channels)
+        mixed, inside = inner + 2 * config.d_state, f"{name}.mixer"
+        norm = self.take(f"{name}.norm.weight", channels)
         projection = self.take(f"{inside}.in_proj.weight", inner + mixed + heads, channels) * norm
         for part in np.split(projection, [inner, inner + mixed]):
             yield part.T
@@ -221,9 +251,13 @@ class _Packer:
         yield self.take(f"{inside}.dt_bias", heads)
         yield -np.exp(self.take(f"{inside}.A_log", heads))
         yield self.take(f"{inside}.D", heads)
-        gate_norm = self.take(f"{inside}.norm.weight", inner)
-        linear = self.take(f"{name}_linear.weight", channels, channels)
-        out = self.take(f"{inside}.out_proj.weight", channels, inner) * gate_norm
-        yield (np.eye(channels) + linear).T
-        yield (linear @ out).T
-        yield self.take(f"{name}_linear.bias", channels)
+
+    def out(self, name: str, channels: int, config: MixerConfig) -> Array:
+        """From gated values to what a mixer adds to its rows."""
+        inner = config.expand * channels
+        gate_norm = self.take(f"{name}.mixer.norm.weight", inner)
+        return self.take(f"{name}.mixer.out_proj.weight", channels, inner) * gate_norm
+
+    def linear(self, name: str, outputs: int, inputs: int) -> Iterator[Array]:
+        yield self.take(f"{name}.weight", outputs, inputs).T
+        yield self.take(f"{name}.bias", outputs)

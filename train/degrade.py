@@ -29,7 +29,7 @@ class DegradeConfig:
     """
 
     weights: tuple[float, ...] = (0.56, 0.08, 0.08, 0.06, 0.05, 0.04, 0.05, 0.05, 0.03)
-    max_delay_frames: int = 2
+    max_delay_frames: int = 4
 
     def __post_init__(self) -> None:
         if len(self.weights) != _KINDS or min(self.weights) < 0 or sum(self.weights) == 0:

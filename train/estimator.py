@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..models.checkpoint import load_model
+from ..models.checkpoint import grow_model
 from ..models.config import preset
 from ..models.lite_avse import LiteAVSEMamba
 from ..models.semamba import SEMamba, SEMambaConfig, load_semamba_checkpoint
@@ -100,21 +100,29 @@ class SEMambaEstimator(nn.Module):
 Estimator = StreamingEstimator | SEMambaEstimator
 
 
-def make_estimator(recipe: Recipe) -> Estimator:
+def make_estimator(recipe: Recipe) -> tuple[Estimator, frozenset[str]]:
     """The model of a recipe, in training mode, with the weights that it starts from.
+
+    Returns:
+        The model, and the names of its parameters that those weights lack; none where there are no weights.
 
     Raises:
         InputError: weights to start from that are missing or do not fit.
     """
     if recipe.preset == SEMAMBA:
         net = load_semamba_checkpoint(recipe.start_from) if recipe.start_from else SEMamba(SEMambaConfig())
-        return SEMambaEstimator(net.train())
+        return SEMambaEstimator(net.train()), frozenset()
     config = preset(recipe.preset).without(*recipe.without)
     if recipe.offline:
         config = config.offline()
     if not recipe.start_from:
-        return StreamingEstimator(LiteAVSEMamba(config))
-    loaded = load_model(recipe.preset, Path(recipe.start_from), recipe.offline)
+        return StreamingEstimator(LiteAVSEMamba(config)), frozenset()
+    loaded, lacking = grow_model(recipe.preset, Path(recipe.start_from), recipe.offline)
     if loaded.config != config:
         raise InputError(f"{recipe.start_from} was trained with another 'without' than the recipe's")
-    return StreamingEstimator(loaded.train())
+    if lacking and not recipe.grow:
+        raise InputError(
+            f"{recipe.start_from} lacks {len(lacking)} tensors of '{recipe.preset}', such as {lacking[0]}: "
+            "set grow = true to let them begin as in an untrained model"
+        )
+    return StreamingEstimator(loaded.train()), frozenset(f"net.{name}" for name in lacking)

@@ -59,15 +59,18 @@ class Learner:
     def __init__(self, recipe: Recipe, group: Group) -> None:
         self.recipe, self.group = recipe, group
         torch.manual_seed(recipe.seed)
-        self.model = make_estimator(recipe).to(group.device)
+        model, new = make_estimator(recipe)
+        self.model = model.to(group.device)
         self.average = copy.deepcopy(self.model).eval()
-        self.trained = _trained_parameters(self.model, recipe)
+        _freeze(self.model, recipe.video.freeze)
+        trained = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
+        self.trained = list(trained.values())
         # Steps without video leave the path of the lips unused.
         objective = Objective(self.model, recipe).to(group.device)
         self.objective = group.share(
             objective, all_used=recipe.video.share == 1.0 or recipe.preset == SEMAMBA
         )
-        self.optimizer = make_optimizer(self.trained, recipe.optimizer)
+        self.optimizer = make_optimizer(trained.items(), recipe.optimizer, new)
 
     def learn(self, batch: Batch, step: int) -> dict[str, float] | None:
         """One optimizer step on this process's part of a batch.
@@ -124,12 +127,17 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     return Batch(batch.noisy.to(device), batch.clean.to(device), video)
 
 
-def _trained_parameters(model: Estimator, recipe: Recipe) -> list[nn.Parameter]:
-    """All parameters, or those of the path of the lips where the recipe freezes the audio path."""
-    if not recipe.video.freeze_audio:
-        return list(model.parameters())
-    assert isinstance(model, StreamingEstimator), "only a model with lips can freeze its audio path"
-    model.requires_grad_(False)
-    for part in (model.net.visual, model.net.fusion):
-        part.requires_grad_(True)
-    return [*model.net.visual.parameters(), *model.net.fusion.parameters()]
+def _freeze(model: Estimator, part: str) -> None:
+    """Take a part of the model, see `VideoConfig.freeze`, out of the training."""
+    if not part:
+        return
+    assert isinstance(model, StreamingEstimator), "only a model with lips has parts to freeze"
+    net = model.net
+    if part == "sound":
+        net.requires_grad_(False)
+        for trained in (net.visual, net.fusion):
+            trained.requires_grad_(True)
+        return
+    for frozen in (net.visual, net.fusion.vce):
+        if frozen is not None:
+            frozen.requires_grad_(False).eval()  # in training mode, batch norms would still follow

@@ -57,8 +57,8 @@ class MixConfig:
         ("asterisk_en", 0.06),
         ("mycroft_precise", 0.06),
     )
-    tilt_db_per_octave: float = 0.0
-    overload_probability: float = 0.0
+    tilt_db_per_octave: float = 1.5
+    overload_probability: float = 0.03
     overload_db: tuple[float, float] = (1.0, 12.0)
     pair_probability: float = 0.0
 

@@ -46,10 +46,13 @@ class Recipe:
         device: ``cpu`` or ``cuda``.
         precision: ``float32``, or ``bfloat16`` (autocast) on CUDA.
         start_from: safetensors weights to begin with; empty for random ones.
+        grow: ``start_from`` may lack parameters of the model, which then begin as in an untrained one; the
+            others may learn slower, see `OptimizerConfig.known_rate`.
         seed: of everything random.
 
     Raises:
-        InputError: an unknown preset, a count below 1, or mixtures that are no whole hops of the preset.
+        InputError: an unknown preset, a count below 1, mixtures that are no whole hops of the preset, or keys
+            that do not go together.
     """
 
     preset: str = "lite"
@@ -67,6 +70,7 @@ class Recipe:
     device: str = "cpu"
     precision: str = "float32"
     start_from: str = ""
+    grow: bool = False
     seed: int = 1
     mix: MixConfig = field(default_factory=MixConfig)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -91,10 +95,19 @@ class Recipe:
             raise InputError(
                 "precision bfloat16 needs device cuda: the kernel that is fast on a CPU is float32"
             )
+        self._check_model()
+
+    def _check_model(self) -> None:
+        if self.grow and not self.start_from:
+            raise InputError("grow needs weights to grow from: name them in start_from")
+        if self.optimizer.known_rate != 1.0 and not self.grow:
+            raise InputError("optimizer.known_rate is for models that grow: leave it out, or set grow = true")
         if self.preset != SEMAMBA:
             preset(self.preset).without(*self.without)  # refuses parts that there are not
-        elif self.video.share or self.without:
-            raise InputError("semamba hears only: leave 'without' empty and video.share at 0")
+        elif self.without or self.video.share or self.video.freeze or self.grow:
+            raise InputError(
+                "semamba hears only and has no parts: leave out 'without', grow, video.share and video.freeze"
+            )
 
     @property
     def hop(self) -> int:

@@ -1,7 +1,7 @@
 """Mixtures with a face: a talking-face clip, an interference, and what the camera made of it."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -14,6 +14,9 @@ from .mixing import BABBLE, RECORDED, SYNTHETIC, TALKER, Mixer
 from .recordings import SAMPLE_RATE, Float32
 from .video_corpus import Face, UInt8
 
+#: Parts of the model that a recipe can leave as they are.
+Frozen = Literal["sound", "lips"]
+
 
 @dataclass(frozen=True)
 class VideoConfig:
@@ -21,7 +24,8 @@ class VideoConfig:
 
     Attributes:
         share: of the optimizer steps that see video; 0 trains on audio alone.
-        freeze_audio: train visual encoder and fusion only: audio-only output stays what it was.
+        freeze: what is not trained: ``sound``, all but visual encoder and fusion, so that audio-only output
+            stays what it was; ``lips``, visual encoder and VCE, so that embeddings and alpha do; or nothing.
         competing_talker: probability that the interference is another talker, not noise.
         same_voice: how often a competing talker is the speaker, who says something else: only what the lips
             say tells them apart, not whose they are.
@@ -33,7 +37,7 @@ class VideoConfig:
     """
 
     share: float = 0.0
-    freeze_audio: bool = False
+    freeze: str = ""
     competing_talker: float = 0.6
     alpha_weight: float = 0.02
     held_out_speakers: tuple[str, ...] = ("s33",)
@@ -49,9 +53,14 @@ class VideoConfig:
             raise InputError("video.competing_talker must be between 0 and 1, video.alpha_weight at least 0")
         if not (0.0 <= self.rir_probability <= 1.0 and 0.0 <= self.same_voice <= 1.0):
             raise InputError("video.rir_probability and video.same_voice must be between 0 and 1")
-        if self.freeze_audio and self.share < 1.0:
+        if self.freeze and self.freeze not in get_args(Frozen):
             raise InputError(
-                "video.freeze_audio leaves nothing to train without video: set video.share = 1.0"
+                f"video.freeze '{self.freeze}' is unknown: choose one of {', '.join(get_args(Frozen))}, or "
+                'leave it ""'
+            )
+        if self.freeze == "sound" and self.share < 1.0:
+            raise InputError(
+                "video.freeze 'sound' leaves nothing to train without video: set video.share = 1.0"
             )
 
 

@@ -1,5 +1,6 @@
-// Hops of many streams of one model, one after the other while the weights lie in cache. kernels/cpu_step.py calls it.
+// Hops of many streams of one model, group by group while the weights lie in cache. kernels/cpu_step.py calls it.
 
+#include <algorithm>
 #include <memory>
 #include <new>
 
@@ -45,9 +46,14 @@ EXPORT void step_destroy(Step *step) { delete step; }
 EXPORT void step_hops(Step *step, Pool *pool, const int *listed, int count, const float *hops, const float *embeddings,
                       const float *ages_s, const float *dry, float *out, float *alphas) {
     using namespace lipstream;
-    for (int i = 0; i < count; ++i) {
-        const int s = listed[i];
-        alphas[s] = (*step)(pool->streams[s], hops + s * kHop, embeddings + s * kEmbedding, ages_s[s], dry[s],
-                            out + s * kHop);
+    for (int first = 0; first < count; first += kGroup) {
+        Hop group[kGroup];
+        const int size = std::min(kGroup, count - first);
+        for (int i = 0; i < size; ++i) {
+            const int s = listed[first + i];
+            group[i] = {&pool->streams[s], hops + s * kHop, embeddings + s * kEmbedding, ages_s[s], dry[s],
+                        out + s * kHop, alphas + s};
+        }
+        (*step)(group, size);
     }
 }

@@ -115,6 +115,9 @@ inline void convolve(const Convolution<kOut, kIn, kWide> &w, const Channels<kIn>
     }
 }
 
+// What the decoder of a frame takes from its encoder.
+using CodecSkip = Channels<kFeatures>;
+
 struct CodecState {
     float past[kTaps - 1][2][kBins];  // spectra, newest first
 };
@@ -124,18 +127,19 @@ class Codec {
     explicit Codec(const CodecWeights &weights) : w_(weights) {}
 
     // Spectrum times gain -> bands, `to` a row of kChannels each `stride`.
-    void encode(const Spectrum &spectrum, float gain, CodecState &, float *to, int stride) {
+    void encode(const Spectrum &spectrum, float gain, CodecState &, CodecSkip &features, float *to, int stride) {
         compress(spectrum, gain);
-        convolve(w_.expand, compressed_, features_);
-        std::memcpy(joined_[kFeatures] - kLanes, features_.data, sizeof features_.data);
+        convolve(w_.expand, compressed_, features);
         for (int c = 0; c < kFeatures; ++c)
-            for (int f = 0; f < kBins; ++f) by_bin_[(kWidest + f) * kFeatures + c] = features_[c][f];
+            for (int f = 0; f < kBins; ++f) by_bin_[(kWidest + f) * kFeatures + c] = features[c][f];
         for (int p = 0; p < kBands; ++p) std::memcpy(to + p * stride, w_.position[p], sizeof(float) * kChannelLanes);
         gather<0>(to, stride);
     }
 
     // Bands -> the noisy spectrum, each bin by its filter over this frame and the past ones.
-    void decode(const float *from, int stride, const Spectrum &noisy, CodecState &state, Spectrum &to) {
+    void decode(const float *from, int stride, const CodecSkip &features, const Spectrum &noisy, CodecState &state,
+                Spectrum &to) {
+        std::memcpy(joined_[kFeatures] - kLanes, features.data, sizeof features.data);
         make_taps(from, stride);
         for (int f = 0; f < kBins; ++f) {
             float real = 0, imag = 0;
@@ -213,7 +217,6 @@ class Codec {
 
     const CodecWeights &w_;
     Channels<kInputs> compressed_{};
-    Channels<kFeatures> features_{};
     Channels<kJoined> joined_{}, mixed_{};
     Channels<2 * kTaps> taps_{};
     alignas(64) float by_bin_[(kWidest + kBins + kWidest) * kFeatures] = {};

@@ -10,13 +10,13 @@ class FrequencyMixer : Mixer<FrequencyShape> {
     using S = FrequencyShape;
 
   public:
-    void step(const MixerWeights<S> &w, Rows &rows, Rows &next) {
+    // Puts the gated values behind the channels of each row.
+    void step(const MixerWeights<S> &w, BandRows &rows) {
         project(w, rows);
         convolve(w);
         score();
         for (int h = 0; h < S::heads; ++h) scan(w, h);
-        for (int p = 0; p < kBands; ++p) gate(p, y_[p], rows);
-        leave(w, rows, next);
+        for (int p = 0; p < kBands; ++p) gate(p, y_[p], rows[p]);
     }
 
   private:

@@ -61,15 +61,20 @@ inline void share_out(Part part) {
 }
 
 // to [kRows][kColumns] (+)= sum over taps of a [kRows][kDepth] from [kDepth][kColumns], see `product_tile`.
+//
+// `times` such blocks of rows, one below the other, share what a tile reads of `from`. Each gets to the bit what it
+// gets alone, which taller tiles would not promise: with -ffast-math their sums may come in another order.
 template <int kRows, int kColumns, int kDepth, int kTapCount = 1, bool kAdd = false>
-inline void product(Factor a, Source from, Target to) {
+inline void product(Factor a, Source from, Target to, int times = 1) {
     share_out<whole(kColumns) / kLanes, kWidestTile>([&](auto vectors, int first) {
         constexpr int most = std::min(kTallestTile, (kRegisters - 1 - vectors) / vectors);
-        share_out<kRows, most>([&](auto rows, int row) {
-            product_tile<rows, vectors, kDepth, kTapCount, kAdd>(
-                {a.data + row * a.row, a.row, a.tap}, {from.data + first * kLanes, from.stride},
-                {to.data + row * to.stride + first * kLanes, to.stride});
-        });
+        for (int block = 0; block < times; ++block)
+            share_out<kRows, most>([&](auto rows, int start) {
+                const int row = block * kRows + start;
+                product_tile<rows, vectors, kDepth, kTapCount, kAdd>(
+                    {a.data + row * a.row, a.row, a.tap}, {from.data + first * kLanes, from.stride},
+                    {to.data + row * to.stride + first * kLanes, to.stride});
+            });
     });
 }
 

@@ -64,12 +64,15 @@ struct CodecState {
     DenseState<kBands> magnitude, phase;
 };
 
+// The decoder takes nothing from the encoder.
+struct CodecSkip {};
+
 class Codec {
   public:
     explicit Codec(const CodecWeights &weights) : w_(weights) {}
 
     // Spectrum times gain -> features, `to` a row of kChannels each `stride`.
-    void encode(const Spectrum &spectrum, float gain, CodecState &state, float *to, int stride) {
+    void encode(const Spectrum &spectrum, float gain, CodecState &state, CodecSkip &, float *to, int stride) {
         describe(spectrum, gain);
         Grid<kStack, kBins> &frame = state.encoder.next();
         product<kChannels, kBins, 2>({w_.widen[0], w_.widen.stride}, {described_[0], described_.stride},
@@ -82,7 +85,8 @@ class Codec {
     }
 
     // Features -> the noisy spectrum times the mask's gain, with the new phase.
-    void decode(const float *from, int stride, const Spectrum &noisy, CodecState &state, Spectrum &to) {
+    void decode(const float *from, int stride, const CodecSkip &, const Spectrum &noisy, CodecState &state,
+                Spectrum &to) {
         Grid<kStack, kBands> &heard = state.magnitude.next(), &turned = state.phase.next();
         for (int c = 0; c < kChannels; ++c)
             for (int p = 0; p < kBands; ++p) heard[kInput + c][p] = turned[kInput + c][p] = from[p * stride + c];

@@ -13,6 +13,14 @@ constexpr int kEmbedding = LIPSTREAM_EMBEDDING, kHidden = LIPSTREAM_HIDDEN;
 constexpr int kBands = LIPSTREAM_BANDS;  // positions along frequency that the codec makes of the bins
 constexpr int kBinLanes = whole(kBins), kChannelLanes = whole(kChannels);
 
+// Streams that go through the blocks together at most, so that they share the reading of a memory's weights; twice as
+// many gain little more. No other weights are so many that it would pay.
+#ifdef LIPSTREAM_MEMORY
+constexpr int kGroup = 8;
+#else
+constexpr int kGroup = 1;
+#endif
+
 // Takes packed weights one after the other, in the order in which models/step_weights.py lists them.
 class Reader {
   public:

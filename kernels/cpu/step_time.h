@@ -1,4 +1,4 @@
-// The causal mixer along time: every position one step of its own scan (kernels/ssd.py: ssd_step), states in place.
+// The mixers along time: every position one step of its own scan (kernels/ssd.py: ssd_step), states in place.
 
 #pragma once
 
@@ -7,28 +7,31 @@
 namespace lipstream {
 
 // Of all positions, zero at the start. A head's values are padded to whole vectors.
-struct TimeState {
-    static constexpr int head = whole(TimeShape::head_size);
-    float ssm[kBands][TimeShape::heads][TimeShape::states][head];
-    float recent[kBands][TimeShape::taps - 1][whole(TimeShape::mixed)];  // inputs of the convolution, oldest first
+template <typename S>
+struct CausalState {
+    static constexpr int head = whole(S::head_size);
+    float ssm[S::rows][S::heads][S::states][head];
+    float recent[S::rows][S::taps - 1][whole(S::mixed)];  // inputs of the convolution, oldest first
 };
 
-class TimeMixer : Mixer<TimeShape> {
-    using S = TimeShape;
-
+template <typename S, int kFrames = 1>
+class CausalMixer : Mixer<S, kFrames> {
   public:
-    void step(const MixerWeights<S> &w, Rows &rows, TimeState &state, Rows &next) {
-        project(w, rows);
-        for (int p = 0; p < kBands; ++p) {
-            convolve(w, projected_[p] + S::mixed_at, state.recent[p]);
-            scan(w, p, state.ssm[p]);
-            gate(p, y_, rows);
-        }
-        leave(w, rows, next);
+    // Puts the gated values behind the channels of each row; each frame has a state of its own.
+    template <typename Rows>
+    void step(const MixerWeights<S> &w, Rows &rows, CausalState<S> *const *states, int frames = 1) {
+        this->project(w, rows, frames);
+        for (int i = 0; i < frames; ++i)
+            for (int p = 0; p < S::rows; ++p) {
+                const int row = i * S::rows + p;
+                convolve(w, this->projected_[row] + S::mixed_at, states[i]->recent[p]);
+                scan(w, row, states[i]->ssm[p]);
+                this->gate(row, y_, rows[row]);
+            }
     }
 
   private:
-    static constexpr int kHead = TimeState::head, kMixed = whole(S::mixed);
+    static constexpr int kHead = CausalState<S>::head, kMixed = whole(S::mixed);
     alignas(64) float active_[kMixed] = {}, y_[S::inner] = {};
     alignas(64) float head_[kHead] = {};  // into the scan and out of it
 
@@ -46,7 +49,7 @@ class TimeMixer : Mixer<TimeShape> {
         const float *b = active_ + S::inner, *c = b + S::states;
         for (int h = 0; h < S::heads; ++h) {
             for (int i = 0; i < S::head_size; ++i) head_[i] = active_[h * S::head_size + i];
-            const float dt = dt_[p * S::heads + h], kept = kept_[p * S::heads + h];
+            const float dt = this->dt_[p * S::heads + h], kept = this->kept_[p * S::heads + h];
             for (int j = 0; j < kHead; j += kLanes) {
                 const Vector x = load(head_ + j), in = x * dt;
                 Vector out = x * w.skip[h];

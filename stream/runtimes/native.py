@@ -18,10 +18,10 @@ from .onnx_graph import LipsEncoder
 
 
 class NativePool:
-    """A `PoolRuntime` of a model with the band or the separable codec and Mamba-2 on both axes.
+    """A `PoolRuntime` of a model with the band or the separable codec and Mamba-2 throughout.
 
-    Each stream gets, to the bit, what it would get alone: the streams are stepped one after the other, while
-    the weights, which they share, lie in cache.
+    Each stream gets, to the bit, what it would get alone: the streams are stepped in groups, which share the
+    reading of the weights.
 
     Args:
         config: of the model.
@@ -68,7 +68,7 @@ class NativePool:
 
 
 class NativeRuntime:
-    """A `Runtime` of a model with the band or the separable codec and Mamba-2 on both axes.
+    """A `Runtime` of a model with the band or the separable codec and Mamba-2 throughout.
 
     Args:
         config: of the model.

@@ -14,17 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from lipstream.kernels import cpu_calls, cpu_mixer
 from lipstream.models.config import MixerConfig
-from lipstream.models.mamba1 import Mamba1Mixer
-from lipstream.models.mamba2 import QUADRATIC_LENGTH, Mamba2Mixer
 from lipstream.models.state import flatten_state, state_names
-from lipstream.models.tf_mamba import (
-    BidirectionalMamba,
-    CausalTFMambaBlock,
-    SharedBidirectionalMamba,
-    TFMambaBlock,
-    make_bidirectional,
-    make_mixer,
-)
+from lipstream.models.tf_mamba import CausalTFMambaBlock, TFMambaBlock
 
 Check = Callable[..., None]
 
@@ -53,7 +44,7 @@ def make_block(time: MixerConfig, frequency: MixerConfig) -> CausalTFMambaBlock:
 
 def make_twin(time: MixerConfig, frequency: MixerConfig) -> TFMambaBlock:
     torch.manual_seed(0)
-    return TFMambaBlock(CHANNELS, time, frequency)
+    return TFMambaBlock(CHANNELS, time, frequency, POSITIONS)
 
 
 def random_features(frames: int) -> Tensor:
@@ -131,27 +122,6 @@ def test_only_the_time_axis_carries_a_state() -> None:
     assert state.time.ssm.shape == (3 * POSITIONS, 4, 4, 4)
 
 
-def test_the_configuration_chooses_the_mixer() -> None:
-    assert isinstance(make_mixer(CHANNELS, MAMBA_1), Mamba1Mixer)
-    assert isinstance(make_mixer(CHANNELS, MAMBA_2), Mamba2Mixer)
-    assert isinstance(make_bidirectional(CHANNELS, MAMBA_2), BidirectionalMamba)
-    assert isinstance(make_bidirectional(CHANNELS, SHARED), SharedBidirectionalMamba)
-
-
-def test_shared_directions_widen_an_even_convolution_to_have_a_centre() -> None:
-    shared = SharedBidirectionalMamba(CHANNELS, replace(SHARED, d_conv=4))
-    assert shared.mixer.d_conv == 5
-
-
-@torch.no_grad()
-def test_two_mixers_look_one_way_each() -> None:
-    torch.manual_seed(0)
-    both, x = BidirectionalMamba(CHANNELS, MAMBA_1), random_features(9).permute(0, 3, 2, 1)
-    y = both(x)
-    torch.testing.assert_close(y[..., :CHANNELS], both.ahead(x)[0])
-    torch.testing.assert_close(y[..., CHANNELS:].flip(2), both.back(x.flip(2))[0])
-
-
 @pytest.mark.parametrize("frames", [1, 2, 3, 40])
 @pytest.mark.usefixtures("compiled")
 def test_training_runs_the_compiled_kernel_on_both_axes_and_gives_the_same(
@@ -183,14 +153,6 @@ def test_training_without_a_compiler_gives_the_same_gradients(monkeypatch: pytes
         torch.testing.assert_close(
             found, expected, rtol=1e-4, atol=1e-4 * float(expected.detach().abs().max())
         )
-
-
-def test_a_frequency_axis_too_long_for_one_matrix_leaves_the_kernel_aside(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    kernel = Mock(side_effect=AssertionError)
-    monkeypatch.setattr(cpu_mixer, "residual_mixer", kernel)
-    SharedBidirectionalMamba(CHANNELS, SHARED)(torch.randn(1, 1, QUADRATIC_LENGTH + 1, CHANNELS))
 
 
 def test_training_in_mixed_precision_leaves_the_kernel_aside() -> None:

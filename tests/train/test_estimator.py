@@ -93,7 +93,9 @@ def test_semamba_runs_through_the_loop_and_its_weights_can_be_gone_on_from(
     trainer.run()
     assert trainer.progress.skipped_batches == 0
     best = tmp_path / "run" / "best.safetensors"
-    net = make_estimator(replace(recipe, start_from=str(best))).net
+    model, new = make_estimator(replace(recipe, start_from=str(best)))
+    net = model.net
+    assert not new
     for name, value in trainer.learner.average.net.state_dict().items():
         assert torch.equal(net.state_dict()[name], value)
     assert net.training
@@ -111,10 +113,25 @@ def test_a_recipe_starts_from_weights_of_its_own_form_alone(
         with pytest.raises(InputError, match="trained with another 'without'"):
             make_estimator(recipe)
         return
-    found = make_estimator(recipe).net.state_dict()
+    model, new = make_estimator(recipe)
+    found = model.net.state_dict()
     assert all(torch.equal(found[name], value) for name, value in weights.items())
+    assert not new
+
+
+def test_a_recipe_that_grows_tells_the_parameters_that_its_weights_lack(
+    make_recipe: Callable[..., Recipe], tmp_path: Path, tiny: str
+) -> None:
+    path = tmp_path / "start.safetensors"
+    save_file({name: value for name, value in build(tiny).state_dict().items() if ".D" not in name}, path)
+    recipe = make_recipe(start_from=str(path), grow=True)
+    model, new = make_estimator(recipe)
+    assert new == {name for name, _ in model.named_parameters() if name.endswith(".D")} != set()
+    assert model.training
+    with pytest.raises(InputError, match=rf"lacks 2 tensors of '{tiny}', such as .*\.D: set grow = true"):
+        make_estimator(replace(recipe, grow=False))
 
 
 def test_a_model_without_parts_is_made_without_them(make_recipe: Callable[..., Recipe]) -> None:
-    model = make_estimator(make_recipe(without=("vce", "fsvg"), video=VideoConfig(share=0.5)))
+    model, _ = make_estimator(make_recipe(without=("vce", "fsvg"), video=VideoConfig(share=0.5)))
     assert not any("vce" in name or "fsvg" in name for name in model.state_dict())

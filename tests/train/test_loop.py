@@ -3,16 +3,17 @@
 import json
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from lipstream.errors import InputError
-from lipstream.models.config import PRESETS
+from lipstream.models.config import PRESETS, MemoryConfig
 from lipstream.models.lite_avse import build
 from lipstream.train.batches import read_sources
 from lipstream.train.corpus import Clip
@@ -132,10 +133,23 @@ def test_a_killed_run_goes_on_to_the_same_bits(make_trainer: Callable[..., Train
     assert_same(load_file(resumed.folder / "best.safetensors"), load_file(whole.folder / "best.safetensors"))
 
 
+@pytest.fixture
+def growing(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Of a recipe that grows a memory into the tiny preset, with Muon."""
+    path = tmp_path / "start.safetensors"
+    save_file(build(tiny).state_dict(), path)
+    memory = MemoryConfig(features=8, channels=8, mixer=PRESETS[tiny].time)
+    monkeypatch.setitem(PRESETS, tiny, replace(PRESETS[tiny], memory=memory))
+    optimizer = OptimizerConfig(matrices="muon", known_rate=0.25)
+    return {"start_from": str(path), "grow": True, "optimizer": optimizer, "validate_every": 6}
+
+
+@pytest.mark.parametrize("grows", [False, True], ids=["adamw", "grown with muon"])
 def test_a_stopped_run_keeps_its_last_step_and_goes_on_to_the_same_bits(
-    make_trainer: Callable[..., Trainer],
+    make_trainer: Callable[..., Trainer], growing: dict[str, Any], grows: bool
 ) -> None:
-    whole = make_trainer("whole")
+    changes = growing if grows else {}
+    whole = make_trainer("whole", **changes)
     whole.run()
 
     def stop(step: int, draw: Draw, rng: np.random.Generator) -> tuple[Float32, Float32]:
@@ -143,12 +157,13 @@ def test_a_stopped_run_keeps_its_last_step_and_goes_on_to_the_same_bits(
             stopped.stop()
         return draw(rng)
 
-    stopped = make_trainer("parts")
+    stopped = make_trainer("parts", **changes)
     on_each_draw(stopped, stop)
     stopped.run()
     assert checkpoint(stopped)["progress"]["step"] == 5
-    resumed = make_trainer("parts")
+    resumed = make_trainer("parts", **changes)
     resumed.run()
+    assert ("muon" in checkpoint(whole)["optimizer"]) == grows
     assert_same(checkpoint(resumed), checkpoint(whole))
 
 

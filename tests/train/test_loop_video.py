@@ -23,7 +23,7 @@ from lipstream.train.recipe import Recipe, load_recipe
 from lipstream.train.video_corpus import FaceClip
 from lipstream.train.video_mixing import VideoConfig
 
-FROZEN = VideoConfig(share=1.0, freeze_audio=True)
+FROZEN = VideoConfig(share=1.0, freeze="sound")
 HALF = VideoConfig(share=0.5)
 FAST = OptimizerConfig(learning_rate=1e-2, warmup_steps=0)
 
@@ -236,8 +236,8 @@ def test_clips_that_are_not_there_are_told(make_recipe: Callable[..., Recipe], t
 
 def test_a_recipe_that_freezes_the_audio_path_in_steps_without_video_is_told(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
-    path.write_text("[video]\nfreeze_audio = true\nshare = 0.5\n")
+    path.write_text("[video]\nfreeze = 'sound'\nshare = 0.5\n")
     with pytest.raises(
-        InputError, match=r"recipe.toml \[video\]: video.freeze_audio .* set video.share = 1.0"
+        InputError, match=r"recipe.toml \[video\]: video.freeze 'sound' .* set video.share = 1.0"
     ):
         load_recipe(path)

@@ -17,7 +17,10 @@ from lipstream.train.recordings import Decoded
 #: Recorded noise, babble, a competing talker, synthetic noise, none.
 KINDS = np.eye(5)
 
-CONFIG = MixConfig(seconds=0.5, source_weights=(("mini", 1.0),))
+#: Without what bends the waves, so that sums and ratios can be told from them.
+CONFIG = MixConfig(
+    seconds=0.5, source_weights=(("mini", 1.0),), tilt_db_per_octave=0.0, overload_probability=0.0
+)
 
 
 @pytest.fixture

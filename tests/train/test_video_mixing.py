@@ -29,7 +29,8 @@ STEADY = VideoConfig(degrade=GOOD_VIDEO)
 @pytest.fixture
 def mixer(data: Path, tmp_path: Path) -> Mixer:
     corpus = read_corpus(read_library(str(data)), tmp_path / "cache")
-    return Mixer(corpus, MixConfig(0.5, source_weights=(("mini", 1.0),)))
+    plain = MixConfig(0.5, source_weights=(("mini", 1.0),), tilt_db_per_octave=0.0, overload_probability=0.0)
+    return Mixer(corpus, plain)
 
 
 def tone(hertz: float, seconds: float = 1.0) -> Float32:
@@ -252,8 +253,12 @@ def test_without_clips_there_is_nothing_to_train_on(mixer: Mixer) -> None:
         ({"share": float("nan")}, r"video.share nan must be between 0 and 1"),
         ({"rir_probability": 1.1}, r"video.rir_probability and video.same_voice must be between 0 and 1"),
         ({"same_voice": -0.1}, r"video.rir_probability and video.same_voice must be between 0 and 1"),
-        ({"freeze_audio": True}, r"set video.share = 1.0"),
-        ({"freeze_audio": True, "share": 0.9}, r"set video.share = 1.0"),
+        ({"freeze": "sound"}, r"set video.share = 1.0"),
+        ({"freeze": "sound", "share": 0.9}, r"set video.share = 1.0"),
+        (
+            {"freeze": "audio"},
+            r"video.freeze 'audio' is unknown: choose one of sound, lips, or leave it \"\"",
+        ),
     ],
 )
 def test_values_out_of_range_are_told(changes: dict[str, Any], message: str) -> None:
@@ -261,5 +266,6 @@ def test_values_out_of_range_are_told(changes: dict[str, Any], message: str) -> 
         VideoConfig(**changes)
 
 
-def test_video_alone_may_freeze_the_audio_path() -> None:
-    assert VideoConfig(share=1.0, freeze_audio=True).freeze_audio
+@pytest.mark.parametrize(("freeze", "share"), [("", 0.0), ("sound", 1.0), ("lips", 0.2), ("lips", 1.0)])
+def test_what_is_left_to_train_may_be_trained(freeze: str, share: float) -> None:
+    assert VideoConfig(share=share, freeze=freeze).freeze == freeze

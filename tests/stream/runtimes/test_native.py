@@ -17,6 +17,7 @@ from lipstream.kernels import build, cpu_step
 from lipstream.models.config import (
     BandCodecConfig,
     BandRegion,
+    MemoryConfig,
     MixerConfig,
     ModelConfig,
     StftConfig,
@@ -25,6 +26,7 @@ from lipstream.models.config import (
 )
 from lipstream.models.lite_avse import LiteAVSEMamba
 from lipstream.models.registry import weights_file
+from lipstream.models.step_weights import step_sizes, step_weights
 from lipstream.models.tensor_file import read_tensors
 from lipstream.stream.runtimes import AUTO, NO_VIDEO_AGE_S, fastest_runtime, load_runtime
 from lipstream.stream.runtimes.eager import EagerRuntime
@@ -46,6 +48,10 @@ UNSMOOTHED = replace(ODD, visual=replace(ODD.visual, smoothing=False, frequency_
 
 #: The same with the separable codec, at half of 19 bins.
 SEPARABLE = replace(ODD, name="base", codec="separable")
+
+#: Narrower than a vector, and more features than the narrowest vector holds.
+MEMORY = MemoryConfig(5, 10, MixerConfig(version=2, d_state=3, d_conv=3, expand=2, head_size=4))
+REMEMBERING = replace(ODD, memory=MEMORY)
 
 needs_compiler = pytest.mark.skipif(
     not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="there is no C++ compiler here"
@@ -84,8 +90,17 @@ def tensors_of(model: LiteAVSEMamba) -> dict[str, np.ndarray]:
 @needs_compiler
 @pytest.mark.parametrize(
     "config",
-    [ODD, UNSMOOTHED, ODD.without("vce"), ODD.without("fsvg"), ODD.without("vce", "fsvg"), SEPARABLE],
-    ids=["whole", "unsmoothed", "no-vce", "no-fsvg", "neither", "separable"],
+    [
+        ODD,
+        UNSMOOTHED,
+        ODD.without("vce"),
+        ODD.without("fsvg"),
+        ODD.without("vce", "fsvg"),
+        REMEMBERING,
+        SEPARABLE,
+        replace(SEPARABLE, memory=MEMORY),
+    ],
+    ids=["whole", "unsmoothed", "no-vce", "no-fsvg", "neither", "memory", "separable", "separable-memory"],
 )
 def test_any_model_equals_torch(config: ModelConfig) -> None:
     model = random_model(config)
@@ -104,8 +119,8 @@ def test_the_narrowest_vectors_do_too(monkeypatch: pytest.MonkeyPatch) -> None:
     flags = ["-march=x86-64" if flag == "-march=native" else flag for flag in build._FAST]
     monkeypatch.setattr(build, "_FAST", flags)
     cpu_step._library.cache_clear()
-    model = random_model(ODD)
-    wave, _ = run(NativeRuntime(ODD, tensors_of(model)), 120)
+    model = random_model(REMEMBERING)
+    wave, _ = run(NativeRuntime(REMEMBERING, tensors_of(model)), 120)
     cpu_step._library.cache_clear()
     expected, _ = run(EagerRuntime(model), 120)
     np.testing.assert_allclose(wave, expected, atol=1e-4 * np.abs(expected).max())
@@ -124,22 +139,34 @@ def test_streams_do_not_share_state() -> None:
 
 
 @needs_compiler
-def test_a_pool_of_a_separable_model_equals_streams_of_their_own() -> None:
-    tensors = tensors_of(random_model(SEPARABLE))
-    pool, alone = NativePool(SEPARABLE, tensors, 2), [NativeRuntime(SEPARABLE, tensors) for _ in range(2)]
-    rng, dry = np.random.default_rng(6), np.array([0.0, 0.3], np.float32)
-    for k in range(40):
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("config", "streams"),
+    [(SEPARABLE, 2), *((REMEMBERING, streams) for streams in (1, 3, 4, 5, 9, 18))],
+    ids=lambda value: value.codec if isinstance(value, ModelConfig) else str(value),
+)
+def test_streams_of_a_pool_equal_streams_of_their_own(
+    config: ModelConfig, streams: int, threads: int
+) -> None:
+    tensors = tensors_of(random_model(config))
+    pool = NativePool(config, tensors, streams, threads)
+    sizes, weights = step_sizes(config), step_weights(config, tensors)
+    alone = [cpu_step.StepPool(sizes, weights) for _ in range(streams)]
+    rng, dry = np.random.default_rng(6), np.linspace(0.0, 0.3, streams, dtype=np.float32)
+    for k in range(42):
         if k == 25:
-            pool.reset(1)
-            alone[1].reset()
-        hops, embeddings = (rng.standard_normal((2, n)).astype(np.float32) for n in (12, 24))
-        ages_s = np.array([0.1, NO_VIDEO_AGE_S if k < 20 else 0.2], np.float32)
-        active = np.array([True, k % 3 > 0])
+            pool.reset(streams - 1)
+            alone[-1].reset(0)
+        hops, embeddings = (rng.standard_normal((streams, n)).astype(np.float32) for n in (12, 24))
+        ages_s = np.full(streams, 0.1, np.float32)
+        ages_s[streams // 2 :] = NO_VIDEO_AGE_S if k < 20 else 0.2
+        active = rng.random(streams) < (0.3, 0.7, 1.0)[k % 3]
         out, alphas = pool.process_hops(hops, embeddings, ages_s, dry, active)
         for s in np.flatnonzero(active):
-            wave, alpha = alone[s].process_hop(hops[s], embeddings[s], float(ages_s[s]), float(dry[s]))
+            wave, alpha = alone[s].hop(hops[s], embeddings[s], float(ages_s[s]), float(dry[s]))
             np.testing.assert_array_equal(out[s], wave)
             assert alphas[s] == np.float32(alpha)
+        assert not out[~active].any()
     assert np.abs(out).max() > 0.01
 
 
@@ -174,6 +201,7 @@ def with_another_shape() -> NativeRuntime:
         (lambda: NativeRuntime(preset("base"), {}), r"dense_conv_1\.0\.weight is missing"),
         (lambda: NativeRuntime(preset("parent"), {}), "does not serve model 'parent'"),
         (lambda: NativeRuntime(ODD.offline(), {}), "does not serve"),
+        (lambda: NativeRuntime(replace(ODD, memory=MemoryConfig(mixer=MixerConfig())), {}), "does not serve"),
         (without_one, r"blocks\.1\.time_linear\.bias is missing"),
         (with_another_shape, r"codec\.decoder\.mix\.bias is of shape \[3\], not \[24\]"),
     ],
