@@ -29,7 +29,9 @@ def test_the_output_is_aligned_with_the_input_and_as_long(pass_through: Runtime,
 
 def test_lips_count_from_their_own_time_on(pass_through: Any):
     wave = np.zeros(1600, np.float32)
-    enhance_in_chunks(Enhancer(runtime=pass_through), wave, [(0.0, crop(10)), (0.04, crop(20))])
+    enhance_in_chunks(
+        Enhancer(runtime=pass_through), wave, [(0.0, crop(9)), (0.0, crop(10)), (0.04, crop(20))]
+    )
     brightness = [seen for seen, _ in pass_through.seen[:8]]
     assert brightness == [10, 10, 10, 20, 20, 20, 20, 20]
     assert pass_through.seen[3][1] == pytest.approx(0.01)
@@ -37,7 +39,7 @@ def test_lips_count_from_their_own_time_on(pass_through: Any):
 
 def test_one_recording_never_hears_or_sees_the_one_before(pass_through: Any):
     enhancer = Enhancer(runtime=pass_through)
-    enhance_in_chunks(enhancer, np.ones(1000, np.float32), [(0.0, crop(10))])
+    enhance_in_chunks(enhancer, np.ones(1000, np.float32), [(0.0, crop(9)), (0.0, crop(10))])
     out = enhance_in_chunks(enhancer, np.zeros(1000, np.float32))
     assert not np.any(out)
     assert {age for _, age in pass_through.seen} == {NO_VIDEO_AGE_S}
@@ -65,7 +67,7 @@ def test_a_video_is_used_beside_the_audio_alone_unless_it_is_unwanted(
     speech_like: MakeSpeech,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(evaluation, "lips_of", lambda path: [(0.0, crop(7))])
+    monkeypatch.setattr(evaluation, "lips_of", lambda path: [(0.0, crop(6)), (0.0, crop(7))])
     wave = speech_like(1.0)
     item = Item("a", "noise", 5.0, wave, wave, video=Path("face.mp4"))
     report = evaluate([item], runtime=pass_through, video=video)
