@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..errors import InputError
+from .audio.resample import band_hz
 from .channel import NO_LIMIT_DB, Channel, Controls
 from .latency import LatencyBudget
 from .lips_timeline import Lips
@@ -103,6 +104,11 @@ class Enhancer(Controls):
     def latency_samples(self) -> int:
         """How far the output lags the input, in samples at `sample_rate`."""
         return self._latency.total
+
+    @property
+    def band_hz(self) -> float:
+        """The highest frequency in Hz that the output holds."""
+        return band_hz(self._runtime.spec.sample_rate, self.sample_rate)
 
     @property
     def alpha(self) -> float:

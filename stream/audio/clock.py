@@ -1,7 +1,7 @@
 """Time: the one clock of a live stream, and loops that learn a device's own clock from its callbacks."""
 
 import time
-from math import pi, sqrt
+from math import inf, pi, sqrt
 from typing import Protocol
 
 #: No sound device is further from its nominal rate than this; a loop that says so has not locked.
@@ -117,6 +117,13 @@ class DelayLockedLoop:
             return 0.0
         anchor_s, anchor, period = self._state
         return anchor + (time_s - anchor_s) / period
+
+    def time_of(self, total_samples: float) -> float:
+        """When it reaches this count of samples, in seconds; minus infinity before any update."""
+        if self._state is None:
+            return -inf
+        anchor_s, anchor, period = self._state
+        return anchor_s + (total_samples - anchor) * period
 
     def _has_stepped(self, time_s: float, off: bool) -> bool:
         """Whether times have been off for too long; notes since when they are."""

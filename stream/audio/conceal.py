@@ -51,6 +51,8 @@ class Concealer:
 
     def _add_tail(self, block: Float32) -> None:
         count = min(len(block), len(self._tail) - self._tail_at)
+        if count == 0:
+            return
         block[:count] += self._tail[self._tail_at : self._tail_at + count]
         self._tail_at += count
 

@@ -35,6 +35,8 @@ class Fader:
     def apply(self, block: Float32, up: bool) -> None:
         """Scale a block, float32 ``[n]``, in place, on the way up to full level or down to silence."""
         at = self._at
+        if up and at == self._top:  # most of the time
+            return
         if up:
             count = min(len(block), self._top - at)
             block[:count] *= self._ramp[at + 1 : at + 1 + count]

@@ -41,7 +41,8 @@ class SampleRing:
         start = self._written % len(self._buffer)
         first = min(count, len(self._buffer) - start)
         self._buffer[start : start + first] = samples[:first]
-        self._buffer[: count - first] = samples[first:count]
+        if first < count:
+            self._buffer[: count - first] = samples[first:count]
         self._written += count  # only now may the reader look at them
         return count
 
@@ -51,7 +52,8 @@ class SampleRing:
         start = self._read % len(self._buffer)
         first = min(count, len(self._buffer) - start)
         out[:first] = self._buffer[start : start + first]
-        out[first:count] = self._buffer[: count - first]
+        if first < count:
+            out[first:count] = self._buffer[: count - first]
         self._read += count  # only now may the writer use their room
         return count
 

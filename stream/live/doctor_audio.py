@@ -4,9 +4,11 @@ import sys
 from collections.abc import Iterator
 
 from ...errors import InputError
+from ..audio.deadline import within
 from ..audio.devices import Device, find_device, list_devices, load_portaudio
 from ..audio.feedback import is_cable, loudspeaker_warning, refuse_feedback
 from ..audio.pulse import KINDS, Kind, PulseError, PulseSilentError, server_name
+from ..audio.realtime import ask_for_realtime
 from ..audio.virtual_mic import remove_leftovers
 from .check import Check, of_error, ok, problem, warn
 
@@ -27,6 +29,8 @@ def check_audio() -> Iterator[Check]:
         yield of_error("PortAudio", error)
         return
     yield from _devices()
+    if sys.platform == "linux":
+        yield _priority()
     yield _virtual_mic() if sys.platform == "linux" else _virtual_cable()
 
 
@@ -79,6 +83,19 @@ def _pair(source: Device, sink: Device) -> Iterator[Check]:
     if (line := loudspeaker_warning(source, sink)) is not None:
         finding, _, fix = line.partition(": ")
         yield warn("feedback", finding, fix)
+
+
+def _priority() -> Check:
+    """Asked for by a thread of its own, which ends with it."""
+    if within(1.0, ask_for_realtime):
+        return ok("priority", "real time: sound is computed before all else")
+    return Check(
+        "priority",
+        "ok",
+        "as other programs: this user is not granted real time",
+        "if sound breaks off while the computer is busy: join the group that is (pipewire or audio; see "
+        "/etc/security/limits.d)",
+    )
 
 
 def _virtual_mic() -> Check:

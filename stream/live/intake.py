@@ -42,7 +42,7 @@ class Intake:
         self._ring = SampleRing(round(CAPACITY_S * info.rate) + held_back + 4 * info.block)
         self._loop = DelayLockedLoop(info.rate)
         self._fader = Fader(round(FADE_S * info.rate), level=0)
-        self._captured = 0
+        self._captured = self._latest = 0
         self._lost = 0  # captured, but there was no room
         self._overflows_seen = 0
         self.overflows = 0
@@ -54,8 +54,9 @@ class Intake:
     def capture(self, block: Float32, time_s: float) -> None:
         """Take a block from the device: its `Deliver`."""
         now_s = self._clock.now()
-        self._captured += len(block)
         written = self._ring.write(block)
+        self._captured += len(block)  # once it can be taken, for `next_s`
+        self._latest = len(block)
         if written < len(block):
             self._lost += len(block) - written
             self.overflows += 1
@@ -85,6 +86,14 @@ class Intake:
     def due(self, time_s: float) -> float:
         """How many samples would have left the ring by this time if the worker took each as it came."""
         return self._loop.samples_at(time_s) - self._lost - self._held_back
+
+    @property
+    def next_s(self) -> float:
+        """When the next block is due by the device's clock; long past where that is not known.
+
+        Asked first, before `waiting`, neither overlooks a block that comes meanwhile.
+        """
+        return self._loop.time_of(self._captured + self._latest)
 
     def captured_by(self, time_s: float) -> float:
         """How many samples in the ring's count were captured by this time."""

@@ -48,6 +48,7 @@ class Outlet:
         self._cut_wanted = self._cut_done = 0
         self._overflows = self._overflows_seen = 0
         self._dry = True
+        self._lack = self._written_before = 0
         self.target_s = 0.0
         self.observed = False
         self.mute = False
@@ -65,10 +66,11 @@ class Outlet:
             self._overflows_seen = self._overflows
             self._ring.drop(self._ring.fill)
             self._dry = True
-        if self._dry:
-            self._dry = not self._ready(now_s, len(block))
-        there = 0 if self._dry else self._read(block)
+        playing = not self._dry or self._ready(now_s, len(block))
+        there = self._read(block) if playing else 0
         self._dry = there < len(block)
+        if self._dry:
+            self._note_lack(len(block) - there, breaks_off=playing)
         self._concealer.complete(block, there)
         self._mute.apply(block, up=not self.mute)
         self._played += len(block)
@@ -92,6 +94,11 @@ class Outlet:
     def gaps(self) -> int:
         """Times that the sound broke off because nothing was there."""
         return self._concealer.gaps
+
+    @property
+    def lack_s(self) -> float:
+        """Seconds of sound that, had it been ready as well, would have kept the last gap from happening."""
+        return self._lack / self._rate
 
     @property
     def block_s(self) -> float:
@@ -127,6 +134,13 @@ class Outlet:
             self._ring.drop(min(fill - count, excess))
         self._cut_done = self._cut_wanted
         return True
+
+    def _note_lack(self, missing: int, breaks_off: bool) -> None:
+        """Count what is missing from the beginning of a gap until the worker puts something here."""
+        if breaks_off:
+            self._lack, self._written_before = 0, self._ring.written
+        if self._ring.written == self._written_before:
+            self._lack += missing
 
     def _read(self, block: Float32) -> int:
         """Move samples from the ring into the block, with a cut where one is wanted; gives their number."""

@@ -17,6 +17,12 @@ from .regulator import LatencyRegulator
 __all__ = ["LipsBox", "LipsSeen", "LivePipeline", "PipelineConfig"]
 
 
+#: A block comes up to so many seconds off its time on a calm computer: then the worker looks for it,
+LATENESS_S = 0.001
+#: and again as often: a small part of a hop.
+POLL_S = 0.002
+
+
 class LipsSeen(Protocol):
     """A video frame's lips: their embedding float32 ``[512]``, and when it was captured, in seconds."""
 
@@ -83,7 +89,7 @@ class LivePipeline:
         self._config = config or PipelineConfig()
         self._clock = clock or MonotonicClock()
         self._rates = sink_info.rate / source_info.rate
-        self._varispeed = VariableResampler(source_info.rate, sink_info.rate)
+        self._varispeed = VariableResampler(source_info.rate, sink_info.rate, enhancer.band_hz)
         self._intake = Intake(
             source_info,
             self._clock,
@@ -135,6 +141,12 @@ class LivePipeline:
             self._enhance(samples)
             done += len(samples)
         return done
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds for the worker to pause now: until the next block is due, or a little if it is late."""
+        due_s = self._intake.next_s - self._clock.now() + LATENESS_S
+        return POLL_S if self._intake.waiting else max(POLL_S, due_s)
 
     def tick(self) -> None:
         """Hold the delay at its target: drift control, and a look for sound that has piled up."""

@@ -45,7 +45,9 @@ class LatencyRegulator:
         step_s, self._tick_s = now_s - self._tick_s, now_s
         most_s = max(self.least_s, self._most_s + self._intake.block_s)
         settled = self._intake.runs(now_s) and self._outlet.runs(now_s)
-        target_s = self._target.update(now_s, self._outlet.gaps, settled, self.least_s, most_s)
+        target_s = self._target.update(
+            now_s, self._outlet.gaps, self._outlet.lack_s, settled, self.least_s, most_s
+        )
         self._outlet.target_s, self._outlet.observed = target_s, settled
         if not (settled and self._outlet.steady):
             self._watch.reset()

@@ -31,8 +31,6 @@ from .turns import LiveError, Turns
 
 __all__ = ["LiveError", "LiveSession"]
 
-#: The worker looks for new sound so often: a small part of a hop.
-POLL_S = 0.002
 #: The monitor looks after drift, devices and camera so often.
 TICK_S = 0.2
 #: What devices, camera and threads are given to end; a sound server that hangs may take longer.
@@ -214,9 +212,9 @@ class LiveSession:
         opened.callback(self._turns.end, RELEASE_S, self._watchdog.close, self._camera.close)
         self._started_s = self._clock.now()
         self._ends_s = self._started_s + config.duration_s
-        self._turns.start("audio worker", self._pipeline.work, POLL_S)
+        self._turns.start("audio worker", self._pipeline.work, lambda: self._pipeline.idle_s, urgent=True)
         self._watchdog.start()
-        self._turns.start("monitor", self._monitor, TICK_S)
+        self._turns.start("monitor", self._monitor, lambda: TICK_S)
 
     def _recorder_in(self, folder: Path, runtime: str, embedding_size: int) -> Recorder:
         enhancer, config = self._enhancer, self._config

@@ -6,9 +6,9 @@ CUT_S = 0.0125
 PATIENCE_S = 0.5
 #: Two gaps within so many seconds are no accident: more sound is kept ready,
 RECENT_S = 10.0
-#: by this step in seconds,
+#: by what both have lacked, and not by less than this in seconds.
 STEP_S = 0.005
-#: which is taken back after as many seconds without a gap.
+#: Half of what was added is taken back after as many seconds without a gap.
 CALM_S = 300.0
 
 
@@ -18,15 +18,19 @@ class BufferTarget:
     def __init__(self) -> None:
         self._extra_s = 0.0
         self._gaps = 0
-        self._gap_s = -RECENT_S  # time of the last gap
+        self._gap_s = -RECENT_S  # time of the last gap,
+        self._lack_s = 0.0  # and what it lacked
         self._changed_s = 0.0
 
-    def update(self, now_s: float, gaps: int, settled: bool, least_s: float, most_s: float) -> float:
+    def update(
+        self, now_s: float, gaps: int, lack_s: float, settled: bool, least_s: float, most_s: float
+    ) -> float:
         """The target in seconds from now on.
 
         Args:
             now_s: the time.
             gaps: times that the output ran dry since the start.
+            lack_s: seconds of sound that would have kept the last of them from happening.
             settled: whether both devices run steadily; gaps while they start or stand still teach nothing.
             least_s: what to keep ready while it does not.
             most_s: what to keep ready at most, not below `least_s`.
@@ -34,10 +38,12 @@ class BufferTarget:
         new, self._gaps = gaps > self._gaps, gaps
         if new and settled:
             if now_s - self._gap_s < RECENT_S:
-                self._extra_s = min(self._extra_s + STEP_S, most_s - least_s)
+                more_s = max(STEP_S, min(lack_s, self._lack_s))
+                self._extra_s = min(self._extra_s + more_s, most_s - least_s)
             self._gap_s = self._changed_s = now_s
+            self._lack_s = lack_s
         elif self._extra_s and now_s - self._changed_s > CALM_S:
-            self._extra_s = max(0.0, self._extra_s - STEP_S)
+            self._extra_s = max(0.0, self._extra_s - max(STEP_S, self._extra_s / 2))
             self._changed_s = now_s
         return min(least_s + self._extra_s, most_s)
 

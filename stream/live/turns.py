@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable
 
 from ...errors import InputError
+from ..audio.realtime import ask_for_realtime
 
 #: A wait that can be cut short takes twice the processor time of a sleep. Over shorter ones nobody is
 #: impatient.
-SHORT_S = 0.01
+SHORT_S = 0.05
 
 
 class LiveError(RuntimeError):
@@ -33,18 +34,23 @@ class Turns:
         """Whether a thread is still at work."""
         return any(thread.is_alive() for thread in self._threads)
 
-    def start(self, name: str, turn: Callable[[], object], period_s: float) -> None:
-        """Begin a thread that takes a turn, waits, takes a turn, and so on.
+    def start(
+        self, name: str, turn: Callable[[], object], pause_s: Callable[[], float], urgent: bool = False
+    ) -> None:
+        """Begin a thread that waits, takes a turn, waits, and so on.
 
         Args:
             name: as the user is told if it fails.
             turn: what it does.
-            period_s: seconds to wait between two turns.
+            pause_s: the seconds to wait before the next turn.
+            urgent: whether to ask for real-time priority.
         """
 
         def run() -> None:
+            if urgent:
+                ask_for_realtime()
             try:
-                while not self._pause(period_s):
+                while not self._pause(pause_s()):
                     turn()
             except InputError as error:
                 self.fail(error)

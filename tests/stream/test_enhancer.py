@@ -112,6 +112,15 @@ def test_a_bad_chunk_or_crop_is_refused_and_changes_nothing(
     assert enhancer.alpha == spared.alpha
 
 
+@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
+def test_nothing_is_given_above_the_band_it_tells(pass_through: Make, rate: int) -> None:
+    enhancer = Enhancer(sample_rate=rate, runtime=pass_through())
+    given = enhancer.process(np.random.default_rng(0).standard_normal(rate).astype(np.float32))
+    power = np.abs(np.fft.rfft(given * np.blackman(rate))) ** 2  # a bin a hertz
+    assert 8_000 <= enhancer.band_hz <= rate / 2
+    assert power[round(enhancer.band_hz) + 5 :].sum() < 1e-7 * power.sum()
+
+
 def test_reset_leaves_nothing_of_the_stream_before(pass_through: Make) -> None:
     crop = np.full((96, 96, 3), 9, np.uint8)
     enhancer, fresh = (Enhancer(sample_rate=44_100, runtime=pass_through()) for _ in range(2))

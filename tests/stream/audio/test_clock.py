@@ -37,6 +37,14 @@ def test_exact_callbacks_give_an_exact_answer_for_blocks_of_any_length(block: in
     assert loop.samples_at(7 + 60 * block / rate) == pytest.approx(60 * block, abs=1 + 2e-3 * block)
 
 
+def test_it_tells_when_a_count_will_be_reached() -> None:
+    loop = DelayLockedLoop(RATE)
+    assert loop.time_of(0) < 0, "long past, before the first callback"
+    count = feed(loop, RATE * 1.0001, 3, 20)
+    for ahead in (0, BLOCK, 5_000):
+        assert loop.samples_at(loop.time_of(count + ahead)) == pytest.approx(count + ahead)
+
+
 @pytest.mark.parametrize("ppm", [-200, 0, 200])
 def test_jitter_averages_out_and_the_rate_is_learned(ppm: float) -> None:
     loop, rate = DelayLockedLoop(RATE), RATE * (1 + 1e-6 * ppm)

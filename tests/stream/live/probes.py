@@ -86,11 +86,14 @@ class Memory:
 
     def add(self, block: Float32) -> None:
         """These samples pass."""
-        self.thread = threading.get_native_id()
+        if not self.thread:
+            self.thread = threading.get_native_id()
         if self.first_sound_s is None and block.any():
             self.first_sound_s = time.perf_counter()
-        at = np.arange(self._count, self._count + len(block)) % len(self._samples)
-        self._samples[at] = block
+        start = self._count % len(self._samples)
+        first = min(len(block), len(self._samples) - start)
+        self._samples[start : start + first] = block[:first]
+        self._samples[: len(block) - first] = block[first:]
         self._count += len(block)
 
     def recall(self) -> Heard:

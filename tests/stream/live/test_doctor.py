@@ -10,7 +10,7 @@ import pytest
 
 from lipstream.kernels.cpu_step import _library
 from lipstream.stream.audio.virtual_mic import VirtualMic
-from lipstream.stream.live import doctor_models
+from lipstream.stream.live import doctor_audio, doctor_models
 from lipstream.stream.live.check import Check
 from lipstream.stream.live.doctor import Diagnosis
 from lipstream.stream.live.doctor_audio import check_audio
@@ -29,10 +29,18 @@ def test_a_machine_with_a_sound_server_is_well(private_pulse) -> None:
     private_pulse.pactl("set-default-sink", "clean")
     checks = by_name(list(check_audio()))
     assert {check.verdict for check in checks.values()} == {"ok"}
-    assert list(checks) == ["sound server", "PortAudio", "input", "output", "virtual microphone"]
+    assert list(checks) == ["sound server", "PortAudio", "input", "output", "priority", "virtual microphone"]
     assert checks["sound server"].finding == "pulseaudio"
     assert "Monitor of Null Output), 48 kHz" in checks["input"].finding
     assert "ALSA" in checks["PortAudio"].finding
+
+
+def test_real_time_that_is_refused_is_told_and_no_fault(
+    private_pulse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor_audio, "ask_for_realtime", lambda: False)
+    check = by_name(list(check_audio()))["priority"]
+    assert (check.verdict, "limits.d" in check.fix) == ("ok", True)
 
 
 def test_defaults_that_would_feed_back_are_warned_of(private_pulse) -> None:

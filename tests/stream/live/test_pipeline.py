@@ -14,7 +14,7 @@ from lipstream import Enhancer, InputError
 from lipstream.stream.audio.clock import ManualClock
 from lipstream.stream.audio.endpoints import EndpointInfo, Float32
 from lipstream.stream.lips_timeline import Lips
-from lipstream.stream.live.pipeline import LivePipeline, PipelineConfig
+from lipstream.stream.live.pipeline import LATENESS_S, POLL_S, LivePipeline, PipelineConfig
 from lipstream.stream.live.simulate import DeviceTiming
 
 Make = Callable[..., Any]
@@ -232,6 +232,26 @@ def test_without_video_no_lips_are_heard_of(simulate: Make, pass_through: Make) 
     stream.run(1)
     assert not stream.pipeline.video
     assert not any(runtime.embeddings)
+
+
+def test_the_worker_may_sleep_until_the_next_block_is_due_and_looks_often_if_it_is_late(
+    simulate: Make,
+) -> None:
+    stream = simulate(source_timing=DeviceTiming(jitter_s=0.001)).run(5.0)
+    pipeline, clock, late_s = stream.pipeline, stream.clock, LATENESS_S
+    clock.advance_to(stream.source.next_s)
+    stream.source.fire()
+    assert pipeline.idle_s == POLL_S, "a block waits"
+    pipeline.work()
+    assert pipeline.idle_s == pytest.approx(0.01 + late_s, abs=0.001)
+    clock.sleep(0.006)
+    assert pipeline.idle_s == pytest.approx(0.004 + late_s, abs=0.001)
+    clock.sleep(0.006)
+    assert pipeline.idle_s == POLL_S, "the block is late"
+
+
+def test_the_worker_looks_often_before_the_first_block(simulate: Make) -> None:
+    assert simulate().pipeline.idle_s == POLL_S
 
 
 def test_an_exception_comes_out_of_the_turn_and_the_next_goes_on(

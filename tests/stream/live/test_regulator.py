@@ -138,6 +138,13 @@ def test_a_device_that_keeps_running_dry_gets_more_kept_ready(simulate: Make) ->
     assert stream.stats[-1].output_underruns == stream.stats[150].output_underruns
 
 
+def test_a_worker_that_is_held_up_again_and_again_is_waited_for_after_two_gaps(simulate: Make) -> None:
+    stalls = [(float(second), second + 0.09) for second in range(5, 60, 5)]
+    stream = simulate().run(60, worker_stalls=stalls)
+    assert stream.stats[-1].output_underruns <= 3
+    assert stream.stats[-1].target_ms < stream.stats[0].target_ms + 90
+
+
 def test_two_ends_of_one_clock_need_no_learning(simulate: Make) -> None:
     timing = DeviceTiming(ppm=300, jitter_s=0.003)
     stream = simulate(source_timing=timing, sink_timing=timing, sink_clock="microphone's", keep_from_s=5).run(

@@ -1,21 +1,33 @@
 """How much is kept ready: more after repeated gaps, less after a long calm, and cuts only for what stays."""
 
+import pytest
+
 from lipstream.stream.live.target import CALM_S, CUT_S, PATIENCE_S, STEP_S, BufferTarget, LatencyWatch
 
-LEAST_S, MOST_S = 0.03, 0.04
+LEAST_S, MOST_S = 0.03, 0.13
 
 
-def target_after(*gaps: tuple[float, bool], until_s: float = 0.0) -> float:
+def target_after(*gaps: tuple[float, bool], lacks_s: tuple[float, ...] = (), until_s: float = 0.0) -> float:
     target = BufferTarget()
-    for count, (time_s, settled) in enumerate(gaps, 1):
-        target.update(time_s, count, settled, LEAST_S, MOST_S)
-    return target.update(max(until_s, gaps[-1][0]), len(gaps), True, LEAST_S, MOST_S)
+    lacks_s = lacks_s or (0.0,) * len(gaps)
+    for count, ((time_s, settled), lack_s) in enumerate(zip(gaps, lacks_s, strict=True), 1):
+        target.update(time_s, count, lack_s, settled, LEAST_S, MOST_S)
+    return target.update(max(until_s, gaps[-1][0]), len(gaps), lacks_s[-1], True, LEAST_S, MOST_S)
 
 
 def test_one_gap_is_an_accident_and_two_are_none() -> None:
     assert target_after((100.0, True)) == LEAST_S
     assert target_after((100.0, True), (150.0, True)) == LEAST_S
     assert target_after((100.0, True), (105.0, True)) == LEAST_S + STEP_S
+
+
+def test_two_gaps_raise_it_by_what_both_lacked_and_calm_takes_half_of_it_back() -> None:
+    gaps = ((100.0, True), (105.0, True))
+    assert target_after(*gaps, lacks_s=(0.04, 0.09)) == pytest.approx(LEAST_S + 0.04)
+    assert target_after(*gaps, lacks_s=(0.09, 0.04)) == pytest.approx(LEAST_S + 0.04)
+    assert target_after(*gaps, lacks_s=(0.04, 0.09), until_s=105 + CALM_S + 1) == pytest.approx(
+        LEAST_S + 0.02
+    )
 
 
 def test_gaps_while_devices_start_teach_nothing() -> None:
