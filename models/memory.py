@@ -35,7 +35,11 @@ class _Spectrum(nn.Module):
 
     def _say(self, grid: Tensor) -> Tensor:
         """``[..., F, C] -> [..., D]``."""
-        return self.enter(self.squeeze(self.norm(grid)).flatten(-2))
+        # The norm comes after the product, with which it commutes: there its rows are narrow. A sum, for the
+        # gradient of a mean would be written out as wide as the grid.
+        power = grid.square().sum(-1, keepdim=True) / grid.shape[-1]
+        said = F.linear(grid, self.squeeze.weight * self.norm.weight) * torch.rsqrt(power + RMS_EPS)
+        return self.enter((said + self.squeeze.bias).flatten(-2))
 
     def _hear(self, grid: Tensor, row: Tensor) -> Tensor:
         """``[..., F, C]`` and what the mixer made of its row -> ``[..., F, C]``."""

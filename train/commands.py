@@ -65,12 +65,14 @@ def train(args: argparse.Namespace) -> int:
     with _needs_extra():
         import torch
 
+        from .allocation import keep_freed_memory
         from .distributed import joined
         from .loop import Trainer
     recipe = _read_recipe(args)
     folder = args.out or Path("runs") / _find_recipe(args.recipe).stem
     for place in (folder, args.cache):
         _make_folder(place)
+    keep_freed_memory()
     torch.set_flush_denormal(True)  # decaying states would crawl; the process is this command's own
     with joined(recipe.device) as group:
         trainer = Trainer(recipe, folder, args.cache, group, args.tensorboard)
@@ -91,6 +93,7 @@ def bench_train(args: argparse.Namespace) -> int:
     with _needs_extra():
         import torch
 
+        from .allocation import keep_freed_memory
         from .speed import measure_training
     from ..bench.report import check_writable, write_json
 
@@ -99,6 +102,7 @@ def bench_train(args: argparse.Namespace) -> int:
     steps, args.steps = args.steps, None
     recipe = _read_recipe(args)
     _make_folder(args.cache)
+    keep_freed_memory()
     torch.set_flush_denormal(True)
     report = measure_training(recipe, args.cache, steps)
     print(report.text())

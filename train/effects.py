@@ -10,14 +10,14 @@ _PIVOT_HZ, _LOWEST_HZ = 1000.0, 60.0
 
 def rms(x: Float32) -> float:
     """Root mean square, at least 1e-8."""
-    return float(max(np.sqrt(np.mean(np.square(x, dtype=np.float64))), 1e-8))
+    return float(max(np.sqrt(np.dot(x, x) / len(x)), 1e-8))
 
 
 def tilt(x: Float32, db_per_octave: float) -> Float32:
     """The sound with a spectrum that rises (or falls) by so much an octave, unchanged at 1 kHz."""
-    hz = np.fft.rfftfreq(len(x), 1 / SAMPLE_RATE)
+    hz = np.fft.rfftfreq(len(x), 1 / SAMPLE_RATE).astype(np.float32)
     octaves = np.log2(np.maximum(hz, _LOWEST_HZ) / _PIVOT_HZ)
-    gain = 10 ** (db_per_octave * octaves / 20)
+    gain = np.float32(10) ** (np.float32(db_per_octave / 20) * octaves)
     return np.fft.irfft(np.fft.rfft(x) * gain, len(x)).astype(np.float32)
 
 

@@ -8,7 +8,11 @@ import math
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+#: Real and imaginary part of a spectrum, each in a tensor of its own.
+Parts = tuple[Tensor, Tensor]
 
 #: Power under which the compressed spectrum is smooth and a phase means nothing (signals are at unit level).
 EPS = 1e-5
@@ -19,38 +23,38 @@ class Signal(NamedTuple):
 
     Attributes:
         wave: ``[B, N]``, relative to the level of the mixture.
-        spectrum: ``[B, F, T, 2]``, so scaled that white noise of unit power has bins of about unit power.
-        magnitude: ``[B, F, T]``, compressed.
-        compressed: ``[B, F, T, 2]``, the compressed magnitude with the phase of the spectrum.
+        spectrum: ``[B, T, F]``, so scaled that white noise of unit power has bins of about unit power.
+        magnitude: ``[B, T, F]``, compressed.
+        compressed: ``[B, T, F]``, the compressed magnitude with the phase of the spectrum.
     """
 
     wave: Tensor
-    spectrum: Tensor
+    spectrum: Parts
     magnitude: Tensor
-    compressed: Tensor
+    compressed: Parts
 
 
 class Comparison(NamedTuple):
     """What the terms compare: the estimate with the clean speech, and its spectrum with that of its wave.
 
-    ``consistency`` is the pair of compressed spectra ``[B, T, F, 2]`` that `consistency_error` compares; None
+    ``consistency`` is the pair of compressed spectra ``[B, T, F]`` that `consistency_error` compares; None
     where no weight asks for it.
     """
 
     estimate: Signal
     clean: Signal
-    consistency: tuple[Tensor, Tensor] | None
+    consistency: tuple[Parts, Parts] | None
 
 
 def magnitude_error(pair: Comparison) -> Tensor:
     """Squared error of the compressed magnitude: Braun & Tashev, "A consolidated view of loss functions for
     supervised deep learning-based speech enhancement", TSP 2021, equation 4, left term."""
-    return (pair.estimate.magnitude - pair.clean.magnitude).square().mean()
+    return F.mse_loss(pair.estimate.magnitude, pair.clean.magnitude)
 
 
 def complex_error(pair: Comparison) -> Tensor:
     """Squared error of the compressed spectrum, real and imaginary part summed: ibid., right term."""
-    return (pair.estimate.compressed - pair.clean.compressed).square().sum(-1).mean()
+    return _distance(pair.estimate.compressed, pair.clean.compressed)
 
 
 def lost_speech(pair: Comparison) -> Tensor:
@@ -78,8 +82,7 @@ def consistency_error(pair: Comparison) -> Tensor:
     long version of MP-SENet), the consistency loss; the idea is Le Roux, Ono, Sagayama's (SAPA 2008).
     """
     assert pair.consistency is not None, "a weight on consistency needs the spectra it compares"
-    estimated, again = pair.consistency
-    return (estimated - again).square().sum(-1).mean()
+    return _distance(*pair.consistency)
 
 
 def negative_si_sdr(pair: Comparison) -> Tensor:
@@ -107,13 +110,19 @@ def anti_wrapped(angle: Tensor) -> Tensor:
     return (angle - turn * torch.round(angle / turn)).abs()
 
 
-def phase(spectrum: Tensor) -> Tensor:
-    """``[..., 2] -> [...]`` in (-pi, pi]; 0, without a gradient, where the power is below `EPS`.
+def _distance(first: Parts, second: Parts) -> Tensor:
+    """Mean squared distance of two spectra."""
+    real, imaginary = (F.mse_loss(one, other) for one, other in zip(first, second, strict=True))
+    return real + imaginary
+
+
+def phase(spectrum: Parts) -> Tensor:
+    """In (-pi, pi]; 0, without a gradient, where the power is below `EPS`.
 
     The gradient of a phase grows as the magnitude falls and has no limit at 0.
     """
-    real, imaginary = spectrum.unbind(-1)
-    silent = spectrum.square().sum(-1) < EPS
+    real, imaginary = spectrum
+    silent = real.square() + imaginary.square() < EPS
     return torch.atan2(imaginary.masked_fill(silent, 0.0), real.masked_fill(silent, 1.0))
 
 

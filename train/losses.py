@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from . import loss_terms
-from .loss_terms import EPS, Comparison, Signal
+from .loss_terms import EPS, Comparison, Parts, Signal
 from .perceptual import PerceptualDisturbance
 
 #: The term that each weight of `LossConfig` weighs: a new one is a line here and a field there.
@@ -79,7 +79,9 @@ class SpectralLoss(nn.Module):
         self.config = config
         self.weights = {name: weight for name, weight in config.weights().items() if weight > 0.0}
         self.hearing = PerceptualDisturbance() if config.perceptual > 0.0 else None
-        self.register_buffer("window", torch.hann_window(config.window).sqrt(), persistent=False)
+        # Divided by the root of its power, for the scale that `Signal` names.
+        window = torch.hann_window(config.window).sqrt() / config.window**0.5
+        self.register_buffer("window", window, persistent=False)
 
     def forward(
         self,
@@ -118,17 +120,18 @@ class SpectralLoss(nn.Module):
     def _signal(self, wave: Tensor) -> Signal:
         config = self.config
         spectrum = torch.stft(wave, config.window, config.hop, window=self.window, return_complex=True)
-        spectrum = torch.view_as_real(spectrum) / config.window**0.5
-        return Signal(wave, spectrum, *self._compressed(spectrum))
+        real, imaginary = torch.view_as_real(spectrum.transpose(1, 2)).unbind(-1)
+        return Signal(wave, (real, imaginary), *self._compressed(real, imaginary))
 
-    def _compressed(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
-        """``[..., 2]`` -> the compressed magnitude ``[...]``, and the spectrum with it ``[..., 2]``."""
-        exponent = self.config.compression
-        power = spectrum.square().sum(-1) + EPS
-        return power ** (exponent / 2), spectrum * power[..., None] ** ((exponent - 1) / 2)
+    def _compressed(self, real: Tensor, imaginary: Tensor) -> tuple[Tensor, Parts]:
+        """The compressed magnitude of a spectrum, and the spectrum with it."""
+        power = real.square() + imaginary.square() + EPS
+        magnitude = power ** (self.config.compression / 2)
+        gain = magnitude * power.rsqrt()
+        return magnitude, (real * gain, imaginary * gain)
 
-    def _consistency(self, spectra: tuple[Tensor, Tensor], level: Tensor) -> tuple[Tensor, Tensor]:
-        """Both spectra at the level of the comparison, compressed, ``[B, T, F, 2]``."""
-        at_level = (spectrum.movedim(1, -1) / level[..., None, None] for spectrum in spectra)
-        estimated, again = (self._compressed(spectrum)[1] for spectrum in at_level)
+    def _consistency(self, spectra: tuple[Tensor, Tensor], level: Tensor) -> tuple[Parts, Parts]:
+        """Both spectra at the level of the comparison, compressed, ``[B, T, F]``."""
+        at_level = (spectrum / level[..., None, None] for spectrum in spectra)
+        estimated, again = (self._compressed(*spectrum.unbind(1))[1] for spectrum in at_level)
         return estimated, again

@@ -149,7 +149,7 @@ def make_optimizer(
     for item in named:
         (matrices if config.matrices == "muon" and is_matrix(*item) else others).append(item)
     adamw = torch.optim.AdamW(
-        _groups(others, config, new), betas=config.betas, weight_decay=config.weight_decay
+        _groups(others, config, new), betas=config.betas, weight_decay=config.weight_decay, fused=True
     )
     if not matrices:
         return adamw

@@ -79,8 +79,8 @@ class PerceptualDisturbance(nn.Module):
     def _power(self, wave: Tensor) -> Tensor:
         """``[B, N]`` -> power in critical bands ``[B, T, 49]``."""
         spectrum = torch.stft(wave, _WINDOW, _HOP, window=self.window, center=False, return_complex=True)
-        power = torch.view_as_real(spectrum).square().sum(-1)
-        return power[:, 1:].transpose(1, 2) @ self.pooling
+        real, imaginary = torch.view_as_real(spectrum[:, 1:].transpose(1, 2)).unbind(-1)
+        return (real.square() + imaginary.square()) @ self.pooling
 
     def _loudness(self, power: Tensor) -> Tensor:
         """Zwicker's law in sone per band (section 10.2.8)."""

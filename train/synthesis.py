@@ -1,6 +1,7 @@
 """Noise from formulas: what no recording in the pool holds (docs/training.md tells why)."""
 
 import numpy as np
+from scipy.signal import fftconvolve
 
 from .recordings import SAMPLE_RATE, Float32
 
@@ -60,8 +61,7 @@ def _clicks(length: int, rng: np.random.Generator) -> Float32:
     for _ in range(int(rng.integers(1, 5))):
         ring += np.sin(2 * np.pi * rng.uniform(200, 5000) * t + rng.uniform(0, 6.28))
     ring *= np.exp(-t * rng.uniform(5, 12) / t[-1])
-    size = length + span
-    struck = np.fft.irfft(np.fft.rfft(impulses, size) * np.fft.rfft(ring, size), size)[:length]
+    struck = fftconvolve(impulses, ring)[:length]
     return (struck + 0.02 * np.std(struck) * rng.standard_normal(length)).astype(np.float32)
 
 

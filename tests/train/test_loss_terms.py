@@ -87,7 +87,8 @@ def test_anti_wrapping_does_not_see_whole_turns(angle: float, turns: int) -> Non
 
 def test_a_phase_without_power_is_zero_and_has_no_gradient() -> None:
     spectrum = torch.tensor([[0.0, 0.0], [1e-4, -1e-4], [0.0, 2.0]], requires_grad=True)
-    found = phase(spectrum)
+    real, imaginary = spectrum.unbind(-1)
+    found = phase((real, imaginary))
     assert found.tolist() == pytest.approx([0.0, 0.0, math.pi / 2])
     found.sum().backward()
     assert spectrum.grad is not None
