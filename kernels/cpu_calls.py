@@ -1,9 +1,11 @@
 """What the compiled CPU kernels share on the side of torch: whom they serve, and how they are called."""
 
+import contextlib
 import ctypes
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,6 +21,23 @@ REALS: dict[torch.dtype, tuple[str, Any]] = {
 
 _OPENMP = ("-fopenmp",)
 
+_ROUNDS: ContextVar[bool] = ContextVar("rounds", default=False)
+
+
+@contextlib.contextmanager
+def bfloat16_products(enabled: bool = True) -> Iterator[None]:
+    """Calls in here, and the way back from them, round the factors of matrix products to bfloat16.
+
+    Only where that is fast: on processors with AMX (Intel's Xeons from 2023 on) under Linux, with float32
+    tensors of shapes that fill its tiles; elsewhere nothing changes. Sums stay float32, and so does all that
+    is no product.
+    """
+    before = _ROUNDS.set(enabled)
+    try:
+        yield
+    finally:
+        _ROUNDS.reset(before)
+
 
 @functools.cache
 def _library(name: str) -> ctypes.CDLL | BuildError:
@@ -31,7 +50,7 @@ def _library(name: str) -> ctypes.CDLL | BuildError:
 
 def available() -> bool:
     """Whether the kernels can be (or are) built here."""
-    return not any(isinstance(_library(name), BuildError) for name in ("mixer", "conv"))
+    return not any(isinstance(_library(name), BuildError) for name in ("mixer", "conv", "filter"))
 
 
 def serves(x: Tensor) -> bool:
@@ -50,6 +69,35 @@ def compiled(name: str) -> ctypes.CDLL:
     if isinstance(built, BuildError):
         raise BuildError(f"{built}: use the torch reference")
     return built
+
+
+class Kernel(NamedTuple):
+    """A kernel in one arithmetic: its library, the suffix of its functions, the type of its numbers in C."""
+
+    library: ctypes.CDLL
+    suffix: str
+    real: Any
+
+    @property
+    def rounds(self) -> bool:
+        """Whether products are rounded to bfloat16."""
+        return self.suffix == "bfloat16"
+
+    def __call__(self, function: str, *arguments: Any) -> Any:
+        return getattr(self.library, f"{function}_{self.suffix}")(*arguments)
+
+
+def kernel(name: str, x: Tensor, sizes: Any) -> Kernel:
+    """The kernel for tensors like ``x``, in the arithmetic that is asked for where it has that for the sizes.
+
+    Raises:
+        BuildError: it can't be built here.
+    """
+    if x.dtype == torch.float32 and _ROUNDS.get():
+        rounded = _library(f"{name}_bfloat16")
+        if not isinstance(rounded, BuildError) and getattr(rounded, f"{name}_rounds")(sizes):
+            return Kernel(rounded, "bfloat16", ctypes.c_float)
+    return Kernel(compiled(name), *REALS[x.dtype])
 
 
 def pointer(tensor: Tensor | None) -> ctypes.c_void_p:

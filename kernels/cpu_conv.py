@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .cpu_calls import REALS, compiled, gradient_parts, like, pointer
+from .cpu_calls import gradient_parts, kernel, like, pointer
 
 
 def _places(x: Tensor) -> Any:
@@ -26,13 +26,14 @@ class _FrequencyConv(torch.autograd.Function):
         out_channels, _, _, taps = weight.shape
         bins_out = (bins + 2 * padding - taps) // stride + 1
         sizes = (batch, frames, bins, bins_out, channels, out_channels, taps, stride, padding)
-        ctx.sizes, ctx.suffix = (ctypes.c_int * 9)(*sizes), REALS[x.dtype][0]
+        ctx.sizes = (ctypes.c_int * 9)(*sizes)
+        ctx.kernel = kernel("conv", x, ctx.sizes)
         y = x.new_empty(batch, frames, bins_out, out_channels).permute(0, 3, 1, 2)  # channels side by side
         pre = y if slope is None else torch.empty_like(y)
         weight = weight.contiguous()
         ctx.save_for_backward(x, weight, bias, slope, None if slope is None else pre)
-        getattr(compiled("conv"), f"conv_forward_{ctx.suffix}")(
-            ctx.sizes, _places(x), _places(y), torch.get_num_threads(),
+        ctx.kernel(
+            "conv_forward", ctx.sizes, _places(x), _places(y), torch.get_num_threads(),
             pointer(x), pointer(weight), pointer(bias), pointer(slope), pointer(pre), pointer(y),
         )  # fmt: skip
         return y
@@ -47,8 +48,8 @@ class _FrequencyConv(torch.autograd.Function):
         parameters = [weight, bias] if slope is None else [weight, bias, slope]
         threads = torch.get_num_threads()
         partial = x.new_empty(threads, sum(parameter.numel() for parameter in parameters))
-        getattr(compiled("conv"), f"conv_backward_{ctx.suffix}")(
-            ctx.sizes, places, _places(grad_y), threads,
+        ctx.kernel(
+            "conv_backward", ctx.sizes, places, _places(grad_y), threads,
             pointer(x), pointer(weight), pointer(slope), pointer(pre), pointer(grad_y), pointer(grad_x),
             pointer(partial),
         )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from .cpu_calls import REALS, compiled, gradient_parts, like, pointer
+from .cpu_calls import Kernel, gradient_parts, kernel, like, pointer
 
 
 class MixerWeights(NamedTuple):
@@ -47,7 +47,7 @@ class Carried(NamedTuple):
 class _Call(NamedTuple):
     """The arguments that forward and backward share, as C sees them."""
 
-    suffix: str
+    kernel: Kernel
     shape: Any
     layout: Any
     eps: Any
@@ -59,9 +59,15 @@ class _Call(NamedTuple):
         taps, heads, wide = weights[2], weights[6].numel(), weights[7].numel()
         states = (taps.shape[0] - wide) // 2
         sizes = (channels, wide, states, heads, length, taps.shape[1], int(two_sided))
-        suffix, real = REALS[x.dtype]
-        layout = (ctypes.c_long * 5)(outer, inner, *x.stride()[:3])
-        return cls(suffix, (ctypes.c_int * 7)(*sizes), layout, real(eps), torch.get_num_threads())
+        shape, layout = (ctypes.c_int * 7)(*sizes), (ctypes.c_long * 5)(outer, inner, *x.stride()[:3])
+        chosen = kernel("mixer", x, shape)
+        return cls(chosen, shape, layout, chosen.real(eps), torch.get_num_threads())
+
+    def kept(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Room for what the way ahead keeps for the way back, which is nothing where products are exact."""
+        if not self.kernel.rounds:
+            return ()
+        return (x.new_empty(*x.shape[:2], self.kernel("mixer_kept", self.shape)),)
 
 
 class _ResidualMixer(torch.autograd.Function):
@@ -69,30 +75,33 @@ class _ResidualMixer(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, two_sided: bool, eps: float, *weights: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        library, call = compiled("mixer"), _Call.of(x, weights, two_sided, eps)
+        call = _Call.of(x, weights, two_sided, eps)
         flat = torch.cat([weight.reshape(-1) for weight in weights])
         _, wide, states, _, _, taps, _ = call.shape
         rows = (0, 0) if two_sided else x.shape[:2]
         out = torch.empty_like(x)
         ssm, conv = x.new_empty(*rows, wide, states), x.new_empty(*rows, taps - 1, wide + 2 * states)
-        getattr(library, f"mixer_forward_{call.suffix}")(
-            call.shape, call.layout, call.eps, call.threads, pointer(flat), pointer(x), pointer(out),
-            pointer(ssm), pointer(conv),
+        kept = call.kept(x)
+        call.kernel(
+            "mixer_forward", call.shape, call.layout, call.eps, call.threads, pointer(flat), pointer(x),
+            pointer(out), pointer(ssm), pointer(conv), *map(pointer, kept),
         )  # fmt: skip
-        ctx.save_for_backward(x, flat, *weights)
-        ctx.settings = (two_sided, eps)
+        ctx.save_for_backward(x, flat, *weights, *kept)
+        ctx.call = call
         ctx.mark_non_differentiable(ssm, conv)
         return out, ssm, conv
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        x, flat, *weights = ctx.saved_tensors
-        library, call = compiled("mixer"), _Call.of(x, tuple(weights), *ctx.settings)
+        x, flat, *rest = ctx.saved_tensors
+        weights, kept = rest[: len(MixerWeights._fields)], rest[len(MixerWeights._fields) :]
+        call = ctx.call
         grad_out, grad_x = like(grads[0], x), torch.empty_like(x)
         partial = x.new_empty(call.threads, flat.numel())
-        getattr(library, f"mixer_backward_{call.suffix}")(
-            call.shape, call.layout, call.eps, call.threads, pointer(flat), pointer(x), pointer(grad_out),
-            pointer(grad_x), pointer(partial), ctypes.c_long(flat.numel()),
+        call.kernel(
+            "mixer_backward", call.shape, call.layout, call.eps, call.threads, pointer(flat), pointer(x),
+            pointer(grad_out), pointer(grad_x), pointer(partial), ctypes.c_long(flat.numel()),
+            *map(pointer, kept),
         )  # fmt: skip
         return grad_x, None, None, *gradient_parts(partial, weights)
 

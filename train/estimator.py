@@ -1,5 +1,6 @@
 """The models that can be trained, from mixture to aligned estimate, as loop and validation see them."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..kernels import cpu_calls
 from ..models.checkpoint import grow_model
 from ..models.config import preset
 from ..models.lite_avse import LiteAVSEMamba
@@ -32,6 +34,16 @@ class Estimate(NamedTuple):
     alpha: Tensor
 
 
+def _mixed_precision(device: torch.device, enabled: bool) -> AbstractContextManager[None]:
+    """Products of bfloat16: all of them under autocast on CUDA, on a CPU those of the compiled kernels.
+
+    Autocast would take a CPU's work away from those kernels, which win more.
+    """
+    if device.type == "cpu":
+        return cpu_calls.bfloat16_products(enabled)
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+
+
 class StreamingEstimator(nn.Module):
     """A `LiteAVSEMamba` between analysis and synthesis, its lag taken out: `models.wave` for training."""
 
@@ -45,7 +57,7 @@ class StreamingEstimator(nn.Module):
     def forward(self, noisy: Tensor, video: VideoBatch | None = None, mixed: bool = False) -> Estimate:
         """Mixtures ``[B, N]`` of whole hops, with faces or without; the network ``mixed`` with bfloat16."""
         given, _ = self.analysis(noisy)
-        with torch.autocast(noisy.device.type, torch.bfloat16, enabled=mixed):
+        with _mixed_precision(noisy.device, mixed):
             embedding, age_s = (None, None) if video is None else embed(self.net, video)
             spectrum, alpha, _ = self.net(given, embedding, age_s)
         spectrum = spectrum.float()
@@ -76,7 +88,7 @@ class SEMambaEstimator(nn.Module):
         config = self.net.config
         rms = noisy.square().mean(-1, keepdim=True).sqrt().clamp(min=1e-8)
         given = analyse(noisy / rms, config)
-        with torch.autocast(noisy.device.type, torch.bfloat16, enabled=mixed):
+        with _mixed_precision(noisy.device, mixed):
             magnitude, phase, _ = self.net(*given)
         magnitude, phase = magnitude.float(), phase.float()
         wave = synthesise(magnitude, phase, config, noisy.shape[-1]) * rms

@@ -44,7 +44,8 @@ class Recipe:
         max_bad_batches: batches in a row without a finite gradient after which the run goes back to its last
             checkpoint.
         device: ``cpu`` or ``cuda``.
-        precision: ``float32``, or ``bfloat16`` (autocast) on CUDA.
+        precision: ``float32``, or ``bfloat16``: autocast on CUDA; on a CPU, the products of the compiled
+            kernels where the processor has AMX.
         start_from: safetensors weights to begin with; empty for random ones.
         grow: ``start_from`` may lack parameters of the model, which then begin as in an untrained one; the
             others may learn slower, see `OptimizerConfig.known_rate`.
@@ -91,10 +92,6 @@ class Recipe:
             raise InputError("workers must be at least 0")
         _check_choice("device", self.device, Device)
         _check_choice("precision", self.precision, Precision)
-        if self.precision == "bfloat16" and self.device == "cpu":
-            raise InputError(
-                "precision bfloat16 needs device cuda: the kernel that is fast on a CPU is float32"
-            )
         self._check_model()
 
     def _check_model(self) -> None:

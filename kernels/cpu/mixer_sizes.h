@@ -5,8 +5,8 @@
 #pragma once
 
 #include <algorithm>
-#include <vector>
 
+#include "buffer.h"
 #include "gemm.h"
 
 namespace lipstream {
@@ -39,7 +39,7 @@ struct FixedShape {
 template <typename T>
 struct Matrix {
     int rows, columns, stride;
-    std::vector<T> data;
+    Buffer<T> data;
     Matrix(int rows, int columns) : rows(rows), columns(columns), stride(padded<T>(columns)), data(size_t(rows) * stride) {}
     T *operator[](int row) { return &data[size_t(row) * stride]; }
     const T *operator[](int row) const { return &data[size_t(row) * stride]; }

@@ -3,8 +3,7 @@
 
 #pragma once
 
-#include <vector>
-
+#include "buffer.h"
 #include "elementwise.h"
 #include "mixer_sizes.h"
 #include "scan.h"
@@ -157,7 +156,7 @@ class MixerRow {
         const int P = s.head_size();
         outer(normed_gated_, g_result, g.out);
         product(g_result, back.out, g_wide_[0], g_wide_.stride, false);
-        std::vector<T> g_gated(s.inner);
+        Buffer<T> g_gated(s.inner);
         for (int t = 0; t < s.length; ++t) {
             std::fill(g_gated.begin(), g_gated.end(), T(0));
             rms_norm_backward(gated_[t], s.inner, eps_, w.gate_norm[0], g_wide_[t], g_gated.data(), g.gate_norm[0]);

@@ -8,8 +8,8 @@
 #pragma once
 
 #include <algorithm>
-#include <vector>
 
+#include "buffer.h"
 #include "gemm.h"
 
 namespace lipstream {
@@ -64,8 +64,8 @@ class Scan {
   public:
     Shape s;
     int P, N;  // padded
-    std::vector<T> u, y, future, b, c;
-    std::vector<T> g_u, g_y, g_b, g_c, g_log_a;  // gradients of a loss
+    Buffer<T> u, y, future, b, c;
+    Buffer<T> g_u, g_y, g_b, g_c, g_log_a;  // gradients of a loss
 
     Scan(const Shape &shape, bool backward)
         : s(shape), P(padded<T>(s.head_size())), N(padded<T>(s.states)), u(size_t(s.length) * s.heads * P), y(u.size()),
@@ -111,14 +111,14 @@ class Scan {
     }
 
   private:
-    std::vector<T> decays_, last_, g_future_;
+    Buffer<T> decays_, last_, g_future_;
 
     size_t at(int head) const { return size_t(head) * s.length * P; }
 
     int width() const { return s.heads * P; }
 
     // The adjoint of a pass runs against it: it meets the decay between two positions at the other one of them.
-    void backward_pass(int h, const T *decay, const T *against, std::vector<T> &g_u_of, bool ahead) {
+    void backward_pass(int h, const T *decay, const T *against, Buffer<T> &g_u_of, bool ahead) {
         const T *u_head = &u[at(0, h)], *gy = &g_y[at(0, h)];
         run<T>({s.length, N, P, !ahead, ahead, against, gy, c.data(), b.data(), &g_u_of[at(0, h)], width(), N});
         run<T>({s.length, P, N, !ahead, ahead, against, c.data(), gy, u_head, g_b.data(), N, width()});
@@ -136,7 +136,7 @@ class Scan {
     }
 
     // <g_y, y> - <g_u, u> at a position.
-    T balance(int t, int h, const std::vector<T> &y_of, const std::vector<T> &g_u_of) const {
+    T balance(int t, int h, const Buffer<T> &y_of, const Buffer<T> &g_u_of) const {
         const size_t i = at(t, h);
         T sum = 0;
         for (int p = 0; p < P; ++p) sum += g_y[i + p] * y_of[i + p] - g_u_of[i + p] * u[i + p];

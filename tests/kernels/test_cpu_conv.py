@@ -1,5 +1,7 @@
 """The compiled convolution along frequency against torch's: outputs, gradients, memory layouts, threads."""
 
+import ctypes
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -109,3 +111,75 @@ def test_threads_share_the_frames_and_change_nothing(threads: int) -> None:
         torch.set_num_threads(before)
     for one, many in zip(*results, strict=True):
         torch.testing.assert_close(one, many)
+
+
+def rounds() -> bool:
+    """Whether this processor has rounded products."""
+    with cpu_calls.bfloat16_products():
+        return cpu_calls.kernel("conv", torch.zeros(1), (ctypes.c_int * 9)()).rounds
+
+
+def rounded(tensor: Tensor) -> Tensor:
+    return tensor.detach().bfloat16().float().requires_grad_()
+
+
+@pytest.mark.skipif(not rounds(), reason="this processor rounds no products")
+@settings(max_examples=40, deadline=None)
+@given(
+    channels=st.integers(1, 40),
+    out_channels=st.integers(1, 40),
+    taps=st.integers(1, 7),
+    more=st.integers(0, 60),
+    stride=st.integers(1, 4),
+    padding=st.integers(0, 3),
+    prelu=st.booleans(),
+)
+def test_rounded_products_are_those_of_rounded_factors(
+    channels: int, out_channels: int, taps: int, more: int, stride: int, padding: int, prelu: bool
+) -> None:
+    x, weight, bias = inputs(channels, out_channels, taps, taps + more, torch.float32)
+    slope = torch.linspace(-0.5, 1.5, out_channels).requires_grad_() if prelu else None
+    with cpu_calls.bfloat16_products():
+        y = frequency_conv(x, weight, bias, stride, padding, slope)
+    direction = torch.randn(y.shape, generator=torch.Generator().manual_seed(more))
+    leaves = (x, weight, bias) if slope is None else (x, weight, bias, slope)
+    found = torch.autograd.grad(y, leaves, direction)
+
+    x, weight = rounded(x), rounded(weight)
+    sums = F.conv2d(x, weight, bias, stride=(1, stride), padding=(0, padding))
+    if slope is None:
+        torch.testing.assert_close(y, sums, rtol=1e-4, atol=1e-4)
+        g_sums = direction
+    else:
+        activated = F.prelu(sums, slope)
+        torch.testing.assert_close(y, activated, rtol=1e-4, atol=1e-4)
+        g_sums, g_slope = torch.autograd.grad(activated, (sums, slope), direction, retain_graph=True)
+        torch.testing.assert_close(found[3], g_slope, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(found[2], g_sums.sum((0, 2, 3)), rtol=1e-4, atol=1e-3)
+    wanted = torch.autograd.grad(sums, (x, weight), rounded(g_sums))
+    for gradient, exact in zip(found, wanted, strict=False):
+        torch.testing.assert_close(gradient, exact, rtol=1e-3, atol=1e-3)
+
+
+def test_float64_is_never_rounded() -> None:
+    x, weight, bias = inputs(5, 7, 3, 20)
+    y = frequency_conv(x, weight, bias, 1, 1)
+    with cpu_calls.bfloat16_products():
+        assert torch.equal(frequency_conv(x, weight, bias, 1, 1), y)
+
+
+@pytest.mark.parametrize("threads", [2, 5])
+def test_threads_share_the_frames_of_rounded_products(threads: int) -> None:
+    x, weight, bias = inputs(12, 32, 4, 34, torch.float32)
+    before = torch.get_num_threads()
+    results = []
+    try:
+        for count in (1, threads):
+            torch.set_num_threads(count)
+            with cpu_calls.bfloat16_products():
+                y = frequency_conv(x, weight, bias, 2, 0)
+            results.append((y, *gradients(y, x, weight, bias)))
+    finally:
+        torch.set_num_threads(before)
+    for one, many in zip(*results, strict=True):
+        torch.testing.assert_close(one, many, rtol=1e-4, atol=1e-3)

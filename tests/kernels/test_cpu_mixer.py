@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lipstream.kernels import cpu_calls
 from lipstream.kernels.conv import causal_conv1d, symmetric_conv1d
-from lipstream.kernels.cpu_mixer import MixerWeights, residual_mixer
+from lipstream.kernels.cpu_mixer import Carried, MixerWeights, residual_mixer
 from lipstream.kernels.ssd import ssd_chunked, ssd_two_sided
 
 EPS = 1e-5
@@ -78,16 +78,18 @@ def compiled() -> None:
         pytest.skip("no C++ compiler builds the kernel here")
 
 
-def rms_norm(x: Tensor, weight: Tensor) -> Tensor:
-    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + EPS) * weight
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * weight
 
 
-def reference(x: Tensor, weights: MixerWeights, two_sided: bool) -> tuple[Tensor, Tensor, Tensor]:
+def reference(
+    x: Tensor, weights: MixerWeights, two_sided: bool, eps: float = EPS
+) -> tuple[Tensor, Tensor, Tensor]:
     """The same out of the torch kernels: output, state, last inputs of the convolution."""
     inner, heads = weights.gate_norm.numel(), weights.D.numel()
     states, taps = (weights.taps.shape[0] - inner) // 2, weights.taps.shape[1]
     rows = x.flatten(0, 1)
-    projected = rms_norm(rows, weights.norm) @ weights.in_proj.T
+    projected = rms_norm(rows, weights.norm, eps) @ weights.in_proj.T
     z, mixed, dt = projected.split([inner, inner + 2 * states, heads], dim=-1)
     context = mixed.new_zeros(len(rows), taps - 1, mixed.shape[-1])
     convolved, recent = causal_conv1d(mixed, weights.taps, weights.bias, context)
@@ -99,7 +101,7 @@ def reference(x: Tensor, weights: MixerWeights, two_sided: bool) -> tuple[Tensor
     y, last = ssd_chunked(heard, dt, weights.A, b, c, weights.D, h)
     if two_sided:
         y = ssd_two_sided(heard, dt, weights.A, b, c, weights.D)
-    gated = rms_norm(y.flatten(-2) * F.silu(z), weights.gate_norm)
+    gated = rms_norm(y.flatten(-2) * F.silu(z), weights.gate_norm, eps)
     out = rows + gated @ weights.out_proj.T
     shape = x.shape[:2]
     return out.view(x.shape), last.flatten(1, 2).unflatten(0, shape), recent.unflatten(0, shape)
@@ -209,3 +211,98 @@ def test_what_a_stream_carries_on_has_no_gradient() -> None:
     assert carried is not None
     assert not carried.ssm.requires_grad
     assert not carried.conv.requires_grad
+
+
+#: Shapes that fill tiles: less than a block and several, the shipped model's, a memory's.
+ROUNDED = [
+    (Case((1, 3), 7, 32, 64, 16, 4, 4), False),
+    (Case((2, 1), 100, 32, 64, 16, 4, 4), False),
+    (Case((1, 2), 48, 16, 16, 16, 1, 1), False),
+    (Case((1, 1), 50, 48, 288, 16, 18, 8), False),
+    (Case((2, 3), 45, 32, 64, 16, 4, 3), True),
+    (Case((3, 1), 48, 32, 64, 16, 4, 3), True),
+    (Case((1, 2), 1, 16, 32, 16, 2, 5), True),
+]
+
+
+def rounded_mixer(
+    x: Tensor, weights: MixerWeights, two_sided: bool, eps: float = EPS
+) -> tuple[Tensor, Carried | None]:
+    with cpu_calls.bfloat16_products():
+        return residual_mixer(x, weights, two_sided, eps)
+
+
+def error(found: Tensor, exact: Tensor) -> float:
+    """Relative to the norm of what is exact, which may be 0."""
+    return float((found - exact).detach().norm() / (exact.detach().norm() + 1e-2))
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize(("case", "two_sided"), ROUNDED)
+def test_rounded_products_stay_close_to_exact_ones(case: Case, two_sided: bool) -> None:
+    eps = 0.1  # no norm of almost nothing, which would enlarge what is lost
+    x, weights = case.inputs()
+    expected, ssm, conv = reference(x, weights, two_sided, eps)
+    direction = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1), dtype=x.dtype)
+    wanted = torch.autograd.grad(expected, (x, *weights), direction)
+    x = x.detach().float().requires_grad_()
+    weights = MixerWeights(*(weight.detach().float().requires_grad_() for weight in weights))
+    out, carried = rounded_mixer(x, weights, two_sided, eps)
+    assert error(out - x, expected - x) < 0.01
+    if carried is not None:
+        assert error(carried.ssm, ssm) < 0.01
+        assert error(carried.conv, conv) < 0.01
+    names = ("x", *MixerWeights._fields)
+    for name, found, exact in zip(
+        names, torch.autograd.grad(out, (x, *weights), direction.float()), wanted, strict=True
+    ):
+        assert error(found, exact) < 0.03, name
+
+
+@pytest.mark.usefixtures("compiled")
+@DIRECTIONS
+def test_only_float32_and_whole_tiles_are_rounded(two_sided: bool) -> None:
+    cases = [
+        (Case((1, 2), 9, 20, 34, 8, 2, 3), torch.float32),
+        (Case((1, 2), 9, 32, 64, 16, 4, 3), torch.float64),
+    ]
+    if two_sided:
+        cases.append((Case((1, 1), 49, 32, 64, 16, 4, 3), torch.float32))
+    for case, dtype in cases:
+        x, weights = case.inputs(dtype)
+        exact, rounded = (
+            residual_mixer(x, weights, two_sided, EPS)[0],
+            rounded_mixer(x, weights, two_sided)[0],
+        )
+        assert torch.equal(exact, rounded)
+        for wanted, found in zip(gradients(exact, x, weights), gradients(rounded, x, weights), strict=True):
+            assert torch.equal(wanted, found)
+
+
+@pytest.mark.usefixtures("compiled")
+@DIRECTIONS
+def test_threads_share_the_rows_of_rounded_products(two_sided: bool) -> None:
+    x, weights = Case((2, 3), 45, 32, 64, 16, 4, 3).inputs(torch.float32)
+    before = torch.get_num_threads()
+    results = []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            out, _ = rounded_mixer(x, weights, two_sided)
+            results.append((out, gradients(out, x, weights)))
+    finally:
+        torch.set_num_threads(before)
+    (out, found), (other_out, others) = results
+    assert torch.equal(out, other_out)
+    for gradient, other in zip(found, others, strict=True):
+        assert error(other, gradient) < 1e-4
+
+
+@pytest.mark.usefixtures("compiled")
+@DIRECTIONS
+def test_large_numbers_stay_finite_where_products_are_rounded(two_sided: bool) -> None:
+    x, weights = Case((1, 2), 40, 32, 64, 16, 4, 3).inputs(torch.float32)
+    loud = weights._replace(in_proj=(300.0 * weights.in_proj).detach().requires_grad_())
+    out, carried = rounded_mixer(x, loud, two_sided)
+    for tensor in (out, *(carried or ()), *gradients(out, x, loud)):
+        assert torch.isfinite(tensor).all()
