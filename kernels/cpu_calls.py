@@ -53,6 +53,12 @@ def available() -> bool:
     return not any(isinstance(_library(name), BuildError) for name in ("mixer", "conv", "filter"))
 
 
+def rounds() -> bool:
+    """Whether `bfloat16_products` change anything here."""
+    library = _library("conv_bfloat16")
+    return not isinstance(library, BuildError) and bool(library.conv_rounds(None))
+
+
 def serves(x: Tensor) -> bool:
     """Whether the kernels are `available` and work on tensors like ``x``: on CPU, in float32 or float64."""
     full_precision = x.dtype in REALS and not torch.is_autocast_enabled("cpu")

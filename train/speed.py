@@ -26,7 +26,7 @@ class TrainingSpeed:
 
     Attributes:
         machine: what it ran on.
-        preset, device, precision: what was trained, where and how.
+        preset, device, precision: what was trained, where and how; float32 where bfloat16 changes nothing.
         threads, workers: of torch, and those that drew mixtures.
         kernel: whether the compiled CPU kernel was there to be used.
         batch, seconds: mixtures of a step, and the length of each.
@@ -99,7 +99,7 @@ def measure_training(recipe: Recipe, cache: Path, steps: int) -> TrainingSpeed:
         machine=machine,
         preset=recipe.preset,
         device=device.type,
-        precision=recipe.precision,
+        precision=recipe.precision if device.type != "cpu" or cpu_calls.rounds() else "float32",
         threads=torch.get_num_threads(),
         workers=recipe.workers,
         kernel=device.type == "cpu" and cpu_calls.available(),

@@ -1,6 +1,5 @@
 """The compiled convolution along frequency against torch's: outputs, gradients, memory layouts, threads."""
 
-import ctypes
 
 import pytest
 import torch
@@ -113,17 +112,11 @@ def test_threads_share_the_frames_and_change_nothing(threads: int) -> None:
         torch.testing.assert_close(one, many)
 
 
-def rounds() -> bool:
-    """Whether this processor has rounded products."""
-    with cpu_calls.bfloat16_products():
-        return cpu_calls.kernel("conv", torch.zeros(1), (ctypes.c_int * 9)()).rounds
-
-
 def rounded(tensor: Tensor) -> Tensor:
     return tensor.detach().bfloat16().float().requires_grad_()
 
 
-@pytest.mark.skipif(not rounds(), reason="this processor rounds no products")
+@pytest.mark.skipif(not cpu_calls.rounds(), reason="this processor rounds no products")
 @settings(max_examples=40, deadline=None)
 @given(
     channels=st.integers(1, 40),
