@@ -1,6 +1,5 @@
 """The compiled convolution along frequency against torch's: outputs, gradients, memory layouts, threads."""
 
-
 import pytest
 import torch
 import torch.nn.functional as F
