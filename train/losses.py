@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from . import loss_terms
+from .intelligibility import Intelligibility
 from .loss_terms import EPS, Comparison, Parts, Signal
 from .perceptual import PerceptualDisturbance
 
@@ -43,6 +44,7 @@ class LossConfig:
     snr: float = 0.0
     time: float = 0.0
     perceptual: float = 0.0
+    intelligibility: float = 0.0
     compression: float = 0.3
     window: int = 512
     hop: int = 128
@@ -79,6 +81,7 @@ class SpectralLoss(nn.Module):
         self.config = config
         self.weights = {name: weight for name, weight in config.weights().items() if weight > 0.0}
         self.hearing = PerceptualDisturbance() if config.perceptual > 0.0 else None
+        self.understanding = Intelligibility() if config.intelligibility > 0.0 else None
         # Divided by the root of its power, for the scale that `Signal` names.
         window = torch.hann_window(config.window).sqrt() / config.window**0.5
         self.register_buffer("window", window, persistent=False)
@@ -115,6 +118,10 @@ class SpectralLoss(nn.Module):
             assert self.hearing is not None
             disturbance: Tensor = self.hearing(pair.estimate.wave, pair.clean.wave)
             return disturbance.mean()
+        if name == "intelligibility":
+            assert self.understanding is not None
+            understood: Tensor = self.understanding(pair.estimate.wave, pair.clean.wave)
+            return 1.0 - understood.mean()
         return TERMS[name](pair)
 
     def _signal(self, wave: Tensor) -> Signal:
