@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from ..errors import InputError
-from .recordings import SAMPLE_RATE, Float32
+from .effects import faster, random_tempo
+from .recordings import Float32
 from .video_corpus import FaceClip, UInt8
 
 #: Of red, green and blue in the brightness of a picture (ITU-R BT.601).
@@ -54,8 +55,8 @@ def vary(clip: FaceClip, config: AugmentConfig, rng: np.random.Generator) -> Fac
     """The clip of somebody who looks and sounds different, and says the same."""
     if config == AugmentConfig():
         return clip
-    tempo = _tempo(config.tempo, rng)
-    times_s, sound = clip.times_s / tempo, _faster(clip.sound, tempo)
+    tempo = random_tempo(config.tempo, rng)
+    times_s, sound = clip.times_s / tempo, faster(clip.sound, tempo)
     return replace(clip, crops=vary_look(clip.crops, config, rng), times_s=times_s, sound=sound)
 
 
@@ -68,17 +69,7 @@ def vary_look(crops: UInt8, config: AugmentConfig, rng: np.random.Generator) -> 
 
 def vary_voice(sound: Float32, config: AugmentConfig, rng: np.random.Generator) -> Float32:
     """The sound alone at another tempo, ``[N] -> [N / tempo]``."""
-    return sound if config.tempo == 0.0 else _faster(sound, _tempo(config.tempo, rng))
-
-
-def _tempo(widest: float, rng: np.random.Generator) -> float:
-    return float((1.0 + widest) ** rng.uniform(-1.0, 1.0))
-
-
-def _faster(sound: Float32, tempo: float) -> Float32:
-    import soxr
-
-    return np.asarray(soxr.resample(sound, SAMPLE_RATE * tempo, SAMPLE_RATE, quality="MQ"), np.float32)
+    return sound if config.tempo == 0.0 else faster(sound, random_tempo(config.tempo, rng))
 
 
 def _moved(crops: UInt8, config: AugmentConfig, rng: np.random.Generator) -> UInt8:

@@ -47,12 +47,14 @@ class VideoView(NamedTuple):
         age_s: float32 ``[T]``, how old it is; `NO_VIDEO_AGE_S` where there is none.
         trust: what alpha should learn: 1.0 where the lips help, 0.0 where there are none to be seen, NaN
             where pictures alone cannot tell (another person's lips look as good).
+        lips: whether moving lips are to be seen at all, anybody's.
     """
 
     crops: UInt8
     newest: npt.NDArray[np.int64]
     age_s: npt.NDArray[np.float32]
     trust: float
+    lips: bool
 
 
 def hold(
@@ -122,4 +124,4 @@ def degrade(
     elif kind == 8:
         usable[:] = False
     newest, age_s = hold(times_s, usable, frames, frame_s)
-    return VideoView(crops, newest, age_s, trust)
+    return VideoView(crops, newest, age_s, trust, lips=kind not in (1, 6, 8))

@@ -1,4 +1,4 @@
-"""What a microphone does to sound: its tilt, and its end of scale."""
+"""What makes one recording many: another tempo of the voice, the tilt of a microphone, its end of scale."""
 
 import numpy as np
 
@@ -19,6 +19,18 @@ def tilt(x: Float32, db_per_octave: float) -> Float32:
     octaves = np.log2(np.maximum(hz, _LOWEST_HZ) / _PIVOT_HZ)
     gain = np.float32(10) ** (np.float32(db_per_octave / 20) * octaves)
     return np.fft.irfft(np.fft.rfft(x) * gain, len(x)).astype(np.float32)
+
+
+def random_tempo(widest: float, rng: np.random.Generator) -> float:
+    """Between ``1 / (1 + widest)`` and ``1 + widest``, slower as often as faster."""
+    return float((1.0 + widest) ** rng.uniform(-1.0, 1.0))
+
+
+def faster(x: Float32, tempo: float) -> Float32:
+    """Speech of somebody faster and higher, or below 1 slower and deeper: ``[N] -> [N / tempo]``."""
+    import soxr
+
+    return np.asarray(soxr.resample(x, SAMPLE_RATE * tempo, SAMPLE_RATE, quality="MQ"), np.float32)
 
 
 def overload(x: Float32, over_db: float) -> Float32:

@@ -1,5 +1,6 @@
 """On-the-fly mixtures: clean speech, an interference made for it, a level. Deterministic by the generator."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,10 @@ class MixConfig:
 
     Attributes:
         tilt_db_per_octave: the steepest random tilt of the voices, up or down; 0 leaves them as recorded.
+        tempo: a voice is slower and deeper, or faster and higher, by at most this fraction: more speakers
+            than there are; 0 leaves them as recorded.
+        keep_talker_below_db: up to this SNR a competing talker belongs to the clean speech, as nothing in
+            the sound tells which of two voices is meant; -inf never.
         overload_probability: how often the mixture is cut off at the end of scale, the clean speech not.
         overload_db: how far the peaks would go beyond it.
         pair_probability: how often speech that comes with a noisy twin is taken together with it.
@@ -58,6 +63,8 @@ class MixConfig:
         ("mycroft_precise", 0.06),
     )
     tilt_db_per_octave: float = 1.5
+    tempo: float = 0.0
+    keep_talker_below_db: float = -math.inf
     overload_probability: float = 0.03
     overload_db: tuple[float, float] = (1.0, 12.0)
     pair_probability: float = 0.0
@@ -71,6 +78,8 @@ class MixConfig:
                 raise InputError(f"{name} must run from low to high, not from {low} to {high}")
         if not self.tilt_db_per_octave >= 0 or not self.overload_db[0] >= 0:
             raise InputError("tilt_db_per_octave and overload_db must not be negative")
+        if not 0.0 <= self.tempo <= 0.5:
+            raise InputError("tempo must lie in [0, 0.5]")
         for name in _PROBABILITIES:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise InputError(f"{name} must lie in [0, 1]")
@@ -105,7 +114,7 @@ class Mixer:
         self.noise_by_source = list(noise.values())
         weights = np.array(root_of_length(noise))
         self.noise_weights = weights / weights.sum()
-        self.voices = Voices(corpus.speech, config.source_weights)
+        self.voices = Voices(corpus.speech, config.source_weights, config.tempo)
         self.speech_by_source = self.voices.by_source
 
     def draw(self, rng: np.random.Generator) -> tuple[Float32, Float32]:
@@ -116,16 +125,23 @@ class Mixer:
             clean, noisy = clip.read_pair(self.config.length, rng)
             return self._record(noisy, clean, rng)
         clean = self.voice(speech, in_room, rng)
-        kind = int(rng.choice(5, p=self.config.noise_kinds))
+        kind = self.possible(int(rng.choice(5, p=self.config.noise_kinds)), clip.group)
         noise = None if kind == NONE else self.interference(kind, in_room, rng, clip.group)
-        return self.mix(clean, noise, rng)
+        return self.mix(clean, noise, rng, either=kind == TALKER)
 
-    def mix(self, clean: Float32, noise: Float32 | None, rng: np.random.Generator) -> tuple[Float32, Float32]:
-        """Speech and interference (None: nothing) at a random SNR and level: the mixture, its speech."""
+    def mix(
+        self, clean: Float32, noise: Float32 | None, rng: np.random.Generator, either: bool = False
+    ) -> tuple[Float32, Float32]:
+        """Speech and interference (None: nothing) at a random SNR and level: the mixture, its speech.
+
+        ``either``: the interference is a talker who could as well be the one that is meant.
+        """
         noisy = clean.copy()
         if noise is not None:
             snr_db = rng.uniform(*self.config.snr_db)
             noisy += noise * (rms(clean) / rms(noise) * 10 ** (-snr_db / 20))
+            if either and snr_db <= self.config.keep_talker_below_db:
+                clean = noisy
         return self._record(noisy, clean, rng)
 
     def _record(self, noisy: Float32, clean: Float32, rng: np.random.Generator) -> tuple[Float32, Float32]:
@@ -150,13 +166,15 @@ class Mixer:
         response = self.rooms[int(rng.integers(len(self.rooms)))].read()
         return fftconvolve(x, response)[: len(x)].astype(np.float32)
 
+    def possible(self, kind: int, speaker: str) -> int:
+        """The kind of interference, or recorded noise instead of voices where nobody else is there."""
+        return RECORDED if kind in (BABBLE, TALKER) and not self.voices.has_others(speaker) else kind
+
     def interference(self, kind: int, in_room: bool, rng: np.random.Generator, speaker: str = "") -> Float32:
         """Interference of a kind (the first four of ``MixConfig.noise_kinds``), at any level.
 
-        The speaker of the target is not heard in it. Where nobody else is there, noise stands in for voices.
+        The speaker of the target is not heard in it: the kind is one that is `possible`.
         """
-        if kind in (BABBLE, TALKER) and not self.voices.has_others(speaker):
-            kind = RECORDED
         if kind == TALKER:
             return self.voice(self.voices.draw(self.config.length, rng, speaker)[1], in_room, rng)
         more = self.config.second_noise_probability

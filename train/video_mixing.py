@@ -124,8 +124,7 @@ class VideoMixer:
         speech = _cut(clip.sound, round(start_s * SAMPLE_RATE), length)
         in_room = self._in_room(rng)
         clean = self.mixer.voice(speech, in_room, rng)
-        noise = self._interference(face, in_room, rng)
-        noisy, clean = self.mixer.mix(clean, noise, rng)
+        noise, talker = self._interference(face, in_room, rng)
         seen = slice(first, int(np.searchsorted(clip.times_s, start_s + length / SAMPLE_RATE)))
         count = len(clip.times_s[seen])
         view = degrade(
@@ -138,6 +137,7 @@ class VideoMixer:
             self.config.degrade,
             rng,
         )
+        noisy, clean = self.mixer.mix(clean, noise, rng, either=talker and not view.lips)
         return noisy, clean, view
 
     def _in_room(self, rng: np.random.Generator) -> bool:
@@ -157,20 +157,25 @@ class VideoMixer:
         crops = other.load().crops
         return np.resize(crops[::-1] if other.speaker == speaker else crops, (count, *crops.shape[1:]))
 
-    def _interference(self, face: Face, in_room: bool, rng: np.random.Generator) -> Float32:
+    def _interference(self, face: Face, in_room: bool, rng: np.random.Generator) -> tuple[Float32, bool]:
+        """A sound, and whether it is another talker."""
         speaker, length = face.speaker, self.mixer.config.length
         if rng.random() >= self.config.competing_talker:
-            return self.mixer.interference(
-                int(rng.choice([RECORDED, BABBLE, SYNTHETIC])), in_room, rng, speaker
-            )
+            return self._of_kind(int(rng.choice([RECORDED, BABBLE, SYNTHETIC])), in_room, rng, speaker)
         other = self._other_clip(face, rng)
         if other is None:
             other = self._face(rng)
             if other.speaker == speaker or rng.random() < 0.5:
-                return self.mixer.interference(TALKER, in_room, rng, speaker)
+                return self._of_kind(TALKER, in_room, rng, speaker)
         sound = vary_voice(other.load().sound, self.config.augment, rng)
         speech = _cut(sound, int(rng.integers(0, max(len(sound) - length, 1))), length)
-        return self.mixer.voice(speech, in_room, rng)
+        return self.mixer.voice(speech, in_room, rng), True
+
+    def _of_kind(
+        self, kind: int, in_room: bool, rng: np.random.Generator, speaker: str
+    ) -> tuple[Float32, bool]:
+        kind = self.mixer.possible(kind, speaker)
+        return self.mixer.interference(kind, in_room, rng, speaker), kind == TALKER
 
     def _other_clip(self, face: Face, rng: np.random.Generator) -> Face | None:
         """Another clip of the same speaker, as often as `VideoConfig.same_voice` says."""

@@ -1,10 +1,12 @@
 """Draws speech: a source by its weight, then any of its clips, but for those of one speaker."""
 
+import math
+
 import numpy as np
 
 from ..errors import InputError
 from .corpus import Clip
-from .effects import rms
+from .effects import faster, random_tempo, rms
 from .recordings import Float32
 
 #: A clip that is silent where it was read is given up for another one this often.
@@ -31,12 +33,16 @@ class Voices:
     Args:
         clips: of speech.
         weights: of its sources; sources that are not named are not drawn. Empty: the root of their length.
+        tempo: see `MixConfig`.
 
     Raises:
         InputError: there is no speech of the named sources.
     """
 
-    def __init__(self, clips: tuple[Clip, ...], weights: tuple[tuple[str, float], ...]) -> None:
+    def __init__(
+        self, clips: tuple[Clip, ...], weights: tuple[tuple[str, float], ...], tempo: float = 0.0
+    ) -> None:
+        self._tempo = tempo
         self.by_source = by_source(clips)
         named = dict(weights or zip(self.by_source, root_of_length(self.by_source), strict=True))
         self._sources = [self.by_source[name] for name in named if name in self.by_source]
@@ -67,10 +73,17 @@ class Voices:
         for _ in range(_TRIES):
             index = int(rng.integers(others[source]))
             clip = self._sources[source][index if index < start else index + end - start]
-            speech = clip.read(length, rng)
+            speech = self._read(clip, length, rng)
             if rms(speech) > 1e-3:
                 break
         return clip, speech
+
+    def _read(self, clip: Clip, length: int, rng: np.random.Generator) -> Float32:
+        if self._tempo == 0.0:
+            return clip.read(length, rng)
+        tempo = random_tempo(self._tempo, rng)
+        speech = faster(clip.read(math.ceil(length * tempo) + 1, rng), tempo)[:length]
+        return np.pad(speech, (0, length - len(speech)))  # the resampler rounds either way
 
     def _count_others(self, speaker: str) -> np.ndarray:
         """How many clips of each source are not of a speaker."""

@@ -190,6 +190,48 @@ def test_a_noisy_twin_is_taken_as_often_as_asked(corpus: Corpus) -> None:
         assert share == pytest.approx(asked, abs=0.2 * (0 < asked < 1))
 
 
+def pitch_hz(wave: np.ndarray) -> float:
+    """Of the strongest tone."""
+    return float(
+        np.argmax(np.abs(np.fft.rfft(wave * np.hanning(len(wave)), 16 * len(wave)))) / len(wave) * 1000
+    )
+
+
+def test_the_tempo_makes_voices_higher_and_deeper_and_changes_no_lengths(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    tone = (8000 * np.sin(2 * np.pi * 500 / 16_000 * np.arange(40_000))).astype(np.int16)
+    np.save(tmp_path / "tone.npy", tone)
+    clip = Clip(Decoded(tmp_path / "tone.npy"), 0, 40_000, "mini", "mini/tone")
+    plain = of_kind(4, rir_probability=0.0)
+    mixer = Mixer(replace(corpus, speech=(clip,)), replace(plain, tempo=0.2))
+    voices = [draw(mixer, seed) for seed in range(40)]
+    pitches = [pitch_hz(clean) for _, clean in voices]
+    assert 500 / 1.2 - 2 < min(pitches) < 430
+    assert 580 < max(pitches) < 500 * 1.2 + 2
+    for noisy, clean in voices:
+        assert noisy.shape == clean.shape == (8000,)
+        assert np.abs(clean[-400:]).max() > 0.3 * np.abs(clean).max()  # to the end
+
+
+def test_up_to_an_snr_a_talker_belongs_to_the_clean_speech(corpus: Corpus) -> None:
+    for snr_db, kept in ((5.0, True), (7.0, False)):
+        config = of_kind(TALKER, snr_db=(snr_db, snr_db), keep_talker_below_db=6.0)
+        for seed in range(5):
+            noisy, clean = draw(Mixer(corpus, config), seed)
+            assert np.array_equal(noisy, clean) is kept
+
+
+@pytest.mark.parametrize("kind", [RECORDED, BABBLE])
+def test_what_is_no_talker_is_never_kept(corpus: Corpus, kind: int) -> None:
+    config = of_kind(kind, snr_db=(0.0, 0.0), keep_talker_below_db=6.0)
+    noisy, clean = draw(Mixer(corpus, config), 0)
+    assert 20 * np.log10(rms(clean) / rms(noisy - clean)) == pytest.approx(0.0, abs=0.01)
+    alone = replace(corpus, speech=corpus.speech[:2])  # so noise stands in for the talker
+    noisy, clean = draw(Mixer(alone, replace(config, noise_kinds=tuple(KINDS[TALKER]))), 0)
+    assert not np.array_equal(noisy, clean)
+
+
 def test_a_corpus_without_rooms_does(corpus: Corpus) -> None:
     mixer = Mixer(replace(corpus, rooms=()), replace(CONFIG, rir_probability=1.0))
     assert all(np.isfinite(draw(mixer, seed)[0]).all() for seed in range(5))
@@ -211,6 +253,7 @@ def test_a_corpus_with_nothing_to_mix_is_told(corpus: Corpus) -> None:
         ({"rir_probability": 1.5}, "rir_probability"),
         ({"tilt_db_per_octave": -1.0}, "tilt_db_per_octave and overload_db must not be negative"),
         ({"tilt_db_per_octave": float("nan")}, "tilt_db_per_octave"),
+        ({"tempo": 0.6}, "tempo must lie in"),
         ({"overload_db": (-1.0, 3.0)}, "overload_db"),
         ({"overload_probability": 2.0}, "overload_probability must lie in"),
         ({"pair_probability": -0.1}, "pair_probability must lie in"),

@@ -142,6 +142,20 @@ def test_a_competing_talker_is_another_face_or_from_the_corpus_and_never_the_spe
     assert set(heard(1.0)) == {(500, 1000), (500, 2000), (1000, 500), (1000, 2000)}
 
 
+@pytest.mark.parametrize("happens", range(9))
+def test_a_talker_is_kept_where_no_lips_tell_who_is_meant(mixer: Mixer, happens: int) -> None:
+    config = replace(mixer.config, snr_db=(0.0, 0.0), keep_talker_below_db=6.0)
+    weights = tuple(float(kind == happens) for kind in range(9))
+    video = replace(STEADY, competing_talker=1.0, degrade=DegradeConfig(weights=weights))
+    mixer.config = config
+    faces = VideoMixer(mixer, (numbered(), numbered("b")), video, HOP)
+    for seed in range(5):
+        noisy, clean, view = draw(faces, seed)
+        black, frozen, none = happens == 1, happens == 6, happens == 8
+        assert np.array_equal(noisy, clean) is (black or frozen or none)
+        assert view.lips is not (black or frozen or none)
+
+
 def test_the_speaker_s_own_voice_may_compete(mixer: Mixer) -> None:
     """Then only what the lips say tells who is meant; a speaker of one clip has none to compete with."""
     config = replace(STEADY, competing_talker=1.0, same_voice=1.0)
@@ -234,7 +248,7 @@ def test_a_batch_holds_its_views_side_by_side(mixer: Mixer) -> None:
         pictures = batch.crops[item].numpy()
         np.testing.assert_array_equal(pictures[: len(view.crops)], view.crops)
         assert not pictures[len(view.crops) :].any()
-        for held, given in zip(batch[1:], view[1:], strict=True):
+        for held, given in zip(batch[1:], (view.newest, view.age_s, view.trust), strict=True):
             np.testing.assert_array_equal(held[item], given)
 
 
