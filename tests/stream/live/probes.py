@@ -6,8 +6,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,9 @@ from lipstream.stream.audio.portaudio import PortAudioSink, PortAudioSource
 WINDOW_S = 5.0
 #: A process that only sleeps and is woken so much late, in seconds, has met a stall of the computer.
 STALL_S = 0.01
+#: Seconds between two looks at a count, and how long after a stall sound can be missed because of it: what
+#: was kept ready lasts for some tens of milliseconds, and the look comes late.
+LOOK_S, AFTERMATH_S = 0.05, 0.15
 #: Delays between these are looked for, in seconds; less than none is what jitter can make of none.
 EARLIEST_S, LONGEST_S = 0.02, 1.0
 
@@ -158,27 +161,78 @@ def resident_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+@dataclass(frozen=True)
+class Stall:
+    """A core did nothing for a while, although it was asked to: from when to when, by ``perf_counter``."""
+
+    begun_s: float
+    ended_s: float
+
+    def explains(self, noticed_s: float) -> bool:
+        """Whether sound that was missed at this time can have been missed for this stall's sake."""
+        return self.begun_s <= noticed_s <= self.ended_s + AFTERMATH_S
+
+
 _SLEEPER = """
-import sys, threading, time
+import os, sys, threading, time
 threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+try:
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(50))
+except PermissionError:
+    pass
+os.sched_setaffinity(0, [{core}])
 ended = threading.Event()
 last_s = time.perf_counter()
 while not ended.is_set():
     time.sleep(0.002)
     now_s = time.perf_counter()
     if now_s - last_s - 0.002 > {stall_s}:
-        print(now_s - last_s, flush=True)
+        print(last_s, now_s, flush=True)
     last_s = now_s
 """
 
 
 @contextmanager
-def stalls_noted(stalls_s: list[float]) -> Iterator[None]:
-    """Fill a list, at the end, with the stalls of the computer meanwhile, in seconds.
+def stalls_noted(stalls: list[Stall]) -> Iterator[None]:
+    """Fill a list, at the end, with the stalls of the computer meanwhile.
 
-    They are those that a process of its own meets which only sleeps: not this one's doing.
+    They are those that processes of their own meet which only sleep, one on each core and, where that is
+    allowed, before everything else there: not this process's doing.
     """
-    command = [sys.executable, "-c", _SLEEPER.format(stall_s=STALL_S)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sleeper:
+    with ExitStack() as running:
+        sleepers = [
+            running.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", _SLEEPER.format(stall_s=STALL_S, core=core)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for core in os.sched_getaffinity(0)
+        ]
         yield
-        stalls_s += map(float, sleeper.communicate()[0].split())
+        for sleeper in sleepers:
+            lines = sleeper.communicate()[0].splitlines()
+            stalls += [Stall(*map(float, line.split())) for line in lines]
+
+
+@contextmanager
+def increases_noted(count: Callable[[], int], times_s: list[float]) -> Iterator[None]:
+    """Fill a list with the times at which a count was found to have grown, once for each one more."""
+    ended = threading.Event()
+
+    def look() -> None:
+        seen = count()
+        while not ended.wait(LOOK_S):
+            now = count()
+            times_s.extend([time.perf_counter()] * (now - seen))
+            seen = now
+
+    thread = threading.Thread(target=look, name="watch of the underruns")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

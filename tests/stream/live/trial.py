@@ -41,7 +41,9 @@ from lipstream.tests.stream.live.probes import (
     STALL_S,
     ProbedSink,
     ProbedSource,
+    Stall,
     delay_s,
+    increases_noted,
     process_seconds,
     resident_mb,
     stalls_noted,
@@ -115,8 +117,10 @@ def _try(config: LiveConfig, seconds: float) -> None:
         camera=_keeping(cameras, config),
         on_message=lambda line: print(f"{time.perf_counter() - start_s:.2f} s: {line}", flush=True),
     )
-    stalls_s: list[float] = []
-    with session, responsive(), stalls_noted(stalls_s):  # responsive as lipstream live is
+    stalls: list[Stall] = []
+    missed_s: list[float] = []
+    underruns = increases_noted(lambda: session.stats().pipeline.output_underruns, missed_s)
+    with session, responsive(), stalls_noted(stalls), underruns:  # responsive as lipstream live is
         declared = session.latency
         session.wait(SETTLED_S)
         settled = Xruns.of(session.stats(), source, sink)
@@ -133,7 +137,7 @@ def _try(config: LiveConfig, seconds: float) -> None:
     if sink.memory.first_sound_s is not None:
         print(f"first sound given after {sink.memory.first_sound_s - start_s:.2f} s")
     _print_xruns(settled, Xruns.of(looks[-1].stats, source, sink))
-    _print_stalls(stalls_s)
+    _print_stalls(stalls, [time_s for time_s in missed_s if time_s > begun_s])
     _print_delay(declared, [look.delay_ms for look in looks])
     _print_load(names, {key: after[key] - before.get(key, 0.0) for key in after}, elapsed_s)
     warm = [look.memory_mb for look in looks if look.stats.running_s > min(WARM_S, seconds / 2)]
@@ -173,11 +177,14 @@ def _print_xruns(settled: Xruns, ended: Xruns) -> None:
     )
 
 
-def _print_stalls(stalls_s: list[float]) -> None:
+def _print_stalls(stalls: list[Stall], missed_s: list[float]) -> None:
+    longest_s = max((stall.ended_s - stall.begun_s for stall in stalls), default=0.0)
     print(
-        f"stalls of the computer, as met by a process that only sleeps: {len(stalls_s)} of more than "
-        f"{1000 * STALL_S:.0f} ms, the longest {1000 * max(stalls_s, default=0.0):.0f} ms"
+        f"stalls of the computer, as met on each core by a process that only sleeps: {len(stalls)} of more "
+        f"than {1000 * STALL_S:.0f} ms, the longest {1000 * longest_s:.0f} ms"
     )
+    own = [time_s for time_s in missed_s if not any(stall.explains(time_s) for stall in stalls)]
+    print(f"underruns at a stall: {len(missed_s) - len(own)}; with no stall near them: {len(own)}")
 
 
 def _print_delay(latency: LiveLatency, measured_ms: list[float]) -> None:
