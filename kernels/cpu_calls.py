@@ -103,6 +103,15 @@ def kernel(name: str, x: Tensor, sizes: Any) -> Kernel:
         rounded = _library(f"{name}_bfloat16")
         if not isinstance(rounded, BuildError) and getattr(rounded, f"{name}_rounds")(sizes):
             return Kernel(rounded, "bfloat16", ctypes.c_float)
+    return exact_kernel(name, x)
+
+
+def exact_kernel(name: str, x: Tensor) -> Kernel:
+    """The kernel for tensors like ``x``, which rounds nothing beyond their own arithmetic.
+
+    Raises:
+        BuildError: it can't be built here.
+    """
     return Kernel(compiled(name), *REALS[x.dtype])
 
 

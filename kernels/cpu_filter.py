@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .cpu_calls import REALS, compiled, pointer
+from .cpu_calls import exact_kernel, pointer
 
 
 class _DeepFilter(torch.autograd.Function):
@@ -18,21 +18,22 @@ class _DeepFilter(torch.autograd.Function):
     def forward(ctx: Any, spectrum: Tensor, filters: Tensor, limit: float) -> Tensor:
         spectrum, filters = spectrum.contiguous(), filters.contiguous()
         batch, frames, bins, taps, _ = filters.shape
-        suffix, real = REALS[filters.dtype]
-        ctx.suffix, ctx.sizes = suffix, ((ctypes.c_int * 4)(batch, frames, bins, taps), real(limit))
+        ctx.kernel = kernel = exact_kernel("filter", filters)
+        ctx.sizes = (ctypes.c_int * 4)(batch, frames, bins, taps), kernel.real(limit)
         ctx.save_for_backward(spectrum, filters)
         out = spectrum.new_empty(batch, 2, frames, bins)
-        getattr(compiled("filter"), f"filter_forward_{suffix}")(
-            *ctx.sizes, torch.get_num_threads(), pointer(spectrum), pointer(filters), pointer(out)
-        )
+        kernel(
+            "filter_forward", *ctx.sizes, torch.get_num_threads(),
+            pointer(spectrum), pointer(filters), pointer(out),
+        )  # fmt: skip
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
         spectrum, filters = ctx.saved_tensors
         grad_out, grad_filters = grads[0].contiguous(), torch.empty_like(filters)
-        getattr(compiled("filter"), f"filter_backward_{ctx.suffix}")(
-            *ctx.sizes, torch.get_num_threads(),
+        ctx.kernel(
+            "filter_backward", *ctx.sizes, torch.get_num_threads(),
             pointer(spectrum), pointer(filters), pointer(grad_out), pointer(grad_filters),
         )  # fmt: skip
         return None, grad_filters, None
