@@ -67,6 +67,7 @@ def train(args: argparse.Namespace) -> int:
 
         from .allocation import keep_freed_memory
         from .distributed import joined
+        from .estimator import real_precision
         from .loop import Trainer
     recipe = _read_recipe(args)
     folder = args.out or Path("runs") / _find_recipe(args.recipe).stem
@@ -76,6 +77,8 @@ def train(args: argparse.Namespace) -> int:
     torch.set_flush_denormal(True)  # decaying states would crawl; the process is this command's own
     with joined(recipe.device) as group:
         trainer = Trainer(recipe, folder, args.cache, group, args.tensorboard)
+        if group.leads and (precision := real_precision(recipe)) != recipe.precision:
+            complain("warning", f"{recipe.precision} is no faster on this processor: training in {precision}")
         with _stopped_by_ctrl_c(trainer):
             trainer.run()
     if trainer.progress.step < recipe.steps:

@@ -20,6 +20,11 @@ from .recipe import SEMAMBA, Recipe
 from .video_mixing import VideoBatch
 
 
+def real_precision(recipe: Recipe) -> str:
+    """The precision of a run of the recipe here: float32 where bfloat16 would change nothing."""
+    return recipe.precision if recipe.device != "cpu" or cpu_calls.rounds() else "float32"
+
+
 class Estimate(NamedTuple):
     """What a model makes of a batch of mixtures ``[B, N]``.
 

@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..kernels import cpu_calls
 from .batches import read_sources
 from .distributed import Group, torch_device
+from .estimator import real_precision
 from .learner import Learner
 from .loader import draw_ahead
 from .recipe import Recipe
@@ -99,7 +100,7 @@ def measure_training(recipe: Recipe, cache: Path, steps: int) -> TrainingSpeed:
         machine=machine,
         preset=recipe.preset,
         device=device.type,
-        precision=recipe.precision if device.type != "cpu" or cpu_calls.rounds() else "float32",
+        precision=real_precision(recipe),
         threads=torch.get_num_threads(),
         workers=recipe.workers,
         kernel=device.type == "cpu" and cpu_calls.available(),

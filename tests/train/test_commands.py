@@ -68,6 +68,17 @@ def test_a_run_goes_into_a_folder_of_the_recipe_s_name(
     assert len(list((folder / "runs" / "cache").glob("*.npy"))) == 3
 
 
+@pytest.mark.parametrize("rounds", [False, True])
+def test_a_processor_without_fast_bfloat16_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, rounds: bool
+) -> None:
+    monkeypatch.setattr("lipstream.kernels.cpu_calls.rounds", lambda: rounds)
+    (folder / "short.toml").write_text('precision = "bfloat16"\n' + RECIPE)
+    assert main(["train", "short.toml", "--steps", "1"]) == 0
+    warned = "bfloat16 is no faster on this processor: training in float32" in capsys.readouterr().err
+    assert warned is not rounds
+
+
 def test_folders_data_steps_and_threads_can_be_named(folder: Path) -> None:
     (folder / "data").rename(folder / "elsewhere")
     places = ["--out", "out/a", "--cache", "kept", "--data", "elsewhere"]
