@@ -1,5 +1,6 @@
 """The recordings that training mixes from: clean speech, noise and room impulse responses, decoded once."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from .effects import faster, random_tempo
 from .library import Library
 from .manifest import Item, Manifest
 from .recordings import SAMPLE_RATE, Decoded, Float32, Int16, decode, decode_response
@@ -41,12 +43,16 @@ class Clip:
     split: str = "train"
     noisy: Recording | None = None
 
-    def read(self, length: int, rng: np.random.Generator) -> Float32:
-        """``length`` samples float32 in [-1, 1) from a random place of the clip.
+    def read(self, length: int, rng: np.random.Generator, tempo: float = 0.0) -> Float32:
+        """``length`` samples float32 in [-1, 1) from a random place, at a `random_tempo` of at most ``tempo``.
 
         A clip that is short goes on in its file, and beyond the end of the file with the file's start.
         """
-        return _cut(self.recording.samples, self._first(length, rng), length)
+        if tempo == 0.0:
+            return _cut(self.recording.samples, self._first(length, rng), length)
+        drawn = random_tempo(tempo, rng)
+        sound = faster(self.read(math.ceil(length * drawn) + 1, rng), drawn)[:length]
+        return np.pad(sound, (0, length - len(sound)))  # the resampler rounds either way
 
     def read_pair(self, length: int, rng: np.random.Generator) -> tuple[Float32, Float32]:
         """What `read` gives, and the same place of the noisy recording."""

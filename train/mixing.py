@@ -36,6 +36,7 @@ class MixConfig:
         tilt_db_per_octave: the steepest random tilt of the voices, up or down; 0 leaves them as recorded.
         tempo: a voice is slower and deeper, or faster and higher, by at most this fraction: more speakers
             than there are; 0 leaves them as recorded.
+        noise_tempo: the same for recorded noise.
         keep_talker_below_db: up to this SNR a competing talker belongs to the clean speech, as nothing in
             the sound tells which of two voices is meant; -inf never.
         overload_probability: how often the mixture is cut off at the end of scale, the clean speech not.
@@ -64,6 +65,7 @@ class MixConfig:
     )
     tilt_db_per_octave: float = 1.5
     tempo: float = 0.0
+    noise_tempo: float = 0.0
     keep_talker_below_db: float = -math.inf
     overload_probability: float = 0.03
     overload_db: tuple[float, float] = (1.0, 12.0)
@@ -78,8 +80,8 @@ class MixConfig:
                 raise InputError(f"{name} must run from low to high, not from {low} to {high}")
         if not self.tilt_db_per_octave >= 0 or not self.overload_db[0] >= 0:
             raise InputError("tilt_db_per_octave and overload_db must not be negative")
-        if not 0.0 <= self.tempo <= 0.5:
-            raise InputError("tempo must lie in [0, 0.5]")
+        if not (0.0 <= self.tempo <= 0.5 and 0.0 <= self.noise_tempo <= 1.0):
+            raise InputError("tempo must lie in [0, 0.5] and noise_tempo in [0, 1]")
         for name in _PROBABILITIES:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise InputError(f"{name} must lie in [0, 1]")
@@ -194,7 +196,9 @@ class Mixer:
         """Recorded noise; a source is drawn by the root of its length: large ones do not drown the others."""
         for _ in range(8):
             clips = self.noise_by_source[int(rng.choice(len(self.noise_by_source), p=self.noise_weights))]
-            noise = clips[int(rng.integers(len(clips)))].read(self.config.length, rng)
+            noise = clips[int(rng.integers(len(clips)))].read(
+                self.config.length, rng, self.config.noise_tempo
+            )
             if rms(noise) > 1e-4:
                 break
         return noise

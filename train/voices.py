@@ -1,12 +1,10 @@
 """Draws speech: a source by its weight, then any of its clips, but for those of one speaker."""
 
-import math
-
 import numpy as np
 
 from ..errors import InputError
 from .corpus import Clip
-from .effects import faster, random_tempo, rms
+from .effects import rms
 from .recordings import Float32
 
 #: A clip that is silent where it was read is given up for another one this often.
@@ -73,17 +71,10 @@ class Voices:
         for _ in range(_TRIES):
             index = int(rng.integers(others[source]))
             clip = self._sources[source][index if index < start else index + end - start]
-            speech = self._read(clip, length, rng)
+            speech = clip.read(length, rng, self._tempo)
             if rms(speech) > 1e-3:
                 break
         return clip, speech
-
-    def _read(self, clip: Clip, length: int, rng: np.random.Generator) -> Float32:
-        if self._tempo == 0.0:
-            return clip.read(length, rng)
-        tempo = random_tempo(self._tempo, rng)
-        speech = faster(clip.read(math.ceil(length * tempo) + 1, rng), tempo)[:length]
-        return np.pad(speech, (0, length - len(speech)))  # the resampler rounds either way
 
     def _count_others(self, speaker: str) -> np.ndarray:
         """How many clips of each source are not of a speaker."""

@@ -197,21 +197,27 @@ def pitch_hz(wave: np.ndarray) -> float:
     )
 
 
-def test_the_tempo_makes_voices_higher_and_deeper_and_changes_no_lengths(
-    corpus: Corpus, tmp_path: Path
+@pytest.mark.parametrize("sounds", ["speech", "noise"])
+def test_the_tempo_makes_sounds_higher_and_deeper_and_changes_no_lengths(
+    corpus: Corpus, tmp_path: Path, sounds: str
 ) -> None:
     tone = (8000 * np.sin(2 * np.pi * 500 / 16_000 * np.arange(40_000))).astype(np.int16)
     np.save(tmp_path / "tone.npy", tone)
-    clip = Clip(Decoded(tmp_path / "tone.npy"), 0, 40_000, "mini", "mini/tone")
-    plain = of_kind(4, rir_probability=0.0)
-    mixer = Mixer(replace(corpus, speech=(clip,)), replace(plain, tempo=0.2))
-    voices = [draw(mixer, seed) for seed in range(40)]
-    pitches = [pitch_hz(clean) for _, clean in voices]
+    clips = (Clip(Decoded(tmp_path / "tone.npy"), 0, 40_000, "mini", "mini/tone"),)
+    corpus = replace(corpus, speech=clips) if sounds == "speech" else replace(corpus, noise=clips)
+    plain = {"rir_probability": 0.0, "second_noise_probability": 0.0, "reshape_probability": 0.0}
+    if sounds == "speech":
+        mixer = Mixer(corpus, of_kind(4, tempo=0.2, **plain))
+        heard = [draw(mixer, seed)[1] for seed in range(40)]
+    else:
+        mixer = Mixer(corpus, of_kind(RECORDED, noise_tempo=0.2, snr_db=(-40.0, -40.0), **plain))
+        heard = [draw(mixer, seed)[0] for seed in range(40)]
+    pitches = [pitch_hz(wave) for wave in heard]
     assert 500 / 1.2 - 2 < min(pitches) < 430
     assert 580 < max(pitches) < 500 * 1.2 + 2
-    for noisy, clean in voices:
-        assert noisy.shape == clean.shape == (8000,)
-        assert np.abs(clean[-400:]).max() > 0.3 * np.abs(clean).max()  # to the end
+    for wave in heard:
+        assert wave.shape == (8000,)
+        assert np.abs(wave[-400:]).max() > 0.3 * np.abs(wave).max()  # to the end
 
 
 def test_up_to_an_snr_a_talker_belongs_to_the_clean_speech(corpus: Corpus) -> None:
@@ -254,6 +260,7 @@ def test_a_corpus_with_nothing_to_mix_is_told(corpus: Corpus) -> None:
         ({"tilt_db_per_octave": -1.0}, "tilt_db_per_octave and overload_db must not be negative"),
         ({"tilt_db_per_octave": float("nan")}, "tilt_db_per_octave"),
         ({"tempo": 0.6}, "tempo must lie in"),
+        ({"noise_tempo": -0.1}, "noise_tempo in"),
         ({"overload_db": (-1.0, 3.0)}, "overload_db"),
         ({"overload_probability": 2.0}, "overload_probability must lie in"),
         ({"pair_probability": -0.1}, "pair_probability must lie in"),
