@@ -44,7 +44,7 @@ class Clip:
     noisy: Recording | None = None
 
     def read(self, length: int, rng: np.random.Generator, tempo: float = 0.0) -> Float32:
-        """``length`` samples float32 in [-1, 1) from a random place, at a `random_tempo` of at most ``tempo``.
+        """``length`` samples float32 in [-1, 1) from a random place, at a `random_tempo` up to ``tempo``.
 
         A clip that is short goes on in its file, and beyond the end of the file with the file's start.
         """

@@ -138,7 +138,7 @@ def _try(config: LiveConfig, seconds: float) -> None:
         print(f"first sound given after {sink.memory.first_sound_s - start_s:.2f} s")
     _print_xruns(settled, Xruns.of(looks[-1].stats, source, sink))
     _print_stalls(stalls, [time_s for time_s in missed_s if time_s > begun_s])
-    _print_delay(declared, [look.delay_ms for look in looks])
+    _print_delay(declared, looks)
     _print_load(names, {key: after[key] - before.get(key, 0.0) for key in after}, elapsed_s)
     warm = [look.memory_mb for look in looks if look.stats.running_s > min(WARM_S, seconds / 2)]
     print(f"{_memory_words(warm[0])} when warm, {_memory_words(warm[-1])} at the end")
@@ -187,13 +187,24 @@ def _print_stalls(stalls: list[Stall], missed_s: list[float]) -> None:
     print(f"underruns at a stall: {len(missed_s) - len(own)}; with no stall near them: {len(own)}")
 
 
-def _print_delay(latency: LiveLatency, measured_ms: list[float]) -> None:
-    declared_ms = latency.added_ms + latency.input_wait_ms
+def _print_delay(declared: LiveLatency, looks: list[Look]) -> None:
+    """The delay against what was declared at first, and what was told at each look: gaps make it grow."""
+    measured_ms = [look.delay_ms for look in looks]
+    told_ms = [_to_callback_ms(look.stats.pipeline.latency) for look in looks]
+    apart_ms = np.subtract(measured_ms, told_ms)
     print(
         f"delay from input to output callback: measured {np.median(measured_ms):.1f} ms "
-        f"({min(measured_ms):.1f} to {max(measured_ms):.1f}), declared {declared_ms:.1f} ms, of which "
-        f"{latency.added_ms:.1f} ms added and {latency.input_wait_ms:.1f} ms for an input block to fill"
+        f"({min(measured_ms):.1f} to {max(measured_ms):.1f}), declared {_to_callback_ms(declared):.1f} ms, "
+        f"of which {declared.added_ms:.1f} ms added and {declared.input_wait_ms:.1f} ms for a block to fill"
     )
+    print(
+        f"delay beyond what the session told at the time: {np.median(apart_ms):.1f} ms "
+        f"({apart_ms.min():.1f} to {apart_ms.max():.1f})"
+    )
+
+
+def _to_callback_ms(latency: LiveLatency) -> float:
+    return latency.added_ms + latency.input_wait_ms
 
 
 def _print_load(names: dict[int, str], taken_s: dict[int, float], elapsed_s: float) -> None:
