@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     train_commands.add_parsers(subparsers)
     data_commands.add_parsers(subparsers)
     _add_export(subparsers)
+    _add_blend(subparsers)
     return parser
 
 
@@ -113,9 +114,43 @@ def _export(args: argparse.Namespace) -> int:
     try:
         from .models.export import export
     except ImportError as error:
-        raise InputError(
-            f"export needs the extra 'train': pip install 'lipstream[train]' ({error})"
-        ) from error
+        raise _needs_train("export", error) from error
     for path in export(args.preset, args.weights, args.out_dir):
         print(path)
     return 0
+
+
+def _add_blend(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser(
+        "blend",
+        help="one file of weights out of several: their mean",
+        description="Write the mean of weights of one preset, which is often better than each of them where "
+        "they began alike; or turn the lips up or down in a single file. Needs the extra 'train'.",
+    )
+    parser.set_defaults(run=_blend)
+    parser.add_argument("preset", help="name of the preset, see lipstream models")
+    parser.add_argument("weights", type=Path, nargs="+", metavar="FILE", help="safetensors weights")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
+    parser.add_argument(
+        "--lips",
+        type=float,
+        default=1.0,
+        metavar="FACTOR",
+        help="how much of what the lips add is kept (%(default)g: all of it)",
+    )
+
+
+def _blend(args: argparse.Namespace) -> int:
+    try:
+        from .models.blend import blend
+    except ImportError as error:
+        raise _needs_train("blend", error) from error
+    if args.out.exists() and not any(args.out.samefile(file) for file in args.weights if file.exists()):
+        raise InputError(f"'{args.out}' exists: name another --out, or move it away")
+    blend(args.preset, args.weights, args.out, args.lips)
+    print(args.out)
+    return 0
+
+
+def _needs_train(command: str, error: ImportError) -> InputError:
+    return InputError(f"{command} needs the extra 'train': pip install 'lipstream[train]' ({error})")

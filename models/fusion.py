@@ -60,6 +60,14 @@ class VisualFusion(nn.Module):
         gate = 1.0 if self.fsvg is None else self.fsvg(audio, visual)
         return audio + alpha[:, None, :, None] * gate * visual, alpha, state
 
+    @torch.no_grad()
+    def turn(self, factor: float) -> None:
+        """Let the lips add so much times what they did, where and when they did: alpha and gate stay."""
+        for parameter in self.projection.parameters():
+            parameter.mul_(factor)
+        if self.fsvg is not None:
+            self.fsvg.conv.weight.chunk(2, dim=1)[1].div_(factor)
+
 
 def _make_vce(config: VisualConfig) -> VCE | VCEWithTemporalSmoothing | None:
     if not config.vce:
