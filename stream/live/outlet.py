@@ -14,6 +14,8 @@ from ..audio.ring import SampleRing
 FADE_S = 0.005
 #: Seconds of sound the ring has room for.
 CAPACITY_S = 1.0
+#: A callback that finds too little waits for so much of a block's time and looks so often, in seconds.
+PATIENCE, GLANCE_S = 0.5, 0.0005
 
 
 class Outlet:
@@ -26,6 +28,8 @@ class Outlet:
         info: of the sink.
         clock: the stream's.
         made_by: how many samples a worker without delay would have put here by a time, in `put`'s count.
+        patient: whether a callback that finds too little waits a moment before the sound breaks off; only
+            where the worker has a thread of its own.
 
     Attributes:
         target_s: seconds of sound to have ready before it begins after a gap; for the monitor to set.
@@ -34,10 +38,13 @@ class Outlet:
         device_s: the device's own latency in seconds, by the times it tells, smoothed.
     """
 
-    def __init__(self, info: EndpointInfo, clock: Clock, made_by: Callable[[float], float]) -> None:
+    def __init__(
+        self, info: EndpointInfo, clock: Clock, made_by: Callable[[float], float], patient: bool = False
+    ) -> None:
         fade = round(FADE_S * info.rate)
         self._clock = clock
         self._made_by = made_by
+        self._patient = patient
         self._ring = SampleRing(round(CAPACITY_S * info.rate) + 4 * info.block)
         self._loop = DelayLockedLoop(info.rate)
         self._concealer = Concealer(fade)
@@ -66,6 +73,8 @@ class Outlet:
             self._overflows_seen = self._overflows
             self._ring.drop(self._ring.fill)
             self._dry = True
+        if self._patient and not self._dry:
+            self._wait_for(len(block))
         playing = not self._dry or self._ready(now_s, len(block))
         there = self._read(block) if playing else 0
         self._dry = there < len(block)
@@ -134,6 +143,16 @@ class Outlet:
             self._ring.drop(min(fill - count, excess))
         self._cut_done = self._cut_wanted
         return True
+
+    def _wait_for(self, count: int) -> None:
+        """Wait until so much is ready, at most for a part of a block.
+
+        A stall of the computer holds up the worker as well as this callback. When it is over the sound to be
+        enhanced is there, and so is the worker a moment later; the device's own buffer lasts that long.
+        """
+        ends_s = self._clock.now() + PATIENCE * self.block_s
+        while self._ring.fill < count and self._clock.now() < ends_s:
+            self._clock.sleep(GLANCE_S)
 
     def _note_lack(self, missing: int, breaks_off: bool) -> None:
         """Count what is missing from the beginning of a gap until the worker puts something here."""

@@ -49,7 +49,8 @@ class LivePipeline:
 
     Four callers share the work, each always the same thread (or all one, in a simulation): the source calls
     `capture`, the sink `render`, a worker `work` as often as there may be something, a monitor `tick` one to
-    ten times a second. The first two only copy and count; nobody waits for anybody.
+    ten times a second. The first two only copy and count, and nobody waits for anybody, but that with
+    ``threads`` a sink about to break off gives the worker a moment.
 
     The two devices run on clocks of their own. What is ready for the sink is observed through a loop on
     each device's callbacks and held at its target by resampling on the way out. Sound that piled up in a
@@ -63,6 +64,7 @@ class LivePipeline:
         sink_info: of the sink that will call `render`.
         config: how delay is traded for safety.
         clock: the one all times are by.
+        threads: whether the callers are threads, each its own.
 
     Attributes:
         lips: where the worker finds the newest lips; None for sound alone.
@@ -79,6 +81,7 @@ class LivePipeline:
         sink_info: EndpointInfo,
         config: PipelineConfig | None = None,
         clock: Clock | None = None,
+        threads: bool = False,
     ) -> None:
         if enhancer.sample_rate != source_info.rate:
             raise InputError(
@@ -97,7 +100,7 @@ class LivePipeline:
             most_waiting=round(self._config.max_latency_ms * source_info.rate / 1000),
             piece=enhancer.latency.hop,
         )
-        self._outlet = Outlet(sink_info, self._clock, self._made_by)
+        self._outlet = Outlet(sink_info, self._clock, self._made_by, patient=threads)
         self._progress = (0, 0)  # samples that left the intake, and what had come to the outlet by then
         self._enhanced = 0
         self._lips_sequence, self._lips_s = -1, -inf

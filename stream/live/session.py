@@ -202,6 +202,7 @@ class LiveSession:
             self._sink.info,
             config.pipeline(camera_offset_ms=1000 * offset_s),
             self._clock,
+            threads=True,
         )
         self._camera = CameraWatch(self._make_camera, runtime.encode_lips, self._tell)
         self._tell(f"model {runtime.spec.name} on {chosen}: {latency_words(self._pipeline.latency)}")
