@@ -19,8 +19,8 @@ _PAUSE_DB = 40.0
 _TINY = 1e-8
 
 
-class Intelligibility(nn.Module):
-    """Extended short-time objective intelligibility: 1 for the same, 0 for what has nothing in common."""
+class LostIntelligibility(nn.Module):
+    """What is lost of the extended short-time objective intelligibility: 0 for the same, 1 if all of it."""
 
     window: Tensor
     pooling: Tensor
@@ -31,10 +31,10 @@ class Intelligibility(nn.Module):
         self.register_buffer("pooling", _third_octaves(), persistent=False)
 
     def forward(self, estimate: Tensor, clean: Tensor) -> Tensor:
-        """``[B, N], [B, N]`` at 16 kHz, aligned, any level -> ``[B]``; 1 where speech is too short."""
+        """``[B, N], [B, N]`` at 16 kHz, aligned, any level -> ``[B]``; 0 where speech is too short."""
         clean_bands, speech = self._bands(clean)
         estimate_bands, _ = self._bands(estimate)
-        return torch.stack(
+        return 1.0 - torch.stack(
             [
                 _estoi(x[:, kept], y[:, kept])
                 for x, y, kept in zip(estimate_bands, clean_bands, speech, strict=True)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from . import loss_terms
-from .intelligibility import Intelligibility
+from .intelligibility import LostIntelligibility
 from .loss_terms import EPS, Comparison, Parts, Signal
 from .perceptual import PerceptualDisturbance
 
@@ -22,6 +22,11 @@ TERMS: dict[str, Callable[[Comparison], Tensor]] = {
     "si_sdr": loss_terms.negative_si_sdr,
     "snr": loss_terms.negative_snr,
     "time": loss_terms.time_error,
+}
+#: Those that look at waves in their own way: modules, as they keep windows and filters.
+LISTENERS: dict[str, type[nn.Module]] = {
+    "perceptual": PerceptualDisturbance,
+    "intelligibility": LostIntelligibility,
 }
 
 
@@ -80,8 +85,9 @@ class SpectralLoss(nn.Module):
         super().__init__()
         self.config = config
         self.weights = {name: weight for name, weight in config.weights().items() if weight > 0.0}
-        self.hearing = PerceptualDisturbance() if config.perceptual > 0.0 else None
-        self.understanding = Intelligibility() if config.intelligibility > 0.0 else None
+        self.listeners = nn.ModuleDict(
+            {name: listener() for name, listener in LISTENERS.items() if name in self.weights}
+        )
         # Divided by the root of its power, for the scale that `Signal` names.
         window = torch.hann_window(config.window).sqrt() / config.window**0.5
         self.register_buffer("window", window, persistent=False)
@@ -114,14 +120,9 @@ class SpectralLoss(nn.Module):
         return total, {name: term.detach() for name, term in terms.items()}
 
     def _term(self, name: str, pair: Comparison) -> Tensor:
-        if name == "perceptual":
-            assert self.hearing is not None
-            disturbance: Tensor = self.hearing(pair.estimate.wave, pair.clean.wave)
-            return disturbance.mean()
-        if name == "intelligibility":
-            assert self.understanding is not None
-            understood: Tensor = self.understanding(pair.estimate.wave, pair.clean.wave)
-            return 1.0 - understood.mean()
+        if name in self.listeners:
+            heard: Tensor = self.listeners[name](pair.estimate.wave, pair.clean.wave)
+            return heard.mean()
         return TERMS[name](pair)
 
     def _signal(self, wave: Tensor) -> Signal:

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from lipstream.bench.metrics import score
 from lipstream.tests.train.test_perceptual import noise, voice
-from lipstream.train.intelligibility import Intelligibility
+from lipstream.train.intelligibility import LostIntelligibility
 
 
 def understood(estimate: Tensor, clean: Tensor) -> float:
-    return float(Intelligibility()(estimate[None], clean[None]))
+    return 1.0 - float(LostIntelligibility()(estimate[None], clean[None]))
 
 
 def with_pauses() -> Tensor:
@@ -35,7 +35,7 @@ def test_the_same_at_another_level_is_understood() -> None:
 def test_each_item_is_heard_for_itself() -> None:
     clean = torch.stack([voice(), voice().flip(0)])
     estimate = clean + torch.stack([0.01 * noise(), 0.1 * noise()])
-    both = Intelligibility()(estimate, clean)
+    both = 1.0 - LostIntelligibility()(estimate, clean)
     np.testing.assert_allclose(
         both, [understood(*pair) for pair in zip(estimate, clean, strict=True)], atol=1e-6
     )
@@ -45,18 +45,17 @@ def test_each_item_is_heard_for_itself() -> None:
 def test_gradients_are_finite_and_lead_to_better_words(estimate: str) -> None:
     start = {"silence": 0 * voice(), "clean": voice(), "noisy": voice() + 0.1 * noise()}[estimate]
     wave = start[None].clone().requires_grad_()
-    heard = Intelligibility()(wave, voice()[None]).sum()
-    heard.backward()
+    lost = LostIntelligibility()(wave, voice()[None]).sum()
+    lost.backward()
     assert wave.grad is not None
     assert torch.isfinite(wave.grad).all()
     if estimate == "noisy":
         with torch.no_grad():
             step = 0.1 * wave.norm() / wave.grad.norm()
-            assert Intelligibility()(wave + step * wave.grad, voice()[None]).sum() > heard
+            assert LostIntelligibility()(wave - step * wave.grad, voice()[None]).sum() < lost
 
 
 @pytest.mark.parametrize("clean", [torch.zeros(48_000), voice(0.3)], ids=["silence", "a short word"])
 def test_where_there_is_no_segment_of_speech_nothing_is_to_be_learnt(clean: Tensor) -> None:
     estimate = (clean + 0.1 * noise(len(clean) / 16_000))[None].requires_grad_()
-    heard = Intelligibility()(estimate, clean[None])
-    assert heard.item() == 1.0
+    assert LostIntelligibility()(estimate, clean[None]).item() == 0.0

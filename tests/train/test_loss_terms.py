@@ -16,7 +16,7 @@ from lipstream.bench import metrics
 from lipstream.models.config import StftConfig
 from lipstream.models.stft import Analysis, Synthesis
 from lipstream.train.loss_terms import EPS, anti_wrapped, phase, si_sdr
-from lipstream.train.losses import TERMS, LossConfig, SpectralLoss
+from lipstream.train.losses import LISTENERS, TERMS, LossConfig, SpectralLoss
 
 SMALL = LossConfig(window=64, hop=16)
 
@@ -131,7 +131,7 @@ def test_consistency_is_zero_for_the_spectrum_of_a_wave_and_not_for_another() ->
     assert found[1] > 1e-2
 
 
-@pytest.mark.parametrize("name", [*TERMS, "perceptual"])
+@pytest.mark.parametrize("name", [*TERMS, *LISTENERS])
 def test_every_term_has_a_gradient_that_leads_downhill(name: str) -> None:
     clean, noisy = waves(0, length=4000), waves(1, length=4000)
     estimate = (0.5 * clean + 0.3 * noisy).requires_grad_()
@@ -153,7 +153,7 @@ def test_every_term_has_a_gradient_that_leads_downhill(name: str) -> None:
 
 
 @pytest.mark.parametrize("change", [lambda x: 0.0 * x, lambda x: x], ids=["silent", "perfect"])
-@pytest.mark.parametrize("name", [*TERMS, "perceptual"])
+@pytest.mark.parametrize("name", [*TERMS, *LISTENERS])
 def test_silent_and_perfect_estimates_have_finite_gradients(
     name: str, change: Callable[[Tensor], Tensor]
 ) -> None:
@@ -190,7 +190,7 @@ def test_the_snr_sees_a_wrong_level_and_the_si_sdr_does_not(gain: float) -> None
 
 def test_the_loss_of_a_batch_is_the_mean_of_those_of_its_halves() -> None:
     """What processes that share a batch rely on."""
-    loss = loss_of(*TERMS, "perceptual")
+    loss = loss_of(*TERMS, *LISTENERS)
     parts = [waves(seed, batch=4, length=2000) for seed in range(3)]
     pair = (parts[0].view(4, 2, 20, 50), parts[1].view(4, 2, 20, 50))
     whole, _ = loss(*parts, pair)
