@@ -68,7 +68,7 @@ def _third_octaves() -> Tensor:
 def _estoi(estimate: Tensor, clean: Tensor) -> Tensor:
     """``[15, T], [15, T]`` -> scalar: the mean correlation of segments (equations 3 to 7)."""
     if clean.shape[1] < _SEGMENT:
-        return estimate.new_ones(())
+        return 1.0 + 0.0 * estimate.sum()  # a gradient of 0
     x, y = (_normalised(bands.unfold(1, _SEGMENT, 1)) for bands in (estimate, clean))
     return (x * y).sum(0).mean()
 

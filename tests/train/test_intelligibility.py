@@ -58,4 +58,7 @@ def test_gradients_are_finite_and_lead_to_better_words(estimate: str) -> None:
 @pytest.mark.parametrize("clean", [torch.zeros(48_000), voice(0.3)], ids=["silence", "a short word"])
 def test_where_there_is_no_segment_of_speech_nothing_is_to_be_learnt(clean: Tensor) -> None:
     estimate = (clean + 0.1 * noise(len(clean) / 16_000))[None].requires_grad_()
-    assert LostIntelligibility()(estimate, clean[None]).item() == 0.0
+    lost = LostIntelligibility()(estimate, clean[None])
+    assert lost.item() == 0.0
+    (gradient,) = torch.autograd.grad(lost.sum(), estimate)
+    assert not gradient.any()

@@ -133,12 +133,12 @@ def test_consistency_is_zero_for_the_spectrum_of_a_wave_and_not_for_another() ->
 
 @pytest.mark.parametrize("name", [*TERMS, *LISTENERS])
 def test_every_term_has_a_gradient_that_leads_downhill(name: str) -> None:
-    clean, noisy = waves(0, length=4000), waves(1, length=4000)
+    clean, noisy = waves(0, length=8000), waves(1, length=8000)
     estimate = (0.5 * clean + 0.3 * noisy).requires_grad_()
     loss = loss_of(name)
 
     def value(wave: Tensor) -> Tensor:
-        pair = (wave.view(2, 2, 40, 50), clean.view(2, 2, 40, 50))
+        pair = (wave.view(2, 2, 80, 50), clean.view(2, 2, 80, 50))
         total, terms = loss(wave, clean, noisy, pair)
         assert list(terms) == [name]
         return total
@@ -157,10 +157,10 @@ def test_every_term_has_a_gradient_that_leads_downhill(name: str) -> None:
 def test_silent_and_perfect_estimates_have_finite_gradients(
     name: str, change: Callable[[Tensor], Tensor]
 ) -> None:
-    clean = waves(0, length=4000)
+    clean = waves(0, length=8000)
     estimate = change(clean).clone().requires_grad_()
-    pair = (estimate.view(2, 2, 40, 50), clean.view(2, 2, 40, 50))
-    total, _ = loss_of(name)(estimate, clean, clean + waves(1, length=4000), pair)
+    pair = (estimate.view(2, 2, 80, 50), clean.view(2, 2, 80, 50))
+    total, _ = loss_of(name)(estimate, clean, clean + waves(1, length=8000), pair)
     total.backward()
     assert estimate.grad is not None
     assert estimate.grad.isfinite().all()
@@ -191,8 +191,8 @@ def test_the_snr_sees_a_wrong_level_and_the_si_sdr_does_not(gain: float) -> None
 def test_the_loss_of_a_batch_is_the_mean_of_those_of_its_halves() -> None:
     """What processes that share a batch rely on."""
     loss = loss_of(*TERMS, *LISTENERS)
-    parts = [waves(seed, batch=4, length=2000) for seed in range(3)]
-    pair = (parts[0].view(4, 2, 20, 50), parts[1].view(4, 2, 20, 50))
+    parts = [waves(seed, batch=4, length=8000) for seed in range(3)]
+    pair = (parts[0].view(4, 2, 80, 50), parts[1].view(4, 2, 80, 50))
     whole, _ = loss(*parts, pair)
     halves = [
         loss(*(part[half] for part in parts), (pair[0][half], pair[1][half]))[0]
