@@ -129,7 +129,13 @@ def _add_blend(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.set_defaults(run=_blend)
     parser.add_argument("preset", help="name of the preset, see lipstream models")
-    parser.add_argument("weights", type=Path, nargs="+", metavar="FILE", help="safetensors weights")
+    parser.add_argument(
+        "weights",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="safetensors weights; named twice they count twice",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
     parser.add_argument(
         "--lips",
