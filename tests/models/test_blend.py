@@ -40,6 +40,13 @@ def test_the_mean_is_that_of_each_number_and_keeps_the_form(files: list[Path], t
     assert [path.name for path in tmp_path.iterdir() if "mean" in path.name] == ["mean.safetensors"]
 
 
+def test_a_file_that_is_named_twice_counts_twice(files: list[Path], tmp_path: Path) -> None:
+    blend("lite", [files[0], files[1], files[0]], tmp_path / "mean.safetensors")
+    one, two = map(load_file, files[:2])
+    for name, value in load_file(tmp_path / "mean.safetensors").items():
+        torch.testing.assert_close(value, (2 * one[name] + two[name]) / 3)
+
+
 def fused(file: Path) -> tuple[Tensor, Tensor, Tensor]:
     """What the lips add, alpha, and the output without lips."""
     model = load_model("lite", file)
