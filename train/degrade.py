@@ -124,4 +124,5 @@ def degrade(
     elif kind == 8:
         usable[:] = False
     newest, age_s = hold(times_s, usable, frames, frame_s)
-    return VideoView(crops, newest, age_s, trust, lips=kind not in (1, 6, 8))
+    lips = kind not in (1, 6, 8)  # black, frozen, none
+    return VideoView(crops, newest, age_s, trust, lips)

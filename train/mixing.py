@@ -1,6 +1,5 @@
 """On-the-fly mixtures: clean speech, an interference made for it, a level. Deterministic by the generator."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +37,7 @@ class MixConfig:
             than there are; 0 leaves them as recorded.
         noise_tempo: the same for recorded noise.
         keep_talker_below_db: up to this SNR a competing talker belongs to the clean speech, as nothing in
-            the sound tells which of two voices is meant; -inf never.
+            the sound tells which of two voices is meant; by default never.
         overload_probability: how often the mixture is cut off at the end of scale, the clean speech not.
         overload_db: how far the peaks would go beyond it.
         pair_probability: how often speech that comes with a noisy twin is taken together with it.
@@ -66,7 +65,7 @@ class MixConfig:
     tilt_db_per_octave: float = 1.5
     tempo: float = 0.0
     noise_tempo: float = 0.0
-    keep_talker_below_db: float = -math.inf
+    keep_talker_below_db: float = -100.0
     overload_probability: float = 0.03
     overload_db: tuple[float, float] = (1.0, 12.0)
     pair_probability: float = 0.0
