@@ -15,6 +15,7 @@ import soundfile
 from lipstream import InputError
 from lipstream.stream.audio.endpoints import Deliver, EndpointInfo, Render
 from lipstream.stream.enhancer import Enhancer
+from lipstream.stream.live import outlet
 from lipstream.stream.live.camera_watch import Camera, Encode
 from lipstream.stream.live.config import LiveConfig
 from lipstream.stream.live.recording import replay
@@ -145,6 +146,29 @@ def failing(pass_through: Make, monkeypatch: pytest.MonkeyPatch) -> Runtime:
 
     monkeypatch.setattr(runtime, "process_hop", process)
     return runtime
+
+
+def test_a_sink_that_finds_too_little_waits_for_the_worker(
+    stage: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = stage()
+    with on.session as session:
+        assert until(lambda: np.abs(on.play(noise(0.1))).max() > 0.3)
+        monkeypatch.setattr(outlet, "PATIENCE", 1e4)
+        before = session.stats().pipeline.output_underruns
+
+        def fetch() -> None:
+            for block in np.zeros((60, BLOCK), np.float32):
+                on.sink.play(block)
+
+        sink = threading.Thread(target=fetch)
+        sink.start()
+        sink.join(0.3)
+        assert sink.is_alive()  # all that was ready is played
+        while sink.is_alive():
+            on.source.play(noise(BLOCK / RATE))
+            time.sleep(BLOCK / RATE)
+        assert session.stats().pipeline.output_underruns == before
 
 
 def test_what_is_heard_comes_out_and_all_ends_well(stage: Callable[..., Stage]) -> None:
