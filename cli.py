@@ -114,7 +114,7 @@ def _export(args: argparse.Namespace) -> int:
     try:
         from .models.export import export
     except ImportError as error:
-        raise _needs_train("export", error) from error
+        raise _needs_extra("export", "train", error) from error
     for path in export(args.preset, args.weights, args.out_dir):
         print(path)
     return 0
@@ -125,7 +125,7 @@ def _add_blend(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "blend",
         help="one file of weights out of several: their mean",
         description="Write the mean of weights of one preset, which is often better than each of them where "
-        "they began alike; or turn the lips up or down in a single file. Needs the extra 'train'.",
+        "they began alike; or turn the lips up or down in a single file. Needs the extra 'torch'.",
     )
     parser.set_defaults(run=_blend)
     parser.add_argument("preset", help="name of the preset, see lipstream models")
@@ -150,7 +150,7 @@ def _blend(args: argparse.Namespace) -> int:
     try:
         from .models.blend import blend
     except ImportError as error:
-        raise _needs_train("blend", error) from error
+        raise _needs_extra("blend", "torch", error) from error
     if args.out.exists() and not any(args.out.samefile(file) for file in args.weights if file.exists()):
         raise InputError(f"'{args.out}' exists: name another --out, or move it away")
     blend(args.preset, args.weights, args.out, args.lips)
@@ -158,5 +158,5 @@ def _blend(args: argparse.Namespace) -> int:
     return 0
 
 
-def _needs_train(command: str, error: ImportError) -> InputError:
-    return InputError(f"{command} needs the extra 'train': pip install 'lipstream[train]' ({error})")
+def _needs_extra(command: str, extra: str, error: ImportError) -> InputError:
+    return InputError(f"{command} needs the extra '{extra}': pip install 'lipstream[{extra}]' ({error})")
