@@ -135,7 +135,8 @@ class Mixer:
     ) -> tuple[Float32, Float32]:
         """Speech and interference (None: nothing) at a random SNR and level: the mixture, its speech.
 
-        ``either``: the interference is a talker who could as well be the one that is meant.
+        ``either``: the interference is a talker who could as well be the one that is meant; up to
+        ``keep_talker_below_db`` both are then the speech.
         """
         noisy = clean.copy()
         if noise is not None:
