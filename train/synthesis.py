@@ -49,20 +49,52 @@ def _hum(length: int, rng: np.random.Generator) -> Float32:
     return (tone * (1 + rng.uniform(0, 0.6) * np.sin(phase * rng.uniform(0.05, 0.3)))).astype(np.float32)
 
 
-def _clicks(length: int, rng: np.random.Generator) -> Float32:
-    """Keys and knocks: random impulses through short resonances, over a faint noise floor."""
+def _struck(
+    length: int,
+    rng: np.random.Generator,
+    per_s: tuple[float, float],
+    ring_s: tuple[float, float],
+    modes_hz: tuple[float, float],
+) -> Float32:
+    """Things that are struck at random moments, louder or softer, and ring in the same way each time."""
     impulses = np.zeros(length, dtype=np.float32)
-    count = int(length / SAMPLE_RATE * rng.uniform(2, 14)) + 1
+    count = int(length / SAMPLE_RATE * rng.uniform(*per_s)) + 1
     strengths = rng.standard_normal(count) * 10 ** (rng.uniform(-10, 0, count) / 20)
     impulses[rng.integers(0, length, count)] = strengths
-    span = int(SAMPLE_RATE * rng.uniform(0.01, 0.08))
+    span = int(SAMPLE_RATE * rng.uniform(*ring_s))
     t = np.arange(span) / SAMPLE_RATE
     ring = rng.standard_normal(span) * 0.6
     for _ in range(int(rng.integers(1, 5))):
-        ring += np.sin(2 * np.pi * rng.uniform(200, 5000) * t + rng.uniform(0, 6.28))
+        ring += np.sin(2 * np.pi * rng.uniform(*modes_hz) * t + rng.uniform(0, 6.28))
     ring *= np.exp(-t * rng.uniform(5, 12) / t[-1])
-    struck = fftconvolve(impulses, ring)[:length]
+    return fftconvolve(impulses, ring)[:length].astype(np.float32)
+
+
+def _clicks(length: int, rng: np.random.Generator) -> Float32:
+    """Keys and knocks over a faint noise floor."""
+    struck = _struck(length, rng, per_s=(2, 14), ring_s=(0.01, 0.08), modes_hz=(200, 5000))
     return (struck + 0.02 * np.std(struck) * rng.standard_normal(length)).astype(np.float32)
+
+
+def crockery(length: int, rng: np.random.Generator) -> Float32:
+    """``length`` samples of cups and cutlery: fewer, longer and higher than keys; the level is arbitrary."""
+    return _struck(length, rng, per_s=(0.5, 6), ring_s=(0.03, 0.25), modes_hz=(1200, 7000))
+
+
+def diffuse(x: Float32, rng: np.random.Generator) -> Float32:
+    """The sound from all around in a large room: reverberation alone, shorter above 2 kHz than below.
+
+    The room has heard it for long: what would ring on beyond the end is heard at the start.
+    """
+    span = min(len(x), SAMPLE_RATE)
+    t = np.arange(span) / SAMPLE_RATE
+    decay_s = rng.uniform(0.4, 1.4)
+    high = np.fft.rfftfreq(span, 1 / SAMPLE_RATE) > 2000
+    tail = np.zeros(span)
+    for band, rt60_s in ((~high, decay_s), (high, decay_s * rng.uniform(0.3, 0.8))):
+        noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(span)) * band, span)
+        tail += noise * np.exp(-6.9 * t / rt60_s)
+    return np.fft.irfft(np.fft.rfft(x) * np.fft.rfft(tail, len(x)), len(x)).astype(np.float32)
 
 
 def synthetic_noise(length: int, rng: np.random.Generator) -> Float32:
