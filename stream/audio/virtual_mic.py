@@ -91,7 +91,7 @@ class VirtualMic:
         monitor = f"{self.sink}.monitor"
         form = f"rate={_RATE} channels=1 channel_map=mono"
         _load("module-null-sink", f"sink_name={self.sink} {form} sink_properties=", token, self.description)
-        # PulseAudio names the master by itself; on PipeWire the feedback guard would not know it otherwise.
+        # PulseAudio names the master by itself; PipeWire's streams find each other only after a moment.
         _load(
             "module-remap-source",
             f"master={monitor} source_name={self.source} channels=1 channel_map=mono source_properties=",
@@ -101,7 +101,7 @@ class VirtualMic:
         )
         for kind, name in defaults.items():
             if name and default_device(kind) != name:
-                pactl(_SET_DEFAULT[kind], name)
+                _give_back(kind, name)
 
     def _remove(self) -> None:
         claim, self._claim = self._claim, None
@@ -169,8 +169,13 @@ def _remove_modules(notes: dict[str, str | None]) -> None:
     for kind, before in defaults.items():
         after, wanted = default_device(kind), notes[kind]
         if after != before and wanted and after != wanted:
-            with suppress(PulseError):  # that device is gone as well: the server has chosen
-                pactl(_SET_DEFAULT[kind], wanted)
+            _give_back(kind, wanted)
+
+
+def _give_back(kind: Kind, name: str) -> None:
+    """Make a device the default again, if it is still there; if not, the server has chosen."""
+    with suppress(PulseError):
+        pactl(_SET_DEFAULT[kind], name)
 
 
 def _unload(index: str) -> None:

@@ -5,7 +5,13 @@ from collections.abc import Iterator
 
 from ...errors import InputError
 from ..audio.deadline import within
-from ..audio.devices import Device, find_device, list_devices, load_portaudio
+from ..audio.devices import (
+    Device,
+    find_device,
+    list_devices,
+    load_portaudio,
+    require_server_devices,
+)
 from ..audio.feedback import is_cable, loudspeaker_warning, refuse_feedback
 from ..audio.pulse import KINDS, Kind, PulseError, PulseSilentError, server_name
 from ..audio.realtime import ask_for_realtime
@@ -108,6 +114,10 @@ def _virtual_mic() -> Check:
             f"not possible ({error})",
             "install PulseAudio, or PipeWire's pipewire-pulse",
         )
+    try:
+        require_server_devices()
+    except InputError as error:
+        return of_error("virtual microphone", error, "warn")
     left = f"; removed what {removed} crashed processes left" if removed else ""
     return ok("virtual microphone", f"possible, with --virtual-mic{left}")
 

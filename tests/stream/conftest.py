@@ -1,18 +1,21 @@
 """A runtime that only passes sound through, the shipped weights, and a sound server without a sound card."""
 
-import os
 import shutil
-import signal
-import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lipstream.stream.runtimes.base import Float32, StreamSpec, UInt8
+from lipstream.tests.stream.sound_servers import (
+    PrivatePipeWire,
+    PrivatePipeWireAlone,
+    PrivatePulse,
+    PrivateServer,
+)
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "models" / "weights" / "lite.onnx"
 
@@ -77,130 +80,17 @@ def shipped_weights() -> Path:
     return WEIGHTS
 
 
-class PrivatePulse:
-    """A PulseAudio of its own: null sinks `noisy` and `clean`, and a microphone `virtmic` that hears `clean`.
-
-    Play into `noisy`, read `noisy.monitor` as the microphone, play into `clean`, record `clean.monitor`. A
-    null sink alone runs in blocks of up to 2 s, so a silent low-latency client stays attached to each; after
-    `start`, and after the first stream opens, allow about a second before counting anything.
-
-    Attributes:
-        environment: variables that lead PortAudio (through ALSA's pulse plugin) and PulseAudio's own
-            programs to this server.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        socket = folder / "pulse" / "native"
-        socket.parent.mkdir(mode=0o700)
-        alsa = folder / "asound.conf"
-        plugs = [
-            f"{kind}.{name} {{ type pulse }}" for kind in ("pcm", "ctl") for name in ("pulse", "!default")
-        ]
-        alsa.write_text("\n".join(["</usr/share/alsa/alsa.conf>", *plugs, ""]))
-        self.environment = {
-            "HOME": str(folder),
-            "XDG_RUNTIME_DIR": str(folder),
-            "PULSE_RUNTIME_PATH": str(socket.parent),
-            "PULSE_SERVER": f"unix:{socket}",
-            "ALSA_CONFIG_PATH": str(alsa),
-        }
-        modules = (
-            f"module-native-protocol-unix auth-anonymous=1 socket={socket}",
-            "module-null-sink sink_name=noisy rate=48000 channels=1",
-            "module-null-sink sink_name=clean rate=48000 channels=1",
-            "module-remap-source master=clean.monitor source_name=virtmic",
-        )
-        self._server_command = [
-            "pulseaudio",
-            "-n",
-            "--daemonize=no",
-            "--exit-idle-time=-1",
-            "--use-pid-file=no",
-        ]
-        self._server_command += [f"--load={module}" for module in modules]
-        self._children: list[subprocess.Popen[bytes]] = []
-
-    def start(self) -> None:
-        """Start the server and the low-latency clients; again after `kill`."""
-        self._server = self._run(self._server_command)
-        deadline = time.monotonic() + 10
-        while self._pactl("info").returncode != 0:
-            assert time.monotonic() < deadline, "the private PulseAudio does not answer"
-            time.sleep(0.05)
-        self._pacat("--playback", "noisy", 48_000, Path("/dev/zero"))
-        self.record(Path(os.devnull))
-
-    @property
-    def server_pid(self) -> int:
-        """The server's process."""
-        return self._server.pid
-
-    def kill(self) -> None:
-        """End the server without a word, as a crash does."""
-        self.thaw()
-        self._server.kill()
-        self._server.wait()
-
-    def freeze(self) -> None:
-        """Stop the server from answering, until `thaw`."""
-        self._server.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let a frozen server go on."""
-        self._server.send_signal(signal.SIGCONT)
-
-    def close(self) -> None:
-        """End all that was started here."""
-        self.kill()
-        for child in self._children:
-            child.kill()
-            child.wait()
-
-    def play(self, samples: Float32, rate: int = 48_000, sink: str = "noisy") -> "subprocess.Popen[bytes]":
-        """Play mono float32 samples; the process ends when they are through."""
-        path = self._folder / f"play-{len(self._children)}.raw"
-        path.write_bytes(samples.astype("<f4").tobytes())
-        return self._pacat("--playback", sink, rate, path)
-
-    def record(self, path: Path, source: str = "clean.monitor") -> "subprocess.Popen[bytes]":
-        """Record to a file of raw float32 mono at 48 kHz, until the process is terminated."""
-        return self._pacat("--record", source, 48_000, path)
-
-    def pactl(self, *arguments: str) -> str:
-        """What pactl prints."""
-        result = self._pactl(*arguments)
-        assert result.returncode == 0, result.stderr
-        return result.stdout
-
-    def _pactl(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        environment = os.environ | self.environment | {"LC_ALL": "C"}
-        return subprocess.run(["pactl", *arguments], env=environment, capture_output=True, text=True)
-
-    def _pacat(self, mode: str, device: str, rate: int, path: Path) -> "subprocess.Popen[bytes]":
-        form = ["--raw", "--format=float32le", f"--rate={rate}", "--channels=1"]
-        quick = ["--latency-msec=10", "--process-time-msec=5"]
-        return self._run(["pacat", mode, f"--device={device}", *form, *quick, str(path)])
-
-    def _run(self, command: list[str]) -> "subprocess.Popen[bytes]":
-        null = subprocess.DEVNULL
-        environment = os.environ | self.environment
-        child = subprocess.Popen(command, env=environment, stdin=null, stdout=null, stderr=null)
-        self._children.append(child)
-        return child
-
-
-@pytest.fixture
-def private_pulse(monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivatePulse]:
-    """A `PrivatePulse` that PortAudio in this process uses too; skips where something for it is missing.
+@contextmanager
+def private_server(kind: type[PrivateServer], monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateServer]:
+    """A sound server that PortAudio in this process uses too; skips where something for it is missing.
 
     PortAudio reads its environment when it is initialised, so it is initialised anew on the way in and on the
     way out; streams of sounddevice must be closed by then. Child processes that inherit the environment (or
     are given `environment`) use the same server.
     """
-    for program in ("pulseaudio", "pactl", "pacat"):
+    for program in kind.programs:
         if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed: Debian's packages pulseaudio and pulseaudio-utils")
+            pytest.skip(f"{program} is not installed: Debian's packages {kind.packages}")
     try:
         import sounddevice
     except OSError:
@@ -208,18 +98,39 @@ def private_pulse(monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivatePulse]:
     for name in ("PULSE_SOURCE", "PULSE_SINK"):
         monkeypatch.delenv(name, raising=False)
     with tempfile.TemporaryDirectory(prefix="pulse-") as folder:  # short: a socket's path has 108 characters
-        pulse = PrivatePulse(Path(folder))
+        server = kind(Path(folder))
         try:
-            pulse.start()
+            server.start()
             with monkeypatch.context() as inside:
-                for name, value in pulse.environment.items():
+                for name, value in server.environment.items():
                     inside.setenv(name, value)
                 sounddevice._terminate()
                 sounddevice._initialize()
-                if not any(device["name"] == "pulse" for device in sounddevice.query_devices()):
-                    pytest.skip("ALSA has no pulse plugin: Debian's package libasound2-plugins")
-                yield pulse
+                if not any(device["name"] == kind.plugin for device in sounddevice.query_devices()):
+                    pytest.skip(f"ALSA has no plugin {kind.plugin}: Debian's package {kind.plugin_package}")
+                yield server
         finally:
-            pulse.close()
+            server.close()
             sounddevice._terminate()
             sounddevice._initialize()
+
+
+@pytest.fixture
+def private_pulse(monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateServer]:
+    """A private PulseAudio, for tests of what has nothing to do with the kind of sound server."""
+    with private_server(PrivatePulse, monkeypatch) as server:
+        yield server
+
+
+@pytest.fixture(params=[PrivatePulse, PrivatePipeWire])
+def sound_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateServer]:
+    """A private sound server, once PulseAudio and once PipeWire."""
+    with private_server(request.param, monkeypatch) as server:
+        yield server
+
+
+@pytest.fixture(params=[PrivatePulse, PrivatePipeWire, PrivatePipeWireAlone])
+def routed_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateServer]:
+    """A private sound server, reached through each of ALSA's plugins."""
+    with private_server(request.param, monkeypatch) as server:
+        yield server

@@ -9,7 +9,14 @@ import pytest
 
 from lipstream.errors import InputError
 from lipstream.stream.audio import devices
-from lipstream.stream.audio.devices import Device, extra_settings, find_device, list_devices, require_rate
+from lipstream.stream.audio.devices import (
+    Device,
+    extra_settings,
+    find_device,
+    list_devices,
+    require_rate,
+    require_server_devices,
+)
 from lipstream.stream.audio.pulse import pulse_server
 
 MME, WASAPI = 0, 1
@@ -138,9 +145,9 @@ def test_shared_wasapi_is_asked_to_convert_rates() -> None:
     assert extra_settings(find_device(0, "input")) is None
 
 
-def test_sources_and_sinks_of_the_server_are_devices(private_pulse) -> None:
+def test_sources_and_sinks_of_the_server_are_devices(sound_server) -> None:
     description = "sink_properties=device.description=Headphones"
-    private_pulse.pactl("load-module", "module-null-sink", "sink_name=phones", "rate=44100", description)
+    sound_server.pactl("load-module", "module-null-sink", "sink_name=phones", "rate=44100", description)
     found = list_devices(pulse_server())
     assert {"pulse", "default", "noisy", "noisy.monitor", "clean.monitor", "virtmic"} <= {
         device.name for device in found
@@ -160,7 +167,7 @@ def test_sources_and_sinks_of_the_server_are_devices(private_pulse) -> None:
         find_device("monitor", "input")
 
 
-def test_the_default_is_pinned_to_what_it_is_now(private_pulse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_is_pinned_to_what_it_is_now(sound_server, monkeypatch: pytest.MonkeyPatch) -> None:
     through = find_device("noisy", "output").index
     for choice in (None, "default", "pulse"):
         device = find_device(choice, "output")
@@ -171,7 +178,20 @@ def test_the_default_is_pinned_to_what_it_is_now(private_pulse, monkeypatch: pyt
     assert (device.route, device.is_default) == ("clean", False), "the environment has chosen"
 
 
-def test_an_impossible_rate_names_the_devices_own(private_pulse) -> None:
+def test_a_server_that_alsa_has_no_plugin_for_is_told_of(
+    private_pulse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_server_devices()
+    monkeypatch.setattr(devices, "_PLUGINS", ())
+    with pytest.raises(InputError, match="'clean' is a device of the sound server: install ALSA's plugin"):
+        find_device("clean", "output")
+    with pytest.raises(InputError, match="ALSA does not reach the sound server: install"):
+        require_server_devices()
+    with pytest.raises(InputError, match="there is no output device 'elsewhere': choose one of"):
+        find_device("elsewhere", "output")
+
+
+def test_an_impossible_rate_names_the_devices_own(sound_server) -> None:
     device = find_device("noisy.monitor", "input")
     with pytest.raises(InputError, match=r"does not run at 5000000 Hz: .* 48000 Hz"):
         require_rate(device, "input", 5_000_000)

@@ -17,15 +17,15 @@ def refused(source: str | None, sink: str | None) -> bool:
     return False
 
 
-def test_monitors_and_what_is_remapped_from_them_are_refused(private_pulse, monkeypatch) -> None:
+def test_monitors_and_what_is_remapped_from_them_are_refused(sound_server, monkeypatch) -> None:
     assert refused("clean.monitor", "clean")
     assert refused("virtmic", "clean"), "it is remapped from the monitor"
     assert not refused("noisy.monitor", "clean")
-    private_pulse.pactl("load-module", "module-remap-source", "master=virtmic", "source_name=twice")
+    sound_server.pactl("load-module", "module-remap-source", "master=virtmic", "source_name=twice")
     assert refused("twice", "clean")
     # What the server chooses by itself.
-    private_pulse.pactl("set-default-source", "noisy.monitor")
-    private_pulse.pactl("set-default-sink", "noisy")
+    sound_server.prefer("source", "noisy.monitor")
+    sound_server.prefer("sink", "noisy")
     assert refused(None, None)
     assert refused("pulse", "noisy")
     assert not refused(None, "clean")
@@ -36,7 +36,7 @@ def test_monitors_and_what_is_remapped_from_them_are_refused(private_pulse, monk
     assert refused(None, None)
 
 
-def test_the_message_says_through_what_and_what_to_do(private_pulse) -> None:
+def test_the_message_says_through_what_and_what_to_do(routed_server) -> None:
     with pytest.raises(InputError, match=r"'virtmic' hears .* 'clean' \(the monitor of clean\).*microphone"):
         refuse_feedback(find_device("virtmic", "input"), find_device("clean", "output"))
 

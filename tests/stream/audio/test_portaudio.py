@@ -72,11 +72,11 @@ def tone_of(samples: Float32, rate: int = RATE) -> tuple[float, float]:
     return rate / float(np.median(np.diff(crossings))), float(np.median(peaks))
 
 
-def test_a_played_tone_arrives_with_its_level_and_pitch(private_pulse) -> None:
+def test_a_played_tone_arrives_with_its_level_and_pitch(routed_server) -> None:
     heard = Collector()
     source = PortAudioSource(StreamSettings("noisy.monitor"))
     assert (source.info.name, source.info.rate, source.info.block) == ("noisy.monitor", RATE, 480)
-    private_pulse.play(tone(1000, 0.25, 20))
+    routed_server.play(tone(1000, 0.25, 20))
     source.start(heard)
     assert until(heard.hears_a_tone)
     alive = source.alive
@@ -94,7 +94,7 @@ def test_a_played_tone_arrives_with_its_level_and_pitch(private_pulse) -> None:
     assert 0 <= waited.min() <= waited.max() <= 0.3
 
 
-def test_what_a_sink_plays_a_source_hears_in_the_same_process(private_pulse) -> None:
+def test_what_a_sink_plays_a_source_hears_in_the_same_process(routed_server) -> None:
     heard, player = Collector(), TonePlayer(440, 0.25)
     source = PortAudioSource(StreamSettings("virtmic"))
     sink = PortAudioSink(StreamSettings("clean"))
@@ -109,8 +109,8 @@ def test_what_a_sink_plays_a_source_hears_in_the_same_process(private_pulse) -> 
     assert 0 < min(player.leads) <= max(player.leads) < 1
 
 
-def test_any_rate_and_block_size_will_do(private_pulse) -> None:
-    private_pulse.play(tone(500, 0.25, 20))
+def test_any_rate_and_block_size_will_do(routed_server) -> None:
+    routed_server.play(tone(500, 0.25, 20))
     for rate, block in [(16_000, 160), (44_100, 0), (44_100, 333)]:
         heard = Collector()
         source = PortAudioSource(StreamSettings("noisy.monitor", rate=rate, block=block))
@@ -123,12 +123,12 @@ def test_any_rate_and_block_size_will_do(private_pulse) -> None:
         assert level == pytest.approx(0.25, rel=0.05)
 
 
-def test_one_channel_of_several_can_be_chosen(private_pulse) -> None:
-    private_pulse.pactl("load-module", "module-null-sink", "sink_name=pair", "channels=2", "rate=48000")
+def test_one_channel_of_several_can_be_chosen(routed_server) -> None:
+    routed_server.pactl("load-module", "module-null-sink", "sink_name=pair", "channels=2", "rate=48000")
     module = ["sink_name=right", "master=pair", "channels=1", "remix=no"]
     module += ["master_channel_map=front-right", "channel_map=front-right"]
-    private_pulse.pactl("load-module", "module-remap-sink", *module)
-    private_pulse.play(tone(500, 0.25, 20), sink="right")
+    routed_server.pactl("load-module", "module-remap-sink", *module)
+    routed_server.play(tone(500, 0.25, 20), sink="right")
     left, right = Collector(), Collector()
     sources = [PortAudioSource(StreamSettings("pair.monitor", channel=channel)) for channel in (1, 2)]
     for source, heard in zip(sources, (left, right), strict=True):

@@ -24,20 +24,20 @@ def silence(block: Float32, time_s: float) -> None:
     block.fill(0)
 
 
-def test_a_killed_server_ends_the_streams_and_a_new_one_takes_them_again(private_pulse) -> None:
+def test_a_killed_server_ends_the_streams_and_a_new_one_takes_them_again(sound_server) -> None:
     heard: list[float] = []
     source = PortAudioSource(StreamSettings("noisy.monitor"))
     sink = PortAudioSink(StreamSettings("clean"))
     source.start(lambda block, time_s: heard.append(time_s))
     sink.start(silence)
     assert until(lambda: len(heard) > 10)
-    private_pulse.kill()
+    sound_server.kill()
     assert until(lambda: not source.alive and not sink.alive)
     with pytest.raises(InputError, match=r"noisy\.monitor"):
         source.start(lambda block, time_s: heard.append(time_s))
     source.stop()
     sink.stop()
-    private_pulse.start()
+    sound_server.start()
     assert refresh_devices()
     before = len(heard)
     source.start(lambda block, time_s: heard.append(time_s))
@@ -68,18 +68,18 @@ print("stopped", streams.refresh_devices(), flush=True)
 """
 
 
-def test_a_frozen_server_holds_neither_stop_nor_the_end_of_the_process(private_pulse) -> None:
-    command = [sys.executable, "-c", FROZEN, str(private_pulse.server_pid)]
+def test_a_frozen_server_holds_neither_stop_nor_the_end_of_the_process(sound_server) -> None:
+    command = [sys.executable, "-c", FROZEN, str(sound_server.server_pid)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    private_pulse.thaw()
+    sound_server.thaw()
     assert result.stdout.split() == ["stopped", "False"], result.stderr
     assert result.returncode == 0
 
 
-def test_an_output_that_is_gone_when_it_is_started_is_named(private_pulse) -> None:
-    module = private_pulse.pactl("load-module", "module-null-sink", "sink_name=fleeting").strip()
+def test_an_output_that_is_gone_when_it_is_started_is_named(sound_server) -> None:
+    module = sound_server.pactl("load-module", "module-null-sink", "sink_name=fleeting").strip()
     sink = PortAudioSink(StreamSettings("fleeting"))
-    private_pulse.pactl("unload-module", module)
+    sound_server.pactl("unload-module", module)
     with pytest.raises(InputError, match="no output device 'fleeting'"):
         sink.start(silence)
     assert not sink.alive

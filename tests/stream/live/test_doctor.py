@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lipstream.kernels.cpu_step import _library
+from lipstream.stream.audio import devices
 from lipstream.stream.audio.virtual_mic import VirtualMic
 from lipstream.stream.live import doctor_audio, doctor_models
 from lipstream.stream.live.check import Check
@@ -24,44 +25,54 @@ def by_name(checks: list[Check]) -> dict[str, Check]:
     return {check.name: check for check in checks}
 
 
-def test_a_machine_with_a_sound_server_is_well(private_pulse) -> None:
-    private_pulse.pactl("set-default-source", "noisy.monitor")
-    private_pulse.pactl("set-default-sink", "clean")
+def test_a_machine_with_a_sound_server_is_well(sound_server) -> None:
+    sound_server.prefer("source", "noisy.monitor")
+    sound_server.prefer("sink", "clean")
     checks = by_name(list(check_audio()))
     assert {check.verdict for check in checks.values()} == {"ok"}
     assert list(checks) == ["sound server", "PortAudio", "input", "output", "priority", "virtual microphone"]
-    assert checks["sound server"].finding == "pulseaudio"
-    assert "Monitor of Null Output), 48 kHz" in checks["input"].finding
+    assert checks["sound server"].finding.startswith(sound_server.name)
+    assert "(Monitor of " in checks["input"].finding
+    assert "), 48 kHz" in checks["input"].finding
     assert "ALSA" in checks["PortAudio"].finding
 
 
 def test_real_time_that_is_refused_is_told_and_no_fault(
-    private_pulse, monkeypatch: pytest.MonkeyPatch
+    sound_server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor_audio, "ask_for_realtime", lambda: False)
     check = by_name(list(check_audio()))["priority"]
     assert (check.verdict, "limits.d" in check.fix) == ("ok", True)
 
 
-def test_defaults_that_would_feed_back_are_warned_of(private_pulse) -> None:
-    private_pulse.pactl("set-default-source", "virtmic")
-    private_pulse.pactl("set-default-sink", "clean")
+def test_no_virtual_microphone_is_promised_where_alsa_does_not_reach_the_server(
+    private_pulse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "_PLUGINS", ())
+    check = by_name(list(check_audio()))["virtual microphone"]
+    assert check.verdict == "warn"
+    assert "pipewire-alsa" in check.fix
+
+
+def test_defaults_that_would_feed_back_are_warned_of(sound_server) -> None:
+    sound_server.prefer("source", "virtmic")
+    sound_server.prefer("sink", "clean")
     check = by_name(list(check_audio()))["feedback"]
     assert check.verdict == "warn"
     assert "the monitor of clean" in check.finding
     assert "choose a microphone" in check.fix
 
 
-def test_a_slow_microphone_is_taken_for_a_headset_in_a_call(private_pulse) -> None:
-    private_pulse.pactl("load-module", "module-null-sink", "sink_name=headset", "rate=16000")
-    private_pulse.pactl("set-default-source", "headset.monitor")
-    private_pulse.pactl("set-default-sink", "clean")
+def test_a_slow_microphone_is_taken_for_a_headset_in_a_call(sound_server) -> None:
+    sound_server.pactl("load-module", "module-null-sink", "sink_name=headset", "rate=16000")
+    sound_server.prefer("source", "headset.monitor")
+    sound_server.prefer("sink", "clean")
     findings = [(check.verdict, check.finding) for check in check_audio() if check.name == "input"]
     assert findings[0][0] == "ok"
     assert findings[1] == ("warn", "only 16 kHz, as Bluetooth headsets have while their microphone is in use")
 
 
-def test_what_a_crash_left_is_removed_and_told(private_pulse) -> None:
+def test_what_a_crash_left_is_removed_and_told(sound_server) -> None:
     microphone = VirtualMic()
     microphone.__enter__()
     claim = microphone._claim
@@ -69,19 +80,19 @@ def test_what_a_crash_left_is_removed_and_told(private_pulse) -> None:
     claim.abandon()
     check = by_name(list(check_audio()))["virtual microphone"]
     assert (check.verdict, "1 crashed" in check.finding) == ("ok", True)
-    assert "lipstream" not in private_pulse.pactl("list", "short", "sources")
+    assert "lipstream" not in sound_server.pactl("list", "short", "sources")
 
 
-def test_a_frozen_sound_server_is_the_problem_and_is_not_waited_for(private_pulse) -> None:
-    private_pulse.freeze()
+def test_a_frozen_sound_server_is_the_problem_and_is_not_waited_for(sound_server) -> None:
+    sound_server.freeze()
     checks = list(check_audio())
-    private_pulse.thaw()
+    sound_server.thaw()
     assert [(check.name, check.verdict) for check in checks] == [("sound server", "problem")]
     assert "does not answer" in checks[0].finding
 
 
-def test_a_machine_without_sound_is_told_what_to_do(private_pulse) -> None:
-    private_pulse.kill()
+def test_a_machine_without_sound_is_told_what_to_do(sound_server) -> None:
+    sound_server.kill()
     checks = by_name(list(check_audio()))
     assert checks["sound server"].verdict == "warn"
     assert checks["virtual microphone"].verdict == "warn"

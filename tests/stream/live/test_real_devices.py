@@ -17,6 +17,7 @@ from lipstream.stream.live.config import LiveConfig
 from lipstream.stream.live.recording import replay
 from lipstream.stream.live.session import LiveSession
 from lipstream.stream.runtimes.base import Float32, Runtime
+from lipstream.tests.stream.live.stage import until
 from lipstream.tests.stream.video.mjpeg_server import MjpegServer
 
 RATE = 48_000
@@ -37,13 +38,6 @@ def tone(seconds: float) -> Float32:
     return (0.25 * np.sin(2 * np.pi * TONE_HZ * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32)
 
 
-def until(condition: Callable[[], object], seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return bool(condition())
-
-
 def tone_share(samples: Float32) -> float:
     """The share of the energy that lies at the tone's pitch: breaks blur it, silence and noise have none."""
     energy = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
@@ -58,11 +52,11 @@ def said() -> list[str]:
 
 @pytest.fixture
 def session(
-    private_pulse: Any, pass_through: Callable[..., Runtime], tmp_path: Path, said: list[str]
+    sound_server: Any, pass_through: Callable[..., Runtime], tmp_path: Path, said: list[str]
 ) -> Iterator[LiveSession]:
     """From one null sink's monitor to another, with a tone to be heard for 30 seconds."""
     config = LiveConfig(input="noisy.monitor", output="clean", record=tmp_path / "take")
-    private_pulse.play(tone(30.0))
+    sound_server.play(tone(30.0))
     with LiveSession(config, runtime=pass_through(), on_message=said.append) as session:
         yield session
 
@@ -78,11 +72,11 @@ def hears_tone(session: LiveSession) -> bool:
 
 
 def test_a_tone_goes_through_and_the_recording_can_be_replayed(
-    private_pulse: Any, session: LiveSession, pass_through: Callable[..., Runtime], tmp_path: Path
+    sound_server: Any, session: LiveSession, pass_through: Callable[..., Runtime], tmp_path: Path
 ) -> None:
     assert hears_tone(session)
     time.sleep(1.0)
-    recording = private_pulse.record(tmp_path / "heard.raw")
+    recording = sound_server.record(tmp_path / "heard.raw")
     time.sleep(2.0)
     recording.terminate()
     recording.wait()
@@ -99,9 +93,9 @@ def test_a_tone_goes_through_and_the_recording_can_be_replayed(
 
 
 def test_a_network_camera_gives_lips_to_the_real_model(
-    private_pulse: Any, shipped_weights: Path, said: list[str], tmp_path: Path
+    sound_server: Any, shipped_weights: Path, said: list[str], tmp_path: Path
 ) -> None:
-    private_pulse.play(tone(60.0))
+    sound_server.play(tone(60.0))
     with MjpegServer(EXAMPLE) as camera:
         config = LiveConfig(
             input="noisy.monitor", output="clean", camera=camera.url, record=tmp_path / "take"
@@ -118,17 +112,17 @@ def test_a_network_camera_gives_lips_to_the_real_model(
 
 
 def test_a_killed_and_restarted_server_is_come_back_to(
-    private_pulse: Any, session: LiveSession, said: list[str], tmp_path: Path
+    sound_server: Any, session: LiveSession, said: list[str], tmp_path: Path
 ) -> None:
     assert hears_tone(session)
-    private_pulse.kill()
+    sound_server.kill()
     assert until(lambda: sum("lost" in line for line in said) == 2)
     assert not session.wait(0.0)
     assert session.stats().input.alive is False
-    private_pulse.start()
+    sound_server.start()
     assert until(lambda: sum("back" in line for line in said) == 2)
     begins_s = session.stats().recorded_s or 0.0
-    private_pulse.play(tone(20.0))
+    sound_server.play(tone(20.0))
     assert until(lambda: (session.stats().recorded_s or 0.0) > begins_s + 2.0)
     session.stop()
     noisy, _ = soundfile.read(tmp_path / "take" / "noisy.wav", dtype="float32")
@@ -136,29 +130,29 @@ def test_a_killed_and_restarted_server_is_come_back_to(
 
 
 def test_an_input_that_is_gone_is_waited_for(
-    private_pulse: Any, pass_through: Callable[..., Runtime], said: list[str]
+    sound_server: Any, pass_through: Callable[..., Runtime], said: list[str]
 ) -> None:
     headset = ("load-module", "module-remap-source", "master=noisy.monitor", "source_name=headset")
-    module = private_pulse.pactl(*headset).strip()
-    private_pulse.play(tone(30.0))
+    module = sound_server.pactl(*headset).strip()
+    sound_server.play(tone(30.0))
     config = LiveConfig(input="headset", output="clean")
     with LiveSession(config, runtime=pass_through(), on_message=said.append) as session:
         assert hears_tone(session)
-        private_pulse.pactl("unload-module", module)
+        sound_server.pactl("unload-module", module)
         assert until(lambda: any("input lost" in line and "headset" in line for line in said))
-        private_pulse.pactl(*headset)
+        sound_server.pactl(*headset)
         assert until(lambda: any("input back" in line for line in said))
         assert session.stats().restarts >= 1
         assert not session.wait(0.0)
 
 
-def test_of_a_server_that_dies_only_the_session_speaks(private_pulse: Any, shipped_weights: Path) -> None:
+def test_of_a_server_that_dies_only_the_session_speaks(sound_server: Any, shipped_weights: Path) -> None:
     process = started("--output clean")
     try:
         assert process.stdout is not None
         while "xruns in" not in process.stdout.readline():
             pass
-        private_pulse.kill()
+        sound_server.kill()
         while "output lost" not in (line := process.stdout.readline()):
             assert line
         process.send_signal(signal.SIGINT)
@@ -169,15 +163,15 @@ def test_of_a_server_that_dies_only_the_session_speaks(private_pulse: Any, shipp
         process.communicate()
 
 
-def test_ctrl_c_takes_the_virtual_microphone_along(private_pulse: Any, shipped_weights: Path) -> None:
-    before = private_pulse.pactl("list", "short", "modules")
+def test_ctrl_c_takes_the_virtual_microphone_along(routed_server: Any, shipped_weights: Path) -> None:
+    before = routed_server.pactl("list", "short", "modules")
     process = started("--virtual-mic")
     try:
-        assert until(lambda: "lipstream" in private_pulse.pactl("list", "short", "sources"))
+        assert until(lambda: "lipstream" in routed_server.pactl("list", "short", "sources"))
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
         assert (process.returncode, errors) == (0, "")
-        assert private_pulse.pactl("list", "short", "modules") == before
+        assert routed_server.pactl("list", "short", "modules") == before
     finally:
         process.kill()
         process.communicate()

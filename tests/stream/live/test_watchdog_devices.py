@@ -52,7 +52,7 @@ class Devices:
 
 
 @pytest.fixture
-def watch(private_pulse) -> Iterator[Callable[[str | None, str], Devices]]:
+def watch(sound_server) -> Iterator[Callable[[str | None, str], Devices]]:
     made: list[Devices] = []
 
     def make(source: str | None, sink: str) -> Devices:
@@ -64,60 +64,60 @@ def watch(private_pulse) -> Iterator[Callable[[str | None, str], Devices]]:
         devices.watchdog.close()
 
 
-def test_a_restarted_server_gets_both_devices_back(private_pulse, watch) -> None:
+def test_a_restarted_server_gets_both_devices_back(sound_server, watch) -> None:
     devices = watch("noisy.monitor", "clean")
     assert devices.both_call()
-    private_pulse.kill()
+    sound_server.kill()
     assert devices.until(lambda: len(devices.said) == 2)
     assert not devices.until(lambda: devices.watchdog.restarts > 0, limit_s=2.0), "there is no server"
     assert sorted(devices.said) == [
         "input lost (the device is gone): waiting for noisy.monitor",
         "output lost (the device is gone): waiting for clean",
     ]
-    private_pulse.start()
+    sound_server.start()
     assert devices.until(lambda: devices.watchdog.restarts == 2)
     assert devices.both_call()
     assert sorted(devices.said[2:]) == ["input back: noisy.monitor", "output back: clean"]
 
 
-def test_a_new_default_microphone_is_opened_but_none_that_gives_what_is_played(private_pulse, watch) -> None:
+def test_a_new_default_microphone_is_opened_but_none_that_gives_what_is_played(sound_server, watch) -> None:
     for name in ("first", "second"):
-        private_pulse.pactl("load-module", "module-null-source", f"source_name={name}", "rate=48000")
-    private_pulse.pactl("set-default-source", "first")
+        sound_server.add_microphone(name)
+    sound_server.prefer("source", "first")
     devices = watch(None, "clean")
     assert devices.both_call()
-    private_pulse.pactl("set-default-source", "second")
+    sound_server.prefer("source", "second")
     assert devices.until(lambda: devices.watchdog.restarts == 1)
     assert devices.both_call()
-    private_pulse.pactl("set-default-source", "virtmic")
+    sound_server.prefer("source", "virtmic")
     assert not devices.until(lambda: len(devices.said) > 1, limit_s=2.0)
     assert devices.said == ["input: the default device is now second"]
-    outputs = json.loads(private_pulse.pactl("--format=json", "list", "source-outputs"))
-    sources = json.loads(private_pulse.pactl("--format=json", "list", "sources"))
+    outputs = json.loads(sound_server.pactl("--format=json", "list", "source-outputs"))
+    sources = json.loads(sound_server.pactl("--format=json", "list", "sources"))
     (second,) = [source["index"] for source in sources if source["name"] == "second"]
     assert second in [output["source"] for output in outputs], "the server has not moved it"
 
 
-def test_a_source_that_is_unloaded_and_loaded_again_comes_back(private_pulse, watch) -> None:
+def test_a_source_that_is_unloaded_and_loaded_again_comes_back(sound_server, watch) -> None:
     load = ("load-module", "module-remap-source", "master=noisy.monitor", "source_name=headset")
-    module = private_pulse.pactl(*load).strip()
+    module = sound_server.pactl(*load).strip()
     devices = watch("headset", "clean")
     assert devices.both_call()
-    private_pulse.pactl("unload-module", module)
+    sound_server.pactl("unload-module", module)
     assert devices.until(lambda: len(devices.said) == 1)
-    private_pulse.pactl(*load)
+    sound_server.pactl(*load)
     assert devices.until(lambda: devices.watchdog.restarts == 1)
     assert devices.both_call()
     lost = "input lost (the device is gone): waiting for headset"
     assert devices.said == [lost, "input back: headset"]
 
 
-def test_a_server_that_freezes_gets_both_devices_back_when_it_goes_on(private_pulse, watch) -> None:
+def test_a_server_that_freezes_gets_both_devices_back_when_it_goes_on(sound_server, watch) -> None:
     devices = watch("noisy.monitor", "clean")
     assert devices.both_call()
-    private_pulse.freeze()
+    sound_server.freeze()
     assert devices.until(lambda: len(devices.said) == 2)
-    private_pulse.thaw()
+    sound_server.thaw()
     assert devices.until(lambda: devices.watchdog.restarts == 2, limit_s=20.0)
     assert devices.both_call()
     assert sorted(devices.said) == [

@@ -36,7 +36,6 @@ from lipstream.stream.live.stats import LiveStats
 from lipstream.stream.runtimes.base import Float32
 from lipstream.stream.video.camera_process import CameraProcess
 from lipstream.stream.video.mailbox import LipsMailbox
-from lipstream.tests.stream.conftest import PrivatePulse
 from lipstream.tests.stream.live.probes import (
     STALL_S,
     ProbedSink,
@@ -49,7 +48,9 @@ from lipstream.tests.stream.live.probes import (
     stalls_noted,
     thread_seconds,
 )
+from lipstream.tests.stream.sound_servers import PrivatePipeWire, PrivatePulse, PrivateServer
 
+SERVERS = {"pulseaudio": PrivatePulse, "pipewire": PrivatePipeWire}
 TESTS = Path(__file__).resolve().parents[2]
 DEMO = TESTS.parent / "demo"
 RATE = 48_000
@@ -90,14 +91,15 @@ def main() -> None:
     parser.add_argument("--clip", type=Path, default=DEMO / "example.mp4", help="video of its speaker")
     parser.add_argument("--no-video", action="store_true", help="the sound alone")
     parser.add_argument("--low-latency", action="store_true", help="as lipstream live")
+    parser.add_argument("--server", choices=SERVERS, default="pulseaudio", help="(%(default)s)")
     args = parser.parse_args()
     seconds = 60 * args.minutes
     with (
         tempfile.TemporaryDirectory(prefix="trial-") as folder,
-        _sound_server(Path(folder)) as pulse,
+        _sound_server(SERVERS[args.server](Path(folder))) as server,
         _camera(None if args.no_video else args.clip) as camera,
     ):
-        pulse.play(_repeated(args.sound, seconds + 10))
+        server.play(_repeated(args.sound, seconds + 10))
         config = LiveConfig(camera=camera, low_latency=args.low_latency, record=Path(folder) / "take")
         _try(config, seconds)
         _compare(Path(folder) / "take")
@@ -244,16 +246,15 @@ def _repeated(path: Path, seconds: float) -> Float32:
 
 
 @contextmanager
-def _sound_server(folder: Path) -> Iterator[PrivatePulse]:
+def _sound_server(server: PrivateServer) -> Iterator[PrivateServer]:
     """A private server that PortAudio in this process uses."""
-    pulse = PrivatePulse(folder)
-    pulse.start()
+    server.start()
     # Not its home, which holds the compiled step.
-    os.environ |= {name: value for name, value in pulse.environment.items() if name != "HOME"}
+    os.environ |= {name: value for name, value in server.environment.items() if name != "HOME"}
     try:
-        yield pulse
+        yield server
     finally:
-        pulse.close()
+        server.close()
 
 
 @contextmanager
