@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,6 +21,12 @@ def _until(condition: Callable[[], bool], otherwise: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, otherwise
         time.sleep(0.02)
+
+
+def _accepts(path: Path) -> bool:
+    """Whether somebody listens at a socket; a killed server leaves its file."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
 
 
 class PrivateServer(ABC):
@@ -135,8 +142,8 @@ class PrivateServer(ABC):
         """Make a ``source`` or ``sink`` the default; PipeWire's session manager takes its time for it."""
 
         def is_default() -> bool:
-            self.pactl(f"set-default-{kind}", name)  # again and again: too early it is forgotten
-            return self.pactl(f"get-default-{kind}").strip() == name
+            self._pactl(f"set-default-{kind}", name)  # again and again: too early it is refused or forgotten
+            return self._pactl(f"get-default-{kind}").stdout.strip() == name
 
         _until(is_default, f"{name} does not become the default")
 
@@ -193,13 +200,14 @@ class PrivatePipeWire(PrivateServer):
     packages = "pipewire, pipewire-pulse, wireplumber, dbus and pulseaudio-utils"
 
     def _serve(self) -> "list[subprocess.Popen[bytes]]":
-        bus = self._folder / "bus"
-        bus.unlink(missing_ok=True)
+        bus, core = self._folder / "bus", self._folder / "pipewire-0"
+        for left in (bus, core):
+            left.unlink(missing_ok=True)
         address = self.environment["DBUS_SESSION_BUS_ADDRESS"]
         servers = [self._run("dbus-daemon", "--session", f"--address={address}", "--nofork", "--nopidfile")]
-        _until(bus.exists, "no D-Bus")
+        _until(lambda: _accepts(bus), "no D-Bus")
         servers.append(self._run("pipewire"))
-        _until((self._folder / "pipewire-0").exists, "no PipeWire")
+        _until(lambda: _accepts(core), "no PipeWire")  # else the session manager would give up
         return [*servers, self._run("wireplumber"), self._run("pipewire-pulse")]
 
     def add_microphone(self, name: str) -> None:
