@@ -93,7 +93,7 @@ def diffuse(x: Float32, rng: np.random.Generator) -> Float32:
     tail = np.zeros(span)
     for band, rt60_s in ((~high, decay_s), (high, decay_s * rng.uniform(0.3, 0.8))):
         noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(span)) * band, span)
-        tail += noise * np.exp(-6.9 * t / rt60_s)
+        tail += noise * np.exp(-6.9 * t / rt60_s)  # ln 1000: by 60 dB in RT60
     return np.fft.irfft(np.fft.rfft(x) * np.fft.rfft(tail, len(x)), len(x)).astype(np.float32)
 
 
