@@ -11,11 +11,12 @@ from typing import NoReturn
 from . import __version__
 from .bench import commands as bench_commands
 from .bench import evaluate_commands
-from .console import complain
+from .core.console import complain
 from .errors import InputError
-from .stream import commands as stream_commands
-from .stream.live import calibrate_commands, doctor_commands
-from .stream.live import commands as live_commands
+from .stream.commands import calibrate as calibrate_commands
+from .stream.commands import doctor as doctor_commands
+from .stream.commands import enhance as stream_commands
+from .stream.commands import live as live_commands
 from .train import commands as train_commands
 from .train import data_commands
 
@@ -78,7 +79,7 @@ def _add_models(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 def _models(args: argparse.Namespace) -> int:
     from .models.config import PRESETS
-    from .models.registry import is_shipped
+    from .models.store.registry import is_shipped
 
     for name, config in PRESETS.items():
         stft = config.stft
@@ -112,7 +113,7 @@ def _add_export(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 def _export(args: argparse.Namespace) -> int:
     try:
-        from .models.export import export
+        from .models.store.export import export
     except ImportError as error:
         raise _needs_extra("export", "train", error) from error
     for path in export(args.preset, args.weights, args.out_dir):
@@ -148,7 +149,7 @@ def _add_blend(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _blend(args: argparse.Namespace) -> int:
     try:
-        from .models.blend import blend
+        from .models.store.checkpoint import blend
     except ImportError as error:
         raise _needs_extra("blend", "torch", error) from error
     if args.out.exists() and not any(args.out.samefile(file) for file in args.weights if file.exists()):

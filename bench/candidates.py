@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..models.config import ModelConfig, preset
-from ..models.registry import is_shipped
+from ..models.store.registry import is_shipped
 from ..stream.runtimes import Runtime, load_runtime
 
 #: Runtimes that need nothing but a package or a compiler; any other is measured where it is named.
@@ -59,7 +59,7 @@ def load_candidate(model: str, runtime: str, folder: Path) -> Runtime:
 
         return OnnxRuntime(folder / f"{model}.onnx", folder / f"{model}-lips.onnx")
     if runtime == "native":
-        from ..models.tensor_file import read_tensors
+        from ..models.store.tensor_file import read_tensors
         from ..stream.runtimes.native import NativeRuntime
 
         tensors = read_tensors(folder / f"{model}.safetensors")
@@ -78,8 +78,8 @@ def prepare_graphs(model: str, runtime: str, folder: Path) -> None:
     try:
         from safetensors.torch import save_file
 
-        from ..models.export import export_graphs
         from ..models.lite_avse import build
+        from ..models.store.export import export_graphs
     except ImportError as error:
         raise InputError(
             f"no weights ship with model '{model}', and to time it untrained on '{runtime}' needs the extra "

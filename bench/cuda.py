@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..models.checkpoint import load_model
+from ..models.store.checkpoint import load_model
 from ..models.wave import WaveModel
 from ..stream.runtimes.captured import CapturedRuntime
 from ..stream.runtimes.cuda_graph import CudaGraphCapture

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from ..core.processes import map_in_order
 from ..errors import InputError
 from .evaluation import CHUNK_SAMPLES
 from .journal import Journal, Outcome
@@ -21,7 +22,6 @@ from .scoring import score_all
 from .systems import Output, System
 from .testset import Float32, Item
 from .variants import Variant
-from .workers import map_in_order
 
 #: What a run leaves in its folder.
 RESULTS, SCORES, EXAMPLES = "results.json", "scores.csv", "examples"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..console import complain
+from ..core.console import complain
 from ..errors import InputError
 from .results_commands import PAGE, TITLE, add_action_parsers, require_bench
 

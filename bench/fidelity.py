@@ -7,6 +7,7 @@ from statistics import fmean
 
 import numpy as np
 
+from ..core.processes import map_in_order
 from ..errors import InputError
 from ..stream.enhancer import Enhancer
 from ..stream.runtimes.base import Runtime
@@ -16,7 +17,6 @@ from .metrics import SAMPLE_RATE, estoi, pesq_wb
 from .report import format_table
 from .testset import Float32, Item
 from .whisper import whisper
-from .workers import map_in_order
 
 #: Active levels of quiet speech, and of a microphone's own hiss, over full scale.
 QUIET_DB, QUIETER_DB, HISS_DB = -40.0, -50.0, -65.0

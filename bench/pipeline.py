@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..stream.audio.clock import ManualClock
-from ..stream.audio.endpoints import EndpointInfo, Float32
-from ..stream.audio.varispeed import VariableResampler
+from ..stream.devices.endpoints import EndpointInfo, Float32
+from ..stream.dsp.clock import ManualClock
+from ..stream.dsp.varispeed import VariableResampler
 from ..stream.enhancer import Enhancer
-from ..stream.live.latency import LiveLatency
+from ..stream.live.config import LiveLatency
 from ..stream.live.pipeline import LivePipeline, PipelineConfig
-from ..stream.live.simulate import DeviceTiming, SimulatedSink, SimulatedSource, run_simulated
+from ..stream.live.simulation import DeviceTiming, SimulatedSink, SimulatedSource, run_simulated
 from ..stream.runtimes import AUTO, Runtime, fastest_runtime, load_runtime
 from .latency import LEVEL, StepTimes, measure_video_frames, time_calls
 from .machine import Machine, fingerprint

@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
+from ..core.processes import map_in_order
 from .metrics import METRICS, Scores, score
 from .report import format_table
 from .testset import Float32, Item
-from .workers import map_in_order
 
 #: More scorers than this only wait for the one enhancer.
 MAX_JOBS = 2

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..stream.audio.clock import ManualClock
+from ..stream.dsp.clock import ManualClock
 from ..stream.runtimes.base import NO_VIDEO_AGE_S, Float32, Runtime, UInt8
 from .latency import VIDEO_FPS
 

@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.processes import in_fresh_process
 from ..models.config import preset
-from ..models.registry import is_shipped
+from ..models.store.registry import is_shipped
 from .candidates import THREADED, has_torch, load_candidate, prepare_graphs, set_torch_threads
 from .latency import RuntimeTimes, StepTimes, measure_runtime
 from .machine import Machine, fingerprint
 from .readings import Reading
 from .report import format_count, format_table
-from .workers import in_fresh_process
 
 if TYPE_CHECKING:
     from .complexity import Complexity

@@ -223,7 +223,7 @@ def _runtime(model: str, name: str, weights: Path | None) -> Runtime:
             raise InputError(f"'{weights}' holds no {graph.name}: make it with 'lipstream export {model}'")
         return OnnxRuntime(graph, weights / f"{model}-lips.onnx")
     if name == "eager":
-        from ..models.checkpoint import load_model
+        from ..models.store.checkpoint import load_model
         from ..stream.runtimes.eager import EagerRuntime
 
         return EagerRuntime(load_model(model, weights))

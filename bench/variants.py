@@ -6,11 +6,11 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from ..core.processes import in_fresh_process
 from ..stream.runtimes import load_runtime
 from .latency import measure_runtime
 from .memory import peak_memory_mib
 from .report import format_count, format_table
-from .workers import in_fresh_process
 
 if TYPE_CHECKING:
     from .complexity import Complexity

@@ -5,13 +5,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .codec import make_codec
+from .codecs.base import make_codec
 from .config import ModelConfig, preset
-from .fusion import VisualFusion
-from .level import InputLevel, LevelState
+from .layers.level import InputLevel, LevelState
+from .layers.tf_mamba import BlockState, CausalTFMambaBlock, TFMambaBlock
+from .lips.encoder import make_visual_encoder
+from .lips.fusion import VisualFusion
 from .state import State
-from .tf_mamba import BlockState, CausalTFMambaBlock, TFMambaBlock
-from .visual import make_visual_encoder
 
 
 class NetState(NamedTuple):

@@ -12,7 +12,7 @@ state. Containers nest the NamedTuples of their children, so each tensor has a s
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -86,3 +86,10 @@ def join_context(context: Tensor, x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     joined = torch.cat([context, x], dim=dim)
     keep = context.shape[dim]
     return joined, joined.narrow(dim, joined.shape[dim] - keep, keep)
+
+
+class MixerState(NamedTuple):
+    """``conv [R, K - 1, D]``: last inputs of the short convolution; ``ssm``: the state of the recurrence."""
+
+    conv: Tensor
+    ssm: Tensor

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .layers.stft import Analysis, Synthesis
 from .lite_avse import LiteAVSEMamba, NetState
-from .stft import Analysis, Synthesis
 
 
 class WaveState(NamedTuple):

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .audio.fifo import SampleFifo
-from .audio.resample import Resampler
+from .dsp.buffers import SampleFifo
+from .dsp.resample import Resampler
 from .latency import LatencyBudget
 from .lips_timeline import Frame, Lips, LipsTimeline
 from .runtimes.base import Float32, StreamSpec, UInt8

@@ -3,8 +3,8 @@
 import numpy as np
 
 from ..errors import InputError
-from .audio.resample import band_hz
 from .channel import NO_LIMIT_DB, Channel, Controls
+from .dsp.resample import band_hz
 from .latency import LatencyBudget
 from .lips_timeline import Lips
 from .runtimes.base import Float32, Runtime

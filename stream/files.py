@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .audio.formats import choose_format
-from .audio.io import AudioLayout, AudioReader, AudioWriter, check_output
+from .audio_files import AudioLayout, AudioReader, AudioWriter, check_output, choose_format
 from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NO_LIMIT_DB, Enhancer
 from .latency import LatencyBudget
-from .lips_feed import LipsFeed, open_lips
 from .runtimes.base import Float32
+from .video.lips.feed import LipsFeed, open_lips
 
 #: Called now and then with the seconds done and the seconds there are.
 Progress = Callable[[float, float], None]

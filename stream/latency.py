@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from .audio.resample import Resampler
+from .dsp.resample import Resampler
 from .runtimes.base import StreamSpec
 
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..console import complain
+from ..core.console import complain
 from ..errors import InputError
 
 if TYPE_CHECKING:
-    from .loop import Trainer
     from .recipe import Recipe
+    from .run.loop import Trainer
 
 #: The recipes that come with the package, which can be named without their path.
 RECIPES = Path(__file__).parent / "recipes"
@@ -65,10 +65,10 @@ def train(args: argparse.Namespace) -> int:
     with _needs_extra():
         import torch
 
-        from .allocation import keep_freed_memory
-        from .distributed import joined
-        from .estimator import real_precision
-        from .loop import Trainer
+        from .run.distributed import joined
+        from .run.estimator import real_precision
+        from .run.learner import keep_freed_memory
+        from .run.loop import Trainer
     recipe = _read_recipe(args)
     folder = args.out or Path("runs") / _find_recipe(args.recipe).stem
     for place in (folder, args.cache):
@@ -96,8 +96,8 @@ def bench_train(args: argparse.Namespace) -> int:
     with _needs_extra():
         import torch
 
-        from .allocation import keep_freed_memory
-        from .speed import measure_training
+        from .run.learner import keep_freed_memory
+        from .run.speed import measure_training
     from ..bench.report import check_writable, write_json
 
     if args.json is not None:

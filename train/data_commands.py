@@ -5,11 +5,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from ..console import ProgressBar, complain
+from ..core.console import ProgressBar, complain
 from ..errors import InputError
-from .corpora import folders, grid, lrs2, pools, tables, voicebank, voxceleb2
-from .corpora.scan import HELD_OUT_NOISE, Adapter
-from .manifest import UNKNOWN_LICENCE
+from .data.corpora import folders, grid, lrs2, pools, tables, voicebank, voxceleb2
+from .data.corpora.scan import HELD_OUT_NOISE, Adapter
+from .data.manifest import UNKNOWN_LICENCE
 
 CORPORA = (
     grid.ADAPTER,
@@ -46,8 +46,8 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
 def check(args: argparse.Namespace) -> int:
     """``lipstream data check``."""
     _needs_train()
-    from .manifest import read_manifest
-    from .survey import survey
+    from .data.manifest import read_manifest
+    from .data.prepare import survey
 
     manifests = [read_manifest(path) for path in args.manifest]
     with ProgressBar("check") as bar:
@@ -62,8 +62,8 @@ def check(args: argparse.Namespace) -> int:
 def prepare(args: argparse.Namespace) -> int:
     """``lipstream data prepare``."""
     _needs_train()
-    from .library import read_library
-    from .prepare import prepare as fill
+    from .data.corpus import read_library
+    from .data.prepare import prepare as fill
 
     if args.jobs < 1:
         raise InputError("--jobs must be at least 1")
@@ -79,8 +79,8 @@ def prepare(args: argparse.Namespace) -> int:
 def _list(adapter: Adapter, args: argparse.Namespace) -> int:
     """Write the manifest of a corpus."""
     _needs_train()
-    from .corpora.scan import measure_items
-    from .manifest import write_manifest
+    from .data.corpora.scan import measure_items
+    from .data.manifest import write_manifest
 
     out = args.out or Path(f"{adapter.name}.jsonl")
     if out.exists() and not args.force:

@@ -7,11 +7,11 @@ from typing import Any, Literal, get_args
 
 from ..errors import InputError
 from ..models.config import preset
-from ..models.semamba import SEMambaConfig
-from .losses import LossConfig
-from .mixing import MixConfig
-from .optimizer import OptimizerConfig
-from .video_mixing import VideoConfig
+from ..models.parents.semamba import SEMambaConfig
+from .losses.loss import LossConfig
+from .mixing.mixtures import MixConfig
+from .mixing.video_mixtures import VideoConfig
+from .run.optimizer import OptimizerConfig
 
 #: Name of the audio-only parent, which is no preset of the streaming models.
 SEMAMBA = "semamba"

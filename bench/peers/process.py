@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ...core.processes import THREAD_VARIABLES, environment
 from ...errors import InputError
-from ...stream.environment import environment
 from ..memory import peak_memory_mib
-from ..workers import THREAD_VARIABLES
 from .base import Float32, Peer
 
 MakePeer = Callable[[], Peer]

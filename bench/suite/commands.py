@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from ...console import complain
+from ...core.console import complain
 from ...errors import InputError
 from ..arguments import add_json, at_least, check_json, show
 

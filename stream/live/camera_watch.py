@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Protocol
 
 from ...errors import InputError
-from ..camera_names import Camera as CameraName
 from ..runtimes.base import Float32, UInt8
-from ..video.camera_process import CameraProcess
-from ..video.camera_status import CameraStatus
-from ..video.face_model import local_face_model
-from ..video.mailbox import LipsMailbox
+from ..video.camera.process import CameraProcess
+from ..video.camera.status import Camera as CameraName
+from ..video.camera.status import CameraStatus, LipsMailbox
+from ..video.lips.face_model import local_face_model
 
 Encode = Callable[[UInt8], Float32]
 

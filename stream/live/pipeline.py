@@ -4,15 +4,15 @@ from math import ceil, inf
 from typing import Protocol
 
 from ...errors import InputError
-from ..audio.clock import Clock, MonotonicClock
-from ..audio.endpoints import EndpointInfo, Float32
-from ..audio.varispeed import VariableResampler
+from ..devices.endpoints import EndpointInfo, Float32
+from ..dsp.clock import Clock, MonotonicClock
+from ..dsp.varispeed import VariableResampler
 from ..enhancer import Enhancer
-from .intake import Intake
-from .latency import LiveLatency, PipelineConfig
-from .outlet import Outlet
-from .pipeline_stats import HopTimes, LevelMeter, PipelineStats
-from .regulator import LatencyRegulator
+from .buffer_control import LatencyRegulator
+from .capture_buffer import Intake
+from .config import LiveLatency, PipelineConfig
+from .playback_buffer import Outlet
+from .stats import HopTimes, LevelMeter, PipelineStats
 
 __all__ = ["LipsBox", "LipsSeen", "LivePipeline", "PipelineConfig"]
 

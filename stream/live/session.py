@@ -11,23 +11,22 @@ from typing import Self
 
 import numpy as np
 
-from ..audio.clock import Clock, MonotonicClock
-from ..audio.endpoints import AudioSink, AudioSource
-from ..audio.file_endpoints import FileEndpoint, FileSource
+from ..calibration.offsets import stored_offset
+from ..devices.endpoints import AudioSink, AudioSource
+from ..devices.file_endpoints import FileEndpoint, FileSource
+from ..dsp.clock import Clock, MonotonicClock
+from ..recording.recorder import Recorder
+from ..recording.recording import RecordingInfo
+from ..recording.recording_enhancer import RecordingEnhancer, WitnessedBox
 from ..runtimes import AUTO, fastest_runtime, load_runtime
 from ..runtimes.base import Runtime
-from .camera_offsets import stored_offset
+from ..ui.display import latency_words
 from .camera_watch import CameraWatch, MakeCamera, camera_maker
-from .config import LiveConfig
-from .display import latency_words
-from .latency import LiveLatency
+from .config import LiveConfig, LiveLatency
+from .endpoints import choose_endpoints, watch_over
 from .pipeline import LivePipeline
-from .places import choose_endpoints, watch_over
-from .record import Recorder
-from .recording import RecordingInfo
-from .recording_enhancer import RecordingEnhancer, WitnessedBox
 from .stats import DeviceState, LiveStats
-from .turns import LiveError, Turns
+from .threads import LiveError, Turns
 
 __all__ = ["LiveError", "LiveSession"]
 

@@ -1,17 +1,125 @@
-"""What a session tells about itself: one frozen look, for the display, for files and for programs."""
+"""What a live stream and its session tell about themselves: meters, and one frozen look at all of it."""
 
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from math import exp, log10
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from ...errors import InputError
-from .pipeline_stats import PipelineStats
+from ..devices.endpoints import Float32
+from .config import LiveLatency
+
+#: The least level that is told, in dB.
+SILENCE_DBFS = -120.0
+#: Seconds over which a level is averaged.
+LEVEL_S = 0.3
+#: Hops over which computing times are told.
+HOPS = 800
+
+
+@dataclass(frozen=True)
+class PipelineStats:
+    """One look at a live stream.
+
+    Attributes:
+        input_dbfs: level before the enhancer: root mean square over the last 0.3 s, dB of full scale.
+        output_dbfs: the same after it.
+        alpha: confidence in the video at the last hop, in [0, 1].
+        hop_p50_ms: median time that a hop took to compute, over the last 800; 0 before the first.
+        hop_p99_ms: its 99th percentile.
+        rtf: real-time factor over the same hops: computing time over time of sound.
+        input_overflows: blocks that found the input ring full.
+        input_damaged: pieces with NaN, infinity or absurd levels, which became silence.
+        output_underruns: times that the output ran dry and was faded out.
+        latency_cuts: times that piled-up sound was dropped.
+        drift_ppm: how much faster the source's clock runs than the sink's.
+        fill_ms: sound kept ready, smoothed over the devices' blocks.
+        target_ms: what it is kept at.
+        latency: as it is now, by stage.
+    """
+
+    input_dbfs: float
+    output_dbfs: float
+    alpha: float
+    hop_p50_ms: float
+    hop_p99_ms: float
+    rtf: float
+    input_overflows: int
+    input_damaged: int
+    output_underruns: int
+    latency_cuts: int
+    drift_ppm: float
+    fill_ms: float
+    target_ms: float
+    latency: LiveLatency
+
+
+class LevelMeter:
+    """Follows the level of a signal at a rate in Hz."""
+
+    def __init__(self, rate: int) -> None:
+        self._decay = 1 / (LEVEL_S * rate)
+        self._power = 0.0
+
+    def update(self, samples: Float32) -> None:
+        """Hear the next samples, float32 ``[n]``."""
+        if len(samples):
+            power = float(np.dot(samples, samples)) / len(samples)
+            self._power += (1 - exp(-self._decay * len(samples))) * (power - self._power)
+
+    @property
+    def dbfs(self) -> float:
+        """Root mean square in dB of full scale, -120 and above."""
+        return max(SILENCE_DBFS, 10 * log10(max(self._power, 1e-20)))
+
+
+class HopTimes:
+    """Collects what hops cost to compute; one thread adds, any other reads.
+
+    Args:
+        hop: samples a hop.
+        rate: of these samples, in Hz.
+    """
+
+    def __init__(self, hop: int, rate: int) -> None:
+        self._hop = hop
+        self._hop_s = hop / rate
+        self._times_s = np.zeros(HOPS)
+        self._count = 0
+        self._samples = 0
+        self._busy_s = 0.0
+
+    def add(self, samples: int, busy_s: float) -> None:
+        """So many samples went through the enhancer in so many seconds."""
+        self._samples += samples
+        self._busy_s += busy_s
+        if self._samples >= self._hop:
+            self._times_s[self._count % HOPS] = self._busy_s * self._hop / self._samples
+            self._count += 1
+            self._samples, self._busy_s = 0, 0.0
+
+    def percentiles_ms(self) -> tuple[float, float]:
+        """Median and 99th percentile of a hop's time in ms; zeros before the first hop."""
+        times_s = self._times_s[: min(self._count, HOPS)]
+        if not len(times_s):
+            return 0.0, 0.0
+        median, worst = np.percentile(times_s, (50, 99))
+        return 1e3 * float(median), 1e3 * float(worst)
+
+    @property
+    def rtf(self) -> float:
+        """Computing time over time of sound."""
+        count = min(self._count, HOPS)
+        return float(self._times_s[:count].mean()) / self._hop_s if count else 0.0
+
 
 if TYPE_CHECKING:  # OpenCV comes with it
-    from ..video.camera_status import CameraStatus
+    from ..video.camera.status import CameraStatus
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from math import inf
 
 from ...errors import InputError
-from ..audio.clock import Clock
-from ..audio.endpoints import AudioSink, AudioSource, Deliver, Float32, Render
-from ..audio.pulse import Kind
+from ..devices.endpoints import AudioSink, AudioSource, Deliver, Float32, Render
+from ..devices.pulse import Kind
+from ..dsp.clock import Clock
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ...models.spec import NO_VIDEO_AGE_S, StreamSpec
+from ...models.store.registry import NO_VIDEO_AGE_S, StreamSpec
 
 __all__ = ["NO_VIDEO_AGE_S", "Bool", "Float32", "PoolRuntime", "Runtime", "StreamSpec", "UInt8"]
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ...errors import InputError
-from ...models.checkpoint import load_model
 from ...models.lite_avse import LiteAVSEMamba
+from ...models.store.checkpoint import load_model
 from .captured import CapturedPool, CapturedRuntime
 
 #: Calls before capture: kernels are compiled, libraries choose their algorithms and take their memory.

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...models.checkpoint import load_model
 from ...models.lite_avse import LiteAVSEMamba
-from ...models.spec import StreamSpec
 from ...models.state import State, flatten_state, state_bytes, unflatten_state
+from ...models.store.checkpoint import load_model
+from ...models.store.registry import StreamSpec
 from ...models.wave import WaveModel
 from .base import Bool, Float32, UInt8
 

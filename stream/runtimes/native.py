@@ -9,10 +9,9 @@ from ...errors import InputError
 from ...kernels.build import BuildError
 from ...kernels.cpu_step import StepPool, is_built
 from ...models.config import ModelConfig, preset
-from ...models.registry import graph_files, require_shipped, weights_file
-from ...models.spec import StreamSpec
-from ...models.step_weights import step_sizes, step_weights
-from ...models.tensor_file import read_tensors
+from ...models.store.registry import StreamSpec, graph_files, require_shipped, weights_file
+from ...models.store.step_weights import step_sizes, step_weights
+from ...models.store.tensor_file import read_tensors
 from .base import Bool, Float32, UInt8
 from .onnx_graph import LipsEncoder
 

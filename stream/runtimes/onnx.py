@@ -8,7 +8,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from ...errors import InputError
-from ...models.registry import graph_files, require_shipped
+from ...models.store.registry import graph_files, require_shipped
 from .base import Bool, Float32, StreamSpec, UInt8
 from .onnx_graph import BoundGraph, LipsEncoder, open_graph
 

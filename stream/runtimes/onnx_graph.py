@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 
 from ...errors import InputError
-from ...models.registry import require_shipped
+from ...models.store.registry import require_shipped
 from .base import Float32, UInt8
 
 _IN, _OUT = "state_in.", "state_out."

@@ -5,13 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from lipstream.bench.latency import (
-    WARM_UP,
-    StepTimes,
-    measure_hops,
-    measure_runtime,
-    measure_video_frames,
-)
+from lipstream.bench.latency import WARM_UP, StepTimes, measure_hops, measure_runtime, measure_video_frames
 from lipstream.stream.runtimes.base import StreamSpec
 
 

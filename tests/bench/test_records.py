@@ -11,14 +11,7 @@ from lipstream.bench.loading import load_results, merge_results
 from lipstream.bench.metrics import Scores
 from lipstream.bench.peers.comparison import Measured, PeersReport
 from lipstream.bench.quality import ItemScores, QualityReport
-from lipstream.bench.records import (
-    AlphaTrace,
-    Example,
-    Record,
-    Results,
-    save_results,
-    save_scores_csv,
-)
+from lipstream.bench.records import AlphaTrace, Example, Record, Results, save_results, save_scores_csv
 from lipstream.bench.report import write_json
 from lipstream.errors import InputError
 

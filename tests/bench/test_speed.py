@@ -14,7 +14,7 @@ from lipstream.bench.machine import fingerprint
 from lipstream.bench.report import write_json
 from lipstream.bench.rtf import FileTimes, RtfReport
 from lipstream.bench.speed import LatencyReport, measure_latency
-from lipstream.bench.workers import in_fresh_process
+from lipstream.core.processes import in_fresh_process
 
 
 @pytest.fixture

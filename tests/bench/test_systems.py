@@ -101,7 +101,7 @@ def test_a_preset_is_a_system_of_its_own_name():
 
 
 def test_weights_of_ones_own_run_eagerly_under_their_own_name():
-    from lipstream.models.registry import weights_file
+    from lipstream.models.store.registry import weights_file
 
     system = parse_system(f"lite@{weights_file('lite')}", (), [])
     assert isinstance(system, ModelSystem)
@@ -109,7 +109,7 @@ def test_weights_of_ones_own_run_eagerly_under_their_own_name():
 
 
 def test_exported_graphs_run_on_onnx():
-    from lipstream.models.registry import WEIGHTS_FOLDER
+    from lipstream.models.store.registry import WEIGHTS_FOLDER
 
     system = parse_system(f"lite@{WEIGHTS_FOLDER}", (), [])
     assert isinstance(system, ModelSystem)

@@ -11,7 +11,7 @@ import soundfile
 
 from lipstream.demo import make_example
 from lipstream.demo.face import draw_face
-from lipstream.stream.video.landmarks import FaceLandmarks
+from lipstream.stream.video.lips.landmarks import FaceLandmarks
 
 FOLDER = Path(__file__).resolve().parents[2] / "demo"
 INNER_TOP, INNER_BOTTOM, LEFT_EYE, RIGHT_EYE = 13, 14, 33, 263

@@ -18,7 +18,7 @@ from lipstream.models.config import (
     ModelConfig,
     VisualConfig,
 )
-from lipstream.train.mixing import MixConfig
+from lipstream.train.mixing.mixtures import MixConfig
 from lipstream.train.recipe import Recipe
 
 SAMPLE_RATE = 16000

@@ -15,8 +15,8 @@ import torch
 from lipstream.cli import main
 from lipstream.errors import InputError
 from lipstream.train.commands import RECIPES, add_bench_parser
-from lipstream.train.loop import Trainer
-from lipstream.train.reports import Reports
+from lipstream.train.run.loop import Trainer
+from lipstream.train.run.reports import Reports
 
 RECIPE = """
 preset = "tiny"

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from lipstream.errors import InputError
+from lipstream.train.data.corpus import read_library
+from lipstream.train.data.manifest import Item, Manifest, read_manifest, write_manifest
+from lipstream.train.data.prepare import prepare
+from lipstream.train.data.recordings import decode
 from lipstream.train.data_commands import CORPORA, add_parsers
-from lipstream.train.library import read_library
-from lipstream.train.manifest import Item, Manifest, read_manifest, write_manifest
-from lipstream.train.prepare import prepare
-from lipstream.train.recordings import decode
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 
@@ -151,7 +151,7 @@ def test_prepare_fills_the_cache_that_training_reads(
     kept = sorted(path.name.split("-")[0] for path in Path("kept").rglob("*.npy"))
     assert kept == ["room", "x"]
 
-    monkeypatch.setattr("lipstream.train.recordings.read_audio", None)
+    monkeypatch.setattr("lipstream.train.data.recordings.read_audio", None)
     assert decode(speech / "a" / "x.flac", Path("kept")).samples.any()
 
 

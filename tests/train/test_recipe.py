@@ -8,10 +8,10 @@ import pytest
 from lipstream.errors import InputError
 from lipstream.models.config import PRESETS
 from lipstream.train.commands import RECIPES
-from lipstream.train.losses import LossConfig
-from lipstream.train.optimizer import OptimizerConfig
+from lipstream.train.losses.loss import LossConfig
+from lipstream.train.mixing.video_mixtures import VideoConfig
 from lipstream.train.recipe import SEMAMBA, Recipe, load_recipe
-from lipstream.train.video_mixing import VideoConfig
+from lipstream.train.run.optimizer import OptimizerConfig
 
 
 @pytest.fixture

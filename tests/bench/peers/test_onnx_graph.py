@@ -9,7 +9,7 @@ import pytest
 from lipstream import Enhancer, InputError
 from lipstream.bench.peers.onnx_description import read_description
 from lipstream.bench.peers.onnx_graph import OnnxGraph
-from lipstream.models.registry import graph_files
+from lipstream.models.store.registry import graph_files
 
 
 def noise(count: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from lipstream.bench.simulated_camera import CameraDelays
 from lipstream.bench.speed import LatencyReport
 from lipstream.bench.streams import StreamsReport, StreamsTimes
 from lipstream.bench.suite.run import Part, SuiteReport
-from lipstream.stream.live.latency import LiveLatency
+from lipstream.stream.live.config import LiveLatency
 
 MACHINE = Machine("a processor", 2, 8.0, None, 0.1, "Linux", "3.11", {"numpy": "2.0"}, "2026-11-22T00:00:00")
 STEP = StepTimes.of([0.001, 0.0012, 0.002], 0.0125)

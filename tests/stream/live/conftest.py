@@ -9,14 +9,14 @@ import numpy.typing as npt
 import pytest
 
 from lipstream import Enhancer
-from lipstream.stream.audio.clock import ManualClock
-from lipstream.stream.audio.endpoints import EndpointInfo, Float32
-from lipstream.stream.audio.fifo import SampleFifo
+from lipstream.stream.devices.endpoints import EndpointInfo, Float32
+from lipstream.stream.dsp.buffers import SampleFifo
+from lipstream.stream.dsp.clock import ManualClock
 from lipstream.stream.latency import LatencyBudget
 from lipstream.stream.lips_timeline import Lips
 from lipstream.stream.live.pipeline import LivePipeline, PipelineConfig
-from lipstream.stream.live.pipeline_stats import PipelineStats
-from lipstream.stream.live.simulate import DeviceTiming, SimulatedSink, SimulatedSource, run_simulated
+from lipstream.stream.live.simulation import DeviceTiming, SimulatedSink, SimulatedSource, run_simulated
+from lipstream.stream.live.stats import PipelineStats
 from lipstream.stream.runtimes.base import Runtime, StreamSpec, UInt8
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lipstream.stream.audio.endpoints import Deliver, Float32, Render
-from lipstream.stream.audio.portaudio import PortAudioSink, PortAudioSource
+from lipstream.stream.devices.endpoints import Deliver, Float32, Render
+from lipstream.stream.devices.portaudio import PortAudioSink, PortAudioSource
 
 #: Seconds of sound that an end remembers.
 WINDOW_S = 5.0

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lipstream import Enhancer, InputError
-from lipstream.stream.audio.clock import ManualClock
-from lipstream.stream.audio.endpoints import EndpointInfo, Float32
+from lipstream.stream.devices.endpoints import EndpointInfo, Float32
+from lipstream.stream.dsp.clock import ManualClock
 from lipstream.stream.lips_timeline import Lips
 from lipstream.stream.live.pipeline import LATENESS_S, POLL_S, LivePipeline, PipelineConfig
-from lipstream.stream.live.simulate import DeviceTiming
+from lipstream.stream.live.simulation import DeviceTiming
 
 Make = Callable[..., Any]
 

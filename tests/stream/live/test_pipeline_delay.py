@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lipstream import InputError
-from lipstream.stream.audio.endpoints import Float32
+from lipstream.stream.devices.endpoints import Float32
 from lipstream.stream.live.pipeline import PipelineConfig
-from lipstream.stream.live.simulate import DeviceTiming
+from lipstream.stream.live.simulation import DeviceTiming
 
 Make = Callable[..., Any]
 

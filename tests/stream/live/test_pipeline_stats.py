@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lipstream.stream.live.pipeline_stats import SILENCE_DBFS, HopTimes, LevelMeter
+from lipstream.stream.live.stats import SILENCE_DBFS, HopTimes, LevelMeter
 
 
 @pytest.mark.parametrize("block", [1, 160, 4_000])

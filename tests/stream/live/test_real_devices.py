@@ -14,11 +14,11 @@ import soundfile
 
 from lipstream.stream.enhancer import Enhancer
 from lipstream.stream.live.config import LiveConfig
-from lipstream.stream.live.recording import replay
 from lipstream.stream.live.session import LiveSession
+from lipstream.stream.recording.recording import replay
 from lipstream.stream.runtimes.base import Float32, Runtime
 from lipstream.tests.stream.live.stage import until
-from lipstream.tests.stream.video.mjpeg_server import MjpegServer
+from lipstream.tests.stream.video.camera.mjpeg_server import MjpegServer
 
 RATE = 48_000
 TONE_HZ = 1_000.0

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lipstream.errors import InputError
-from lipstream.stream.audio.clock import ManualClock
-from lipstream.stream.audio.endpoints import EndpointInfo, Render
+from lipstream.stream.devices.endpoints import EndpointInfo, Render
+from lipstream.stream.dsp.clock import ManualClock
 from lipstream.stream.live.watchdog import Watchdog, WatchdogConfig, Watched
 
 BLOCK = np.zeros(480, np.float32)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lipstream.stream.audio.clock import MonotonicClock
-from lipstream.stream.audio.endpoints import Float32
-from lipstream.stream.audio.portaudio import PortAudioSink, PortAudioSource, StreamSettings
-from lipstream.stream.audio.streams import refresh_devices
+from lipstream.stream.devices.endpoints import Float32
+from lipstream.stream.devices.portaudio import PortAudioSink, PortAudioSource, StreamSettings
+from lipstream.stream.devices.portaudio_host import refresh_devices
+from lipstream.stream.dsp.clock import MonotonicClock
 from lipstream.stream.live.watchdog import Watchdog, WatchdogConfig, Watched
 
 

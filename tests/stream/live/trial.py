@@ -23,19 +23,18 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from lipstream.stream.audio.portaudio import StreamSettings
-from lipstream.stream.audio.resample import Resampler
+from lipstream.stream.devices.portaudio import StreamSettings
+from lipstream.stream.dsp.resample import Resampler
 from lipstream.stream.live.camera_watch import Encode, MakeCamera
-from lipstream.stream.live.config import LiveConfig
-from lipstream.stream.live.display import status_line
-from lipstream.stream.live.latency import LiveLatency
-from lipstream.stream.live.recording import CLEAN, replay
-from lipstream.stream.live.responsive import responsive
+from lipstream.stream.live.config import LiveConfig, LiveLatency
 from lipstream.stream.live.session import LiveSession
 from lipstream.stream.live.stats import LiveStats
+from lipstream.stream.live.threads import responsive
+from lipstream.stream.recording.recording import CLEAN, replay
 from lipstream.stream.runtimes.base import Float32
-from lipstream.stream.video.camera_process import CameraProcess
-from lipstream.stream.video.mailbox import LipsMailbox
+from lipstream.stream.ui.display import status_line
+from lipstream.stream.video.camera.process import CameraProcess
+from lipstream.stream.video.camera.status import LipsMailbox
 from lipstream.tests.stream.live.probes import (
     STALL_S,
     ProbedSink,

@@ -25,9 +25,9 @@ from lipstream.models.config import (
     preset,
 )
 from lipstream.models.lite_avse import LiteAVSEMamba
-from lipstream.models.registry import weights_file
-from lipstream.models.step_weights import step_sizes, step_weights
-from lipstream.models.tensor_file import read_tensors
+from lipstream.models.store.registry import weights_file
+from lipstream.models.store.step_weights import step_sizes, step_weights
+from lipstream.models.store.tensor_file import read_tensors
 from lipstream.stream.runtimes import AUTO, NO_VIDEO_AGE_S, fastest_runtime, load_runtime
 from lipstream.stream.runtimes.eager import EagerRuntime
 from lipstream.stream.runtimes.native import NativePool, NativeRuntime

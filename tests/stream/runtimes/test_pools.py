@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from lipstream.errors import InputError
-from lipstream.models.registry import graph_files
+from lipstream.models.store.registry import graph_files
 from lipstream.stream.runtimes import PoolRuntime, load_pool, load_runtime
 from lipstream.stream.runtimes.native import NativePool
 from lipstream.stream.runtimes.onnx import OnnxPool

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from lipstream.errors import InputError
-from lipstream.models.checkpoint import load_model
-from lipstream.models.export import export, export_graphs
 from lipstream.models.lite_avse import build
-from lipstream.models.registry import graph_files
+from lipstream.models.store.checkpoint import load_model
+from lipstream.models.store.export import export, export_graphs
+from lipstream.models.store.registry import graph_files
 from lipstream.stream.runtimes import NO_VIDEO_AGE_S, RUNTIMES, Runtime, load_runtime
 from lipstream.stream.runtimes.onnx import OnnxRuntime
 

@@ -1,0 +1,155 @@
+"""Export to ONNX: one wave-to-wave graph of a hop, one of a lip crop; states are named inputs and outputs.
+
+The graph of a hop takes any number of streams in a batch, and is as fast for one as a graph for one alone.
+"""
+
+import json
+import os
+import tempfile
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from ...errors import InputError
+from ..lite_avse import LiteAVSEMamba
+from ..state import State, flatten_state, state_names, unflatten_state
+from ..wave import WaveModel
+from .checkpoint import load_model
+from .registry import StreamSpec
+
+_OPSET = 23
+#: To leave the number of streams open, trace with more than one: an axis of length 1 is taken for a constant.
+_OPEN = 2
+
+
+class _HopGraph(nn.Module):
+    """`WaveModel.step` with its state as flat arguments, whose first axis counts streams and nothing else."""
+
+    def __init__(self, net: LiteAVSEMamba, streams: int) -> None:
+        super().__init__()
+        self.model = WaveModel(net)
+        self.like: State = self.model.init_state(streams)
+        #: Of each tensor: its rows for each stream.
+        self.rows = [len(tensor) // streams for tensor in flatten_state(self.like)]
+
+    def state(self) -> list[Tensor]:
+        """Of a stream that begins."""
+        return self._by_stream(flatten_state(self.like))
+
+    def forward(
+        self, hop: Tensor, embedding: Tensor, video_age_s: Tensor, dry: Tensor, *state: Tensor
+    ) -> tuple[Tensor, ...]:
+        rows = [
+            tensor.flatten(0, 1) if rows > 1 else tensor
+            for tensor, rows in zip(state, self.rows, strict=True)
+        ]
+        out, alpha, after = self.model.step(
+            hop, embedding, video_age_s, dry, unflatten_state(self.like, rows)
+        )
+        return out, alpha, *self._by_stream(flatten_state(after))
+
+    def _by_stream(self, state: list[Tensor]) -> list[Tensor]:
+        return [
+            tensor.unflatten(0, (-1, rows)) if rows > 1 else tensor
+            for tensor, rows in zip(state, self.rows, strict=True)
+        ]
+
+
+class _LipsGraph(nn.Module):
+    """The visual encoder's step from an image as cameras give it, uint8 ``[1, S, S, 3]``."""
+
+    def __init__(self, net: LiteAVSEMamba) -> None:
+        super().__init__()
+        self.visual = net.visual
+        self.like: State = net.visual.init_state(1)
+
+    def state(self) -> list[Tensor]:
+        """Of a stream that begins."""
+        return flatten_state(self.like)
+
+    def forward(self, crop: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        image = crop.permute(0, 3, 1, 2).float() / 255.0
+        embedding, after = self.visual.step(image, unflatten_state(self.like, state))
+        return embedding, *flatten_state(after)
+
+
+def _write(
+    graph: _HopGraph | _LipsGraph, inputs: dict[str, Tensor], outputs: list[str], spec: StreamSpec, path: Path
+) -> None:
+    """Export, strip what is of this machine, check, and move into place.
+
+    Where the inputs are those of several streams, the graph takes any number.
+    """
+    names = state_names(graph.like)
+    # Copies: the exporter would make one input of tensors that share memory.
+    state = tuple(tensor.clone() for tensor in graph.state())
+    any_number = {0: torch.export.Dim("streams", min=1)} if len(state[0]) > 1 else None
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "# The axis name")  # all inputs share it, as they should
+        program = torch.onnx.export(
+            graph.eval(),
+            (*inputs.values(), *state),
+            dynamic_shapes=(*[any_number] * len(inputs), (any_number,) * len(state)),
+            input_names=[*inputs, *(f"state_in.{name}" for name in names)],
+            output_names=[*outputs, *(f"state_out.{name}" for name in names)],
+            opset_version=_OPSET,
+            dynamo=True,
+            verbose=False,
+            external_data=False,
+        )
+    assert program is not None
+    program.optimize()
+    model = program.model_proto
+    for node in model.graph.node:
+        del node.metadata_props[:]  # source lines of the exporting machine
+        node.doc_string = ""
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
+    del model.graph.metadata_props[:]
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {"lipstream": json.dumps(asdict(spec))})
+    onnx.checker.check_model(model)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        fresh = Path(folder) / path.name
+        onnx.save(model, fresh)
+        os.replace(fresh, path)
+
+
+def export_graphs(net: LiteAVSEMamba, folder: Path) -> list[Path]:
+    """Write ``NAME.onnx`` and ``NAME-lips.onnx`` of a causal model into a folder, replacing what is there.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    spec = StreamSpec.of(net.config)
+    # The scan of Mamba-1 along frequency is cut by the number of its rows, which a graph must know.
+    streams = 1 if net.config.frequency.version == 1 else _OPEN
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"{spec.name}.onnx", folder / f"{spec.name}-lips.onnx"]
+        hop = {
+            "hop": torch.zeros(streams, spec.hop_samples),
+            "embedding": torch.zeros(streams, spec.embedding_size),
+            "video_age_s": torch.zeros(streams),
+            "dry": torch.zeros(streams),
+        }
+        crop = {"crop": torch.zeros(1, spec.lips_size, spec.lips_size, 3, dtype=torch.uint8)}
+        with torch.no_grad():
+            _write(_HopGraph(net, streams), hop, ["out", "alpha"], spec, paths[0])
+            _write(_LipsGraph(net), crop, ["embedding_out"], spec, paths[1])
+    except OSError as error:
+        raise InputError(f"cannot write to {folder}: {error.strerror}; choose another --out-dir") from error
+    return paths
+
+
+def export(preset: str, weights: Path | None, out_dir: Path) -> list[Path]:
+    """Write the ONNX graphs of a preset from safetensors weights (None: those shipped) and say where.
+
+    Raises:
+        InputError: no such preset, unfit weights, or a folder that cannot be written.
+    """
+    return export_graphs(load_model(preset, weights), out_dir)

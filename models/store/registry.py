@@ -1,0 +1,89 @@
+"""What is known of a preset without torch: its stream, and where its shipped weights and graphs lie."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import InputError
+from ..config import ModelConfig, preset
+
+#: Age in seconds that stands for "there is no video": far beyond where alpha has faded to exactly 0.
+NO_VIDEO_AGE_S = 1e6
+
+
+@dataclass(frozen=True)
+class StreamSpec:
+    """What a caller must know of a wave-to-wave streaming model.
+
+    Attributes:
+        name: name of the preset, e.g. ``lite``.
+        sample_rate: the model's own rate in Hz.
+        window_samples: length of the analysis window; the output of a hop lags its input by ``window - hop``.
+        hop_samples: samples taken and given by one call.
+        embedding_size: length of the visual embedding.
+        lips_size: side of the square lip crop in pixels.
+    """
+
+    name: str
+    sample_rate: int
+    window_samples: int
+    hop_samples: int
+    embedding_size: int
+    lips_size: int
+
+    @classmethod
+    def of(cls, config: ModelConfig) -> "StreamSpec":
+        """The description of a model's stream."""
+        return cls(
+            name=config.name,
+            sample_rate=config.stft.sample_rate,
+            window_samples=config.stft.window,
+            hop_samples=config.stft.hop,
+            embedding_size=config.visual.embedding_size,
+            lips_size=config.visual.lips_size,
+        )
+
+
+WEIGHTS_FOLDER = Path(__file__).parents[1] / "weights"
+
+
+def weights_file(name: str) -> Path:
+    """The safetensors file of a preset, shipped or not.
+
+    Raises:
+        InputError: there is no such preset.
+    """
+    return WEIGHTS_FOLDER / f"{preset(name).name}.safetensors"
+
+
+def graph_files(name: str) -> tuple[Path, Path]:
+    """The ONNX graphs of a preset: wave to wave, and lips to embedding; shipped or not.
+
+    Raises:
+        InputError: there is no such preset.
+    """
+    stem = preset(name).name
+    return WEIGHTS_FOLDER / f"{stem}.onnx", WEIGHTS_FOLDER / f"{stem}-lips.onnx"
+
+
+def is_shipped(name: str) -> bool:
+    """Whether the graphs of a preset are there."""
+    return all(path.is_file() for path in graph_files(name))
+
+
+def shipped_presets() -> list[str]:
+    """The presets whose graphs are there."""
+    return sorted(path.stem for path in WEIGHTS_FOLDER.glob("*.onnx") if not path.stem.endswith("-lips"))
+
+
+def require_shipped(path: Path, name: str) -> Path:
+    """The path, if it is there.
+
+    Raises:
+        InputError: it is not; the message names the presets that can be used, and how to make this one.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"no weights ship with model '{name}' ({path.name} is missing): use one of "
+            f"{', '.join(shipped_presets()) or 'none'}, or train it and run 'lipstream export {name}'"
+        )
+    return path

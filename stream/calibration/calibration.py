@@ -1,0 +1,171 @@
+"""Watching a speaker and listening to him, to find out how late the camera's pictures are."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputError
+from ..audio_files import AudioReader
+from ..devices.endpoints import AudioSource
+from ..dsp.clock import Clock, ManualClock, MonotonicClock
+from ..runtimes.base import Float32, UInt8
+from ..video.camera.capture import Backoff, FileCapture, open_camera
+from ..video.camera.grabber import Grabber
+from ..video.camera.status import Camera, camera_name
+from ..video.lips.faces import FaceChooser, FaceFinder, mouth_opening
+from .estimator import OffsetEstimate, estimate_offset
+
+#: Takes seconds done and seconds in all.
+Progress = Callable[[float, float], None]
+
+_MAX_FPS = 25.0
+#: A camera may take so long to give a picture, at first and later.
+_PATIENCE_S = 8.0
+
+
+def calibrate_live(
+    camera: Camera,
+    source: AudioSource,
+    seconds: float,
+    progress: Progress,
+    face_model: Path | None = None,
+    clock: Clock | None = None,
+) -> OffsetEstimate:
+    """Measure a camera against a microphone while somebody speaks to both.
+
+    Args:
+        camera: index, URL or file.
+        source: the microphone, not started; it is stopped in the end.
+        seconds: how long to watch and listen.
+        progress: told how far it is.
+        face_model: path of ``face_landmarker.task``; None looks it up.
+        clock: the one that stamps the blocks of `source`; None for the computer's.
+
+    Raises:
+        InputError: camera, microphone or face model is not there, or is lost on the way.
+    """
+    clock = clock or MonotonicClock()
+    sound = _Sound(source.info.rate)
+    with _Mouth(face_model) as mouth:
+        grabber = Grabber(lambda: open_camera(camera, clock), _MAX_FPS, Backoff(0.5, 2.0))
+        grabber.start()
+        try:
+            _first_picture(grabber, camera)
+            source.start(sound.deliver)
+            start_s = picture_s = clock.now()
+            while (now_s := clock.now()) < start_s + seconds:
+                if not source.alive:
+                    raise InputError(f"input {source.info.name} was lost: plug it in, and start again")
+                if (picture := grabber.take(0.2)) is not None:
+                    mouth.look(picture.rgb, picture.captured_s)
+                    picture_s = now_s
+                elif now_s - picture_s > _PATIENCE_S:
+                    raise _lost(grabber, camera)
+                progress(now_s - start_s, seconds)
+        finally:
+            source.stop()
+            grabber.close(0.5)
+    times_s = np.array(mouth.times_s) - sound.start_s
+    return estimate_offset(times_s, np.array(mouth.openings), sound.samples, source.info.rate)
+
+
+def calibrate_files(
+    video: Path, audio: Path | None, progress: Progress, face_model: Path | None = None
+) -> OffsetEstimate:
+    """Measure a recording: how late its pictures are against its sound, both taken to begin together.
+
+    Args:
+        video: any video that OpenCV reads.
+        audio: its sound; None: that of the video file itself, which needs the program ffmpeg.
+        progress: told how far it is.
+        face_model: path of ``face_landmarker.task``; None looks it up.
+
+    Raises:
+        InputError: a file cannot be read, or the face model cannot be had.
+    """
+    if not video.is_file():
+        raise InputError(f"video {video} does not exist or is not a file")
+    samples, rate = _sound_of_video(video) if audio is None else _sound_of(audio)
+    clock = ManualClock()  # which a file plays by in no time
+    with _Mouth(face_model) as mouth, closing(FileCapture(video, clock, repeat=False)) as capture:
+        while (time_s := capture.grab()) is not None and time_s * rate < len(samples):
+            if (rgb := capture.retrieve()) is not None:
+                mouth.look(rgb, time_s)
+            progress(time_s, len(samples) / rate)
+    return estimate_offset(np.array(mouth.times_s), np.array(mouth.openings), samples, rate)
+
+
+class _Mouth(FaceFinder):
+    """Writes down when the speaker's mouth was how far open; NaN where no face was."""
+
+    def __init__(self, face_model: Path | None) -> None:
+        super().__init__(face_model)
+        self._chooser = FaceChooser()
+        self.times_s: list[float] = []
+        self.openings: list[float] = []
+
+    def look(self, rgb: UInt8, time_s: float) -> None:
+        face = self._chooser.update(self.detect(rgb, time_s), time_s)
+        opening = None if face is None else mouth_opening(face.landmarks)
+        self.times_s.append(time_s)
+        self.openings.append(np.nan if opening is None else opening)
+
+
+class _Sound:
+    """Keeps all blocks, and when the first sample was captured, as most blocks say."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._blocks: list[Float32] = []
+        self._starts_s: list[float] = []
+        self._count = 0
+
+    def deliver(self, block: Float32, time_s: float) -> None:
+        self._count += len(block)
+        self._blocks.append(block.copy())
+        self._starts_s.append(time_s - self._count / self._rate)
+
+    @property
+    def start_s(self) -> float:
+        return float(np.median(self._starts_s)) if self._starts_s else 0.0
+
+    @property
+    def samples(self) -> Float32:
+        return np.concatenate(self._blocks) if self._blocks else np.zeros(0, np.float32)
+
+
+def _first_picture(grabber: Grabber, camera: Camera) -> None:
+    for _ in range(round(_PATIENCE_S / 0.2)):
+        if grabber.take(0.2) is not None:
+            return
+    raise _lost(grabber, camera)
+
+
+def _lost(grabber: Grabber, camera: Camera) -> InputError:
+    problem = grabber.status().problem or f"camera {camera_name(camera)} gives no pictures"
+    return InputError(f"{problem}" if ":" in problem else f"{problem}: plug it in, and start again")
+
+
+def _sound_of(path: Path) -> tuple[Float32, int]:
+    """All of a sound file, its channels mixed, and its rate."""
+    with AudioReader(path) as reader:
+        blocks = [block.mean(axis=1) for block in reader.blocks(1 << 16)]
+        return np.concatenate(blocks), reader.layout.sample_rate
+
+
+def _sound_of_video(video: Path) -> tuple[Float32, int]:
+    if shutil.which("ffmpeg") is None:
+        raise InputError("the sound of a video needs the program ffmpeg: install it, or give --audio FILE")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sound.wav"
+        in_time = ["-vn", "-af", "aresample=async=1:first_pts=0"]  # silence where the file has no sound
+        command = ["ffmpeg", "-v", "error", "-i", str(video.resolve()), *in_time, str(path)]
+        done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+        if done.returncode != 0:
+            raise InputError(f"video {video} has no sound that can be read: give it with --audio FILE")
+        return _sound_of(path)

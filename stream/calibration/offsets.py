@@ -1,0 +1,88 @@
+"""How late each camera's pictures are, as `lipstream calibrate` measured it: kept in the user's settings."""
+
+import json
+import os
+import sys
+import tempfile
+from datetime import date
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from ..video.camera.status import Camera, camera_name
+
+_FILE_NAME = "cameras.json"
+
+
+def config_folder() -> Path:
+    """The folder of this user's settings."""
+    if folder := os.environ.get("XDG_CONFIG_HOME"):
+        return Path(folder) / "lipstream"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "lipstream"
+    if sys.platform == "win32":
+        return Path(os.environ.get("APPDATA", Path.home() / "AppData" / "Roaming")) / "lipstream"
+    return Path.home() / ".config" / "lipstream"
+
+
+def stored_offset(camera: Camera) -> float:
+    """How late a camera's pictures are, in seconds; 0 where it was never measured.
+
+    Raises:
+        InputError: the file of settings is damaged.
+    """
+    entry = _read(_path()).get(camera_name(camera))
+    if entry is None:
+        return 0.0
+    offset_s = entry.get("offset_s") if isinstance(entry, dict) else None
+    if not isinstance(offset_s, int | float) or not isfinite(offset_s):
+        raise _damaged(_path())
+    return float(offset_s)
+
+
+def store_offset(camera: Camera, offset_s: float) -> Path:
+    """Remember how late a camera's pictures are, in seconds; gives the file it stands in.
+
+    Raises:
+        InputError: the file of settings is damaged, or cannot be written.
+    """
+    path = _path()
+    cameras = _read(path)
+    cameras[camera_name(camera)] = {"offset_s": round(offset_s, 4), "measured": date.today().isoformat()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(prefix=_FILE_NAME, suffix=".part", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(cameras, file, indent=2, sort_keys=True)
+                file.write("\n")
+            os.replace(partial, path)
+        except BaseException:
+            Path(partial).unlink()
+            raise
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}): free it or make room") from error
+    return path
+
+
+def _path() -> Path:
+    return config_folder() / _FILE_NAME
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): give yourself the right to") from error
+    except ValueError as error:  # not JSON, or not even text
+        raise _damaged(path) from error
+    if not isinstance(content, dict):
+        raise _damaged(path)
+    return content
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(f"{path} is damaged: delete it, and run lipstream calibrate again")

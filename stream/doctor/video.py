@@ -1,0 +1,101 @@
+"""The doctor's look at video: OpenCV, MediaPipe and its face model, and a camera's true rate."""
+
+import time
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from ...errors import InputError
+from ..devices.portaudio_host import DeadlineError, within
+from ..dsp.clock import MonotonicClock
+from .check import Check, fingerprint, of_error, ok, problem, warn
+
+#: The model was trained with lips at 25 a second; with fewer than these it sees too little of them.
+GOOD_FPS = 20.0
+#: Seconds over which a camera's rate is measured, and those that all of it may take.
+MEASURE_S = 1.0
+PATIENCE_S = 12.0
+
+
+def check_video(camera: str | None, face_model: Path | None) -> Iterator[Check]:
+    """What video needs, and the camera if one is named.
+
+    Args:
+        camera: index, URL or file; None: the camera is left alone.
+        face_model: as for ``lipstream live``.
+    """
+    try:
+        yield _opencv()
+    except InputError as error:
+        yield of_error("video", error, "warn")
+        return
+    yield _mediapipe()
+    yield _face_model(face_model)
+    if camera is not None:
+        try:
+            yield within(PATIENCE_S, lambda: _camera(camera))
+        except InputError as error:
+            yield of_error("camera", error)
+        except DeadlineError:
+            yield problem("camera", f"{camera} gives no picture", "does another program hold it?")
+
+
+def _opencv() -> Check:
+    from ..video.opencv import cv2
+
+    registry = cv2.videoio_registry
+    backends = [registry.getBackendName(backend) for backend in registry.getCameraBackends()]
+    return ok("OpenCV", f"{cv2.__version__}, cameras through {', '.join(backends) or 'nothing'}")
+
+
+def _mediapipe() -> Check:
+    try:
+        return ok("MediaPipe", version("mediapipe"))
+    except PackageNotFoundError:
+        return warn("MediaPipe", "not installed, so lips are not found", "pip install 'lipstream[video]'")
+
+
+def _face_model(path: Path | None) -> Check:
+    from ..video.lips.face_model import FACE_MODEL_SHA256, local_face_model
+
+    name = "face model"
+    try:
+        found = local_face_model(path)
+    except InputError as error:
+        return of_error(name, error)
+    if found is None:
+        fix = "it is downloaded (4 MB) when video is first used, or give it with --face-model"
+        return warn(name, "not on this machine", fix)
+    digest = fingerprint(found)
+    if not FACE_MODEL_SHA256.startswith(digest):
+        return warn(
+            name, f"{found} is another version ({digest})", "leave --face-model away to use the known one"
+        )
+    return ok(name, f"{found} ({digest})")
+
+
+def _camera(text: str) -> Check:
+    from ..video.camera.capture import camera_name, open_camera, parse_camera
+
+    camera = parse_camera(text)
+    name = camera_name(camera)
+    capture = open_camera(camera, MonotonicClock())
+    try:
+        if capture.grab() is None:
+            return problem("camera", f"{name} gives no picture", "does another program hold it?")
+        pictures = 0
+        start_s = now_s = time.perf_counter()
+        while now_s - start_s < MEASURE_S:
+            if capture.grab() is None:
+                return problem("camera", f"{name} stopped after {pictures + 1} pictures", "check its cable")
+            pictures += 1
+            now_s = time.perf_counter()
+        picture = capture.retrieve()
+    finally:
+        capture.close()
+    fps = pictures / (now_s - start_s)
+    size = f"{picture.shape[1]}x{picture.shape[0]}" if picture is not None else "damaged"
+    finding = f"{name}: {size}, {fps:.1f} pictures a second"
+    if fps < GOOD_FPS:
+        return warn("camera", finding, "more light, or a better connection: lips need 20 a second or more")
+    return ok("camera", finding)

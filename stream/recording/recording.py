@@ -1,0 +1,87 @@
+"""A recorded session as it lies in its folder, and enhancing it again exactly as it was enhanced live."""
+
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from ...errors import InputError
+from ..audio_files import AudioReader
+from ..enhancer import Enhancer
+from ..runtimes.base import Float32
+
+NOISY, CLEAN, LIPS, LIPS_VIDEO, SESSION = "noisy.wav", "clean.wav", "lips.npy", "lips.mkv", "session.json"
+
+
+@dataclass(frozen=True)
+class RecordingInfo:
+    """What a recording says of itself, in ``session.json``: enough to enhance it again.
+
+    Attributes:
+        sample_rate: of both WAV files, in Hz.
+        model: name of the preset.
+        runtime: name of the runtime.
+        atten_limit_db: at the start, as for `Enhancer`.
+        latency_samples: how far the enhancer's output lagged; compensated in ``clean.wav``.
+        embedding_size: length of a visual embedding.
+    """
+
+    sample_rate: int
+    model: str
+    runtime: str
+    atten_limit_db: float
+    latency_samples: int
+    embedding_size: int
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """Read it back.
+
+        Raises:
+            InputError: no recording there.
+        """
+        try:
+            return cls(**json.loads((folder / SESSION).read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"{folder} holds no recording of a live session ({error})") from error
+
+
+def lips_row(embedding_size: int) -> np.dtype[Any]:
+    """A row of ``lips.npy``: one video frame as the enhancer got it.
+
+    ``sample``: how many input samples the enhancer had taken when it got the frame; ``time_s``: when the
+    frame was captured, in seconds of input; ``embedding``: float32 ``[embedding_size]``.
+    """
+    return np.dtype([("sample", "<i8"), ("time_s", "<f8"), ("embedding", "<f4", (embedding_size,))])
+
+
+def replay(folder: Path, enhancer: Enhancer | None = None) -> Float32:
+    """Enhance a recording again, offline: what ``clean.wav`` holds, where no control was touched meanwhile.
+
+    A frame counts from the moment the enhancer got it, so each is given at the same sample as it was live.
+
+    Args:
+        folder: of the recording.
+        enhancer: a fresh one to use in place of one with the settings of the session.
+
+    Returns:
+        float32 ``[n]``, as long as ``noisy.wav`` and aligned with it.
+
+    Raises:
+        InputError: no recording there, or it cannot be read.
+    """
+    info = RecordingInfo.of(folder)
+    if enhancer is None:
+        enhancer = Enhancer(info.model, info.sample_rate, info.runtime, info.atten_limit_db)
+    with AudioReader(folder / NOISY) as reader:
+        noisy = np.concatenate([block[:, 0] for block in reader.blocks(info.sample_rate)])
+    rows = np.load(folder / LIPS)
+    cuts = [*np.minimum(rows["sample"], len(noisy)), len(noisy)]
+    pieces = [enhancer.process(noisy[: cuts[0]])]
+    for row, (start, end) in zip(rows, pairwise(cuts), strict=True):
+        pieces.append(enhancer.process(noisy[start:end], [(float(row["time_s"]), row["embedding"])]))
+    pieces.append(enhancer.flush())
+    return np.concatenate(pieces)[enhancer.latency_samples :]

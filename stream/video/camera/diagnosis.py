@@ -1,0 +1,101 @@
+"""How a camera stands, told from what its thread has seen."""
+
+from dataclasses import dataclass
+
+from ...dsp.clock import Clock
+from ..lips.lip_reader import Sight
+from .grabber import GrabberStatus
+from .status import CameraState
+
+
+@dataclass(frozen=True)
+class CameraLimits:
+    """When the camera is called what.
+
+    Attributes:
+        lost_after_s: lost: no picture for longer.
+        frozen_after_s: frozen: the same picture for longer.
+        no_face_after_s: no face: none for longer; a glance away goes unmentioned.
+        slow_below_fps: slow, which is only a warning: fewer pictures a second.
+    """
+
+    lost_after_s: float = 1.5
+    frozen_after_s: float = 2.0
+    no_face_after_s: float = 0.5
+    slow_below_fps: float = 12.0
+
+    def __post_init__(self) -> None:
+        if min(self.lost_after_s, self.frozen_after_s, self.no_face_after_s) <= 0 or self.slow_below_fps < 0:
+            raise ValueError("times must be positive, and the rate not negative")
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the thread knows at a moment.
+
+    Attributes:
+        problem: why lips cannot be read at all, empty if they can.
+        grabber: how the reading of the camera goes.
+        picture_age_s: since the last picture that was looked at; None before the first.
+        lips_age_s: since the last lips; None before the first.
+        sight: what the last picture showed that was not a repeated one; None for lips.
+        fps: pictures a second; None while unknown.
+    """
+
+    problem: str
+    grabber: GrabberStatus
+    picture_age_s: float | None
+    lips_age_s: float | None
+    sight: Sight | None
+    fps: float | None
+
+
+_SIGHTS = {
+    Sight.BLACK: (CameraState.BLACK, "the picture is black: is the lens covered?"),
+    Sight.FROZEN: (CameraState.FROZEN, "the camera repeats one picture: plug it in anew, or restart it"),
+    Sight.NO_MOUTH: (CameraState.NO_FACE, "the face is too far away or not whole in the picture"),
+    Sight.NO_FACE: (CameraState.NO_FACE, "no face in the picture"),
+}
+
+
+def judge(seen: Observed, limits: CameraLimits) -> tuple[CameraState, str]:
+    """The state and, where something is wrong, one line about it. The most fundamental trouble wins."""
+    if seen.problem:
+        return CameraState.FAILING, seen.problem
+    if seen.grabber.problem:
+        return CameraState.LOST, seen.grabber.problem
+    if seen.picture_age_s is None:
+        return CameraState.STARTING, ""
+    if seen.picture_age_s > limits.lost_after_s:
+        return CameraState.LOST, f"no picture for {seen.picture_age_s:.0f} s"
+    lips_missing = seen.lips_age_s is None or seen.lips_age_s > limits.no_face_after_s
+    if lips_missing and seen.sight is not None:
+        return _SIGHTS[seen.sight]
+    if seen.fps is not None and seen.fps < limits.slow_below_fps:
+        return CameraState.TRACKING, (
+            f"only {seen.fps:.0f} pictures a second: more light or another camera helps the lips"
+        )
+    return CameraState.TRACKING, ""
+
+
+class RateMeter:
+    """Measures a rate over about a second.
+
+    Args:
+        clock: tells the time.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since_s = clock.now()
+        self._since_count = 0
+        self.rate: float | None = None
+
+    def update(self, count: int) -> None:
+        """Take in the count of all events so far; call it now and then."""
+        now_s = self._clock.now()
+        if self.rate == 0.0 and count == self._since_count:
+            self._since_s = now_s  # the next second is a full one, whenever things go on
+        elif now_s - self._since_s >= 1.0:
+            self.rate = (count - self._since_count) / (now_s - self._since_s)
+            self._since_s, self._since_count = now_s, count

@@ -1,0 +1,118 @@
+"""What is known of a camera without opening it: name, status, and newest lips. Loads no OpenCV."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ....errors import InputError
+from ...runtimes.base import Float32, UInt8
+
+#: A camera: index, URL (MJPEG over HTTP, RTSP), or video file.
+Camera = int | str | Path
+
+
+def parse_camera(text: str) -> Camera:
+    """A camera as a user writes it: ``0``, ``/dev/video0``, ``http://...``, ``rtsp://...``, or a video file.
+
+    Raises:
+        InputError: a path where no file is.
+    """
+    if index := re.fullmatch(r"(?:/dev/video)?([0-9]{1,3})", text):
+        return int(index[1])
+    if "://" in text:
+        return text
+    if not Path(text).is_file():
+        raise InputError(f"camera {text} is no index, no URL and no file: use 0 for the first camera")
+    return Path(text)
+
+
+def camera_name(camera: Camera) -> str:
+    """What may be shown of a camera, and the key of what is remembered of it.
+
+    A device has the name of the product where the system tells it, as its index changes from day to day; a
+    URL loses user name and password.
+    """
+    if isinstance(camera, int):
+        try:
+            return Path(f"/sys/class/video4linux/video{camera}/name").read_text().strip() or str(camera)
+        except OSError:
+            return str(camera)
+    if isinstance(camera, Path):
+        return camera.name
+    place = urlsplit(camera).netloc
+    return camera.replace(place, place.rpartition("@")[2], 1)
+
+
+class CameraState(StrEnum):
+    """What the camera thread is doing; only while TRACKING new lips come."""
+
+    STARTING = "starting"
+    TRACKING = "tracking"
+    NO_FACE = "no face"
+    BLACK = "black"
+    FROZEN = "frozen"
+    LOST = "lost"
+    FAILING = "failing"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class CameraStatus:
+    """What the camera thread says of itself.
+
+    Attributes:
+        state: what it is doing.
+        reason: one line for the user about what is wrong; empty where nothing is.
+        fps: pictures a second that the camera gave of late.
+        face_age_s: seconds since the last picture that gave lips was captured; None before the first.
+        frames: lips put into the mailbox so far.
+        failures: exceptions of the landmarker and of the encoder so far.
+        reconnects: how often the camera came back after it was lost.
+    """
+
+    state: CameraState
+    reason: str
+    fps: float
+    face_age_s: float | None
+    frames: int
+    failures: int
+    reconnects: int
+
+
+@dataclass(frozen=True)
+class LipsFrame:
+    """The lips of one camera picture, encoded.
+
+    Attributes:
+        sequence: 1 for the first frame of a mailbox, one more for each after it.
+        captured_s: when the picture was grabbed, in seconds of the monotonic clock; never goes back.
+        embedding: what the visual encoder made of the crop, float32 ``[512]``.
+        crop: the lips, uint8 ``[96, 96, 3]`` RGB.
+    """
+
+    sequence: int
+    captured_s: float
+    embedding: Float32
+    crop: UInt8
+
+
+class LipsMailbox:
+    """Holds the latest frame only: a slow reader misses frames and never delays the writer.
+
+    One thread puts, any number read. The slot is one reference to a frozen frame, which Python reads and
+    replaces in one piece, so that nobody ever waits or sees half a frame.
+    """
+
+    def __init__(self) -> None:
+        self._latest: LipsFrame | None = None
+
+    def put(self, frame: LipsFrame) -> None:
+        """Replace the frame held."""
+        self._latest = frame
+
+    def newest_since(self, sequence: int) -> LipsFrame | None:
+        """The frame held if its sequence number is above this one, else None. 0 asks for any frame."""
+        latest = self._latest
+        return latest if latest is not None and latest.sequence > sequence else None

@@ -1,0 +1,224 @@
+"""Several faces in a video frame: whose lips to read, at the cost of one face as long as there is one."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from ...runtimes.base import Float32, UInt8
+from .crop import LEFT_EYE, RIGHT_EYE
+from .landmarks import FaceLandmarks
+
+UPPER_LIP, LOWER_LIP = 13, 14  # inner edges
+
+
+@dataclass(frozen=True)
+class FaceChooserConfig:
+    """When the choice goes to another face.
+
+    Attributes:
+        reach: how far a face may move from picture to picture and still be the same, in eye distances.
+        forget_after_s: a face unseen for longer is gone.
+        activity_s: time constant over which the movement of a mouth is averaged.
+        min_activity: change of the mouth opening, in eye distances a second, that speech exceeds.
+        ratio: how many times as much as the chosen mouth another one must move to take over.
+        switch_after_s: for how long it must.
+    """
+
+    reach: float = 1.0
+    forget_after_s: float = 1.0
+    activity_s: float = 0.7
+    min_activity: float = 0.15
+    ratio: float = 2.0
+    switch_after_s: float = 0.8
+
+    def __post_init__(self) -> None:
+        if min(self.reach, self.forget_after_s, self.activity_s, self.switch_after_s, self.min_activity) <= 0:
+            raise ValueError("reach, times and min_activity must be positive")
+        if self.ratio < 1:
+            raise ValueError(f"ratio must be at least 1, not {self.ratio:g}")
+
+
+class ChosenFace(NamedTuple):
+    """A face of one picture.
+
+    Attributes:
+        track: the same number for the same face, from picture to picture.
+        landmarks: float32 ``[478, 2]``.
+    """
+
+    track: int
+    landmarks: Float32
+
+
+@dataclass(frozen=True)
+class _Track:
+    """A face followed from picture to picture; activity is the smoothed |change of the opening| a second."""
+
+    number: int
+    centre: complex
+    eye_distance: float
+    opening: float
+    activity: float
+    seen_s: float
+
+
+class FaceChooser:
+    """Follows the faces of one camera and picks the speaker's. Causal; knows nothing of the sound."""
+
+    def __init__(self, config: FaceChooserConfig | None = None) -> None:
+        self._config = config or FaceChooserConfig()
+        self._tracks: list[_Track] = []
+        self._count = 0
+        self._chosen: int | None = None
+        self._challenger: tuple[int, float] | None = None  # and since when it moves more
+
+    def update(self, faces: Sequence[Float32], time_s: float) -> ChosenFace | None:
+        """Choose among the faces of the next picture.
+
+        Args:
+            faces: landmarks of each, float32 ``[478, 2]`` in pixels.
+            time_s: when it was captured, in seconds; rises from picture to picture.
+
+        Returns:
+            The chosen face; None where there is none, or while the one chosen before may still come back.
+        """
+        seen = self._follow([face for face in faces if mouth_opening(face) is not None], time_s)
+        if self._chosen not in {track.number for track in self._tracks}:
+            self._chosen = None
+        self._choose([track for track in self._tracks if track.number in seen], time_s)
+        return None if self._chosen not in seen else ChosenFace(self._chosen, seen[self._chosen])
+
+    def _follow(self, faces: Sequence[Float32], time_s: float) -> dict[int, Float32]:
+        """Bring the tracks up to date; the faces of this picture by their track's number."""
+        config = self._config
+        known = {
+            track.number: track for track in self._tracks if time_s - track.seen_s <= config.forget_after_s
+        }
+        near = sorted(
+            (abs(_centre(face) - track.centre) / track.eye_distance, index, track.number)
+            for index, face in enumerate(faces)
+            for track in known.values()
+        )
+        number_of: dict[int, int] = {}
+        for distance, index, number in near:
+            if distance <= config.reach and index not in number_of and number not in number_of.values():
+                number_of[index] = number
+        seen = {}
+        for index, face in enumerate(faces):
+            if index in number_of:
+                track = _followed(known[number_of[index]], face, time_s, config.activity_s)
+            else:
+                self._count += 1
+                track = _Track(self._count, _centre(face), _eye_distance(face), _opening(face), 0.0, time_s)
+            known[track.number] = track
+            seen[track.number] = face
+        self._tracks = list(known.values())
+        return seen
+
+    def _choose(self, present: Sequence[_Track], time_s: float) -> None:
+        """Settle which track counts."""
+        if not present:
+            return
+        if self._chosen is None:
+            self._chosen = max(present, key=lambda track: (track.activity, track.eye_distance)).number
+            self._challenger = None
+            return
+        current = next(track for track in self._tracks if track.number == self._chosen)
+        rival = max(present, key=lambda track: track.activity)
+        threshold = max(self._config.min_activity, self._config.ratio * current.activity)
+        if rival.number == current.number or rival.activity < threshold:
+            self._challenger = None
+        elif self._challenger is None or self._challenger[0] != rival.number:
+            self._challenger = rival.number, time_s
+        elif time_s - self._challenger[1] >= self._config.switch_after_s:
+            self._chosen, self._challenger = rival.number, None
+
+
+def mouth_opening(landmarks: Float32) -> float | None:
+    """Distance of the inner lips in distances of the outer eye corners; None where that is no number."""
+    opening = _opening(landmarks)
+    return opening if math.isfinite(opening) else None
+
+
+def _followed(track: _Track, face: Float32, time_s: float, activity_s: float) -> _Track:
+    elapsed_s = max(time_s - track.seen_s, 1e-3)
+    opening = _opening(face)
+    weight = 1 - math.exp(-elapsed_s / activity_s)
+    speed = abs(opening - track.opening) / elapsed_s
+    return replace(
+        track,
+        centre=_centre(face),
+        eye_distance=_eye_distance(face),
+        opening=opening,
+        activity=track.activity + weight * (speed - track.activity),
+        seen_s=time_s,
+    )
+
+
+def _centre(face: Float32) -> complex:
+    return complex(*face[[LEFT_EYE, RIGHT_EYE]].mean(axis=0))
+
+
+def _eye_distance(face: Float32) -> float:
+    return float(np.hypot(*(face[RIGHT_EYE] - face[LEFT_EYE])))
+
+
+def _opening(face: Float32) -> float:
+    eyes = _eye_distance(face)
+    return float(np.hypot(*(face[LOWER_LIP] - face[UPPER_LIP]))) / eyes if eyes > 0 else math.nan
+
+
+_MAX_FACES = 3
+#: How often to look whether there is another face, in seconds.
+_SCAN_EVERY_S = 2.0
+
+
+class FaceFinder:
+    """Finds the faces of one camera's pictures; a context manager.
+
+    A landmarker for several faces runs the face detector on each picture until it has found them all, and
+    smooths nothing. So one for a single face, as in file mode, does the work while one face is there, and
+    the other one looks every two seconds whether there are more.
+
+    Args:
+        face_model: as in `FaceLandmarks`, which also says what is raised.
+    """
+
+    def __init__(self, face_model: str | Path | None = None) -> None:
+        self._one = FaceLandmarks(face_model)
+        self._several = FaceLandmarks(face_model, max_faces=_MAX_FACES)
+        self._seen_several = False
+        self._next_scan_s = -math.inf
+
+    def detect(self, rgb: UInt8, time_s: float) -> list[Float32]:
+        """The landmarks of each face in the next picture, float32 ``[478, 2]`` in pixels.
+
+        Args:
+            rgb: uint8 ``[height, width, 3]``.
+            time_s: when it was captured, in seconds >= 0.
+        """
+        if self._seen_several or time_s >= self._next_scan_s:
+            self._next_scan_s = time_s + _SCAN_EVERY_S
+            faces = self._several.detect_all(rgb, time_s)
+            self._seen_several = len(faces) > 1
+            if self._seen_several:
+                return faces
+        return self._one.detect_all(rgb, time_s)
+
+    def close(self) -> None:
+        """Free MediaPipe's graphs."""
+        self._one.close()
+        self._several.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,83 @@
+"""The lips of a video file, handed out in step with the audio."""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from ...runtimes.base import UInt8
+
+#: A video may end this much before the audio without a warning.
+EARLY_END_S = 1.0
+
+
+class TimedCrop(Protocol):
+    """A video frame as `read_lips` gives it; no crop where no usable face was found."""
+
+    @property
+    def time_s(self) -> float: ...
+
+    @property
+    def crop(self) -> UInt8 | None: ...
+
+
+class LipsFeed:
+    """Deals out a video's frames up to a time, and counts them.
+
+    Args:
+        frames: in order of time; read no further than is asked for.
+
+    Attributes:
+        video_frames: frames read so far.
+        face_frames: those of them with a usable face.
+    """
+
+    def __init__(self, frames: Iterator[TimedCrop]) -> None:
+        self._frames = frames
+        self._next = next(frames, None)
+        self._last_s = 0.0
+        self.video_frames = 0
+        self.face_frames = 0
+
+    def until(self, time_s: float) -> list[tuple[float, UInt8]]:
+        """The lips seen since the last call and up to this time, each with its own."""
+        crops = []
+        while self._next is not None and self._next.time_s <= time_s:
+            self.video_frames += 1
+            self._last_s = self._next.time_s
+            if self._next.crop is not None:
+                self.face_frames += 1
+                crops.append((self._next.time_s, self._next.crop))
+            self._next = next(self._frames, None)
+        return crops
+
+    def warnings(self, duration_s: float) -> tuple[str, ...]:
+        """What was wrong with the video for audio of this length, one line each."""
+        if self.face_frames == 0:
+            return (f"no usable face in {self.video_frames} video frames: enhanced from the audio alone",)
+        if self._next is None and self._last_s < duration_s - EARLY_END_S:
+            return (
+                f"the video ends at {self._last_s:.1f} s of {duration_s:.1f} s: audio alone from there on",
+            )
+        return ()
+
+
+@contextmanager
+def open_lips(video: Path | None, face_model: Path | None = None) -> Iterator[LipsFeed | None]:
+    """The feed of a video file, closed at the end; None without video.
+
+    Raises:
+        InputError: the video extra is not installed, or the video or the face model cannot be read.
+    """
+    if video is None:
+        yield None
+        return
+    from .video_file import read_lips
+
+    frames = read_lips(video, face_model)
+    try:
+        yield LipsFeed(frames)
+    finally:
+        # An iterator that still holds the file open is a generator; let go of the file now.
+        if isinstance(frames, Generator):
+            frames.close()

@@ -1,0 +1,98 @@
+"""The lips of a video file, with the container's time stamps, handed out in step with the audio."""
+
+import math
+from collections.abc import Generator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ....core.native_stderr import native_stderr_silenced
+from ....errors import InputError
+from ..opencv import cv2
+from .crop import LipCropper
+from .landmarks import FaceLandmarks
+
+#: Containers whose clock starts anywhere; in all others time 0 is the start of the recording.
+_FREE_RUNNING_CLOCK = frozenset({".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts"})
+_FALLBACK_FPS = 25.0
+
+
+class LipFrame(NamedTuple):
+    """One frame of a video.
+
+    Attributes:
+        time_s: when it is shown, in seconds from the start of the recording; rises from frame to frame.
+        crop: the lips, uint8 ``[96, 96, 3]`` RGB; None where no usable face was found.
+    """
+
+    time_s: float
+    crop: npt.NDArray[np.uint8] | None
+
+
+def read_lips(path: str | Path, face_model: str | Path | None = None) -> Generator[LipFrame, None, None]:
+    """Read a video and crop the lips out of each of its frames.
+
+    Everything that OpenCV's FFmpeg reads will do (mp4, mkv, webm, avi, mpg, ...), at any and at varying frame
+    rates; rotated phone videos come upright. One frame is in memory at a time.
+
+    Args:
+        path: the video file.
+        face_model: path of ``face_landmarker.task``; None looks it up (see `find_face_model`).
+
+    Returns:
+        An iterator over all frames in the order of their time stamps. Close it (``contextlib.closing``) where
+        it may not run to its end: MediaPipe complains if Python exits while its graph is open.
+
+    Raises:
+        InputError: the video is missing or unreadable, or the face model cannot be had. Raised by the call
+            itself, before the first frame is asked for.
+    """
+    video = Path(path)
+    if not video.is_file():
+        raise InputError(f"video {video} does not exist or is not a file")
+    with native_stderr_silenced():  # the reason is told below, in one line
+        capture = cv2.VideoCapture(str(video), cv2.CAP_FFMPEG)
+        readable = capture.grab()
+    if not readable:
+        raise InputError(f"video {video} cannot be read: no video in it, damaged, or an unsupported codec")
+    return _lip_frames(capture, video, FaceLandmarks(face_model))
+
+
+def _lip_frames(
+    capture: cv2.VideoCapture, video: Path, landmarks: FaceLandmarks
+) -> Generator[LipFrame, None, None]:
+    """The frames of a capture whose first one is grabbed already; closes capture and landmarks."""
+    period_s = 1 / (capture.get(cv2.CAP_PROP_FPS) or _FALLBACK_FPS)
+    start_s = _start_s(capture, video, period_s)
+    cropper = LipCropper()
+    last_s = -math.inf
+    try:
+        while True:
+            decoded, bgr = capture.retrieve()
+            time_s = start_s + capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            if time_s <= last_s:  # a frame without a time stamp of its own reads as 0
+                time_s = last_s + period_s
+            last_s = time_s
+            crop = None
+            if decoded:
+                rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+                crop = cropper.update(rgb, landmarks.detect(rgb, time_s), time_s)
+            yield LipFrame(time_s, crop)
+            if not capture.grab():
+                return
+    finally:
+        capture.release()
+        landmarks.close()
+
+
+def _start_s(capture: cv2.VideoCapture, video: Path, period_s: float) -> float:
+    """When the first frame is shown, in seconds: POS_MSEC counts from there, PTS from the recording's start.
+
+    A camera often starts later than the microphone; the offset then keeps lips and sound together. PTS is in
+    whole frames, so it is known to half a frame.
+    """
+    if video.suffix.lower() in _FREE_RUNNING_CLOCK:
+        return 0.0
+    return max(capture.get(cv2.CAP_PROP_PTS) * period_s, 0.0)

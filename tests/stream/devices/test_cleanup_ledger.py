@@ -1,0 +1,75 @@
+"""A claim belongs to its process as long as that lives, and to the next one that looks after that."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lipstream.stream.devices.cleanup_ledger import Claim, abandoned_claims, runtime_folder
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from lipstream.stream.devices.cleanup_ledger import Claim
+claim = Claim.make(Path(sys.argv[1]), {"token": "theirs"})
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_claim_of_a_living_process_is_not_abandoned_and_of_a_killed_one_is(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "thing-1.json"
+    child = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    with child:
+        assert child.stdout.readline() == "held\n"
+        assert list(abandoned_claims(path.parent, "thing-")) == []
+        child.send_signal(signal.SIGKILL)
+    notes = []
+    for claim in abandoned_claims(path.parent, "thing-"):
+        notes.append(claim.notes)
+        claim.release()
+    assert notes == [{"token": "theirs"}]
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_claim_that_is_not_released_stays_for_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "thing-1.json"
+    path.write_text(json.dumps({"token": "old"}))
+    for _ in range(2):
+        assert [claim.notes for claim in abandoned_claims(tmp_path, "thing-")] == [{"token": "old"}]
+
+
+def test_claims_of_other_things_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "other-1.json").write_text("{}")
+    assert list(abandoned_claims(tmp_path, "thing-")) == []
+    assert list(abandoned_claims(tmp_path / "nowhere", "thing-")) == []
+
+
+def test_a_damaged_claim_is_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "thing-1.json"
+    path.write_text('{"tok')
+    assert list(abandoned_claims(tmp_path, "thing-")) == []
+    assert not path.exists()
+
+
+def test_a_released_claim_is_gone(tmp_path: Path) -> None:
+    claim = Claim.make(tmp_path / "thing-1.json", {"token": None})
+    assert list(abandoned_claims(tmp_path, "thing-")) == [], "it is locked"
+    claim.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_abandoned_claim_is_there_for_a_later_process(tmp_path: Path) -> None:
+    Claim.make(tmp_path / "thing-1.json", {"token": "mine"}).abandon()
+    assert [claim.notes for claim in abandoned_claims(tmp_path, "thing-")] == [{"token": "mine"}]
+
+
+def test_the_folder_is_the_sessions_or_else_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/7")
+    assert runtime_folder() == Path("/run/user/7/lipstream")
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    assert runtime_folder().name.startswith("lipstream-")

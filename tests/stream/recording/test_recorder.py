@@ -1,0 +1,171 @@
+"""Recordings: aligned, always readable, enhanced again to the same samples; a full disk only ends them."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from lipstream import InputError
+from lipstream.stream.enhancer import Enhancer
+from lipstream.stream.recording.recorder import Recorder
+from lipstream.stream.recording.recording import RecordingInfo, lips_row, replay
+from lipstream.stream.runtimes.base import Float32, Runtime
+
+RATE = 48_000
+BLOCK = 600
+Make = Callable[..., Runtime]
+
+
+def info_of(enhancer: Enhancer) -> RecordingInfo:
+    return RecordingInfo(RATE, "lite", "onnx", 100.0, enhancer.latency_samples, 512)
+
+
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Whether the condition came true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def sound() -> Float32:
+    return np.random.default_rng(3).uniform(-0.5, 0.5, 100 * BLOCK).astype(np.float32)
+
+
+def record(folder: Path, enhancer: Enhancer, sound: Float32, told: list[str]) -> Recorder:
+    """A session in which a frame of lips comes with every third block, as old as it is late."""
+    recorder = Recorder(folder, info_of(enhancer), told.append)
+    random = np.random.default_rng(0)
+    for index, start in enumerate(range(0, len(sound), BLOCK)):
+        lips = None
+        if index % 3 == 2:
+            embedding = random.standard_normal(512).astype(np.float32)
+            time_s = start / RATE - 0.07
+            lips = [(time_s, embedding)]
+            recorder.lips(start, time_s, embedding, np.full((96, 96, 3), index, np.uint8))
+        block = sound[start : start + BLOCK]
+        recorder.audio(block, enhancer.process(block, lips))
+    return recorder
+
+
+def test_noisy_and_clean_are_aligned_and_equally_long(
+    tmp_path: Path, pass_through: Make, sound: Float32, told: list[str]
+) -> None:
+    # The model's band ends at 8 kHz: what lies below comes through.
+    spectrum = np.fft.rfft(sound)
+    spectrum[7_000 * len(sound) // RATE :] = 0
+    low = np.fft.irfft(spectrum).astype(np.float32)
+    enhancer = Enhancer(sample_rate=RATE, runtime=pass_through())
+    record(tmp_path, enhancer, low, told).close(enhancer.flush())
+    noisy, rate = soundfile.read(tmp_path / "noisy.wav", dtype="float32")
+    clean, _ = soundfile.read(tmp_path / "clean.wav", dtype="float32")
+    assert rate == RATE
+    np.testing.assert_array_equal(noisy, low)
+    assert len(clean) == len(low)
+    np.testing.assert_allclose(clean[2_000:-2_000], low[2_000:-2_000], atol=1e-3)
+    assert told == []
+
+
+def test_a_replay_gives_the_recorded_samples_bit_for_bit(
+    tmp_path: Path, shipped_weights: Path, sound: Float32, told: list[str]
+) -> None:
+    enhancer = Enhancer("lite", RATE)
+    record(tmp_path, enhancer, sound, told).close(enhancer.flush())
+    clean, _ = soundfile.read(tmp_path / "clean.wav", dtype="float32")
+    assert enhancer.mean_alpha > 0
+    np.testing.assert_array_equal(replay(tmp_path), clean)
+
+
+def test_a_replay_without_lips_is_the_audio_alone(
+    tmp_path: Path, pass_through: Make, sound: Float32, told: list[str]
+) -> None:
+    enhancer = Enhancer(sample_rate=RATE, runtime=pass_through())
+    recorder = Recorder(tmp_path, info_of(enhancer), told.append)
+    recorder.audio(sound, enhancer.process(sound))
+    recorder.close(enhancer.flush())
+    clean, _ = soundfile.read(tmp_path / "clean.wav", dtype="float32")
+    np.testing.assert_array_equal(replay(tmp_path, Enhancer(sample_rate=RATE, runtime=pass_through())), clean)
+    assert not (tmp_path / "lips.mkv").exists()
+
+
+def test_the_lips_are_a_video_in_step_with_the_sound(
+    tmp_path: Path, pass_through: Make, sound: Float32, told: list[str]
+) -> None:
+    cv2 = pytest.importorskip("cv2")
+    enhancer = Enhancer(sample_rate=RATE, runtime=pass_through())
+    record(tmp_path, enhancer, sound, told).close(enhancer.flush())
+    rows = np.load(tmp_path / "lips.npy")
+    assert rows.dtype == lips_row(512)
+    assert rows["sample"].tolist() == list(range(2 * BLOCK, 100 * BLOCK, 3 * BLOCK))
+    capture = cv2.VideoCapture(str(tmp_path / "lips.mkv"))
+    shown = []
+    while (grabbed := capture.read())[0]:
+        shown.append(int(grabbed[1][48, 48, 0]))
+    # Frame k stands at k / 25 s and shows the block index of the newest row captured by then.
+    newest = np.searchsorted(rows["time_s"], np.arange(len(shown)) / 25, side="right")
+    assert shown == [0 if count == 0 else 3 * count - 1 for count in newest]
+    assert len(shown) == pytest.approx(25 * len(sound) / RATE, abs=1)
+
+
+def test_files_are_readable_while_the_session_runs(
+    tmp_path: Path, pass_through: Make, sound: Float32, told: list[str]
+) -> None:
+    enhancer = Enhancer(sample_rate=RATE, runtime=pass_through())
+    recorder = record(tmp_path, enhancer, sound, told)
+    assert until(lambda: soundfile.info(tmp_path / "noisy.wav").frames == len(sound))
+    assert until(lambda: soundfile.info(tmp_path / "clean.wav").frames > 0)
+    assert recorder.active
+    assert recorder.seconds == pytest.approx(len(sound) / RATE)
+    recorder.close(enhancer.flush())
+    assert not recorder.active
+
+
+def test_a_full_disk_ends_the_recording_with_one_message(
+    tmp_path: Path,
+    pass_through: Make,
+    sound: Float32,
+    told: list[str],
+    small_disk: Callable[[int], AbstractContextManager[None]],
+) -> None:
+    enhancer = Enhancer(sample_rate=RATE, runtime=pass_through())
+    with small_disk(50_000):
+        recorder = record(tmp_path, enhancer, sound, told)
+        assert until(lambda: not recorder.active)
+        recorder.audio(sound, sound)  # the session goes on and notices nothing
+        recorder.close(enhancer.flush())
+    assert len(told) == 1
+    assert "recording stopped" in told[0]
+    noisy, _ = soundfile.read(tmp_path / "noisy.wav", dtype="float32")
+    assert len(noisy) > 10_000
+    np.testing.assert_array_equal(noisy, sound[: len(noisy)])
+    assert soundfile.info(tmp_path / "clean.wav").samplerate == RATE
+
+
+def test_a_recording_is_never_overwritten(
+    tmp_path: Path, pass_through: Make, sound: Float32, told: list[str]
+) -> None:
+    enhancer = Enhancer(sample_rate=RATE, runtime=pass_through())
+    record(tmp_path / "take", enhancer, sound, told).close(enhancer.flush())
+    before = (tmp_path / "take" / "noisy.wav").read_bytes()
+    with pytest.raises(InputError, match="holds a recording already"):
+        Recorder(tmp_path / "take", info_of(enhancer), told.append)
+    assert (tmp_path / "take" / "noisy.wav").read_bytes() == before
+
+
+def test_a_place_that_cannot_be_is_told(tmp_path: Path, pass_through: Make, told: list[str]) -> None:
+    (tmp_path / "file").touch()
+    enhancer = Enhancer(sample_rate=RATE, runtime=pass_through())
+    with pytest.raises(InputError, match="name another folder"):
+        Recorder(tmp_path / "file" / "take", info_of(enhancer), told.append)
+    with pytest.raises(InputError, match="no recording"):
+        replay(tmp_path)

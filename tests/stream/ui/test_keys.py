@@ -1,0 +1,112 @@
+"""Keys: what each does, and a terminal that is as before whatever happens."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from lipstream.stream.ui.keys import LIMIT_STEPS_DB, Keyboard, press
+
+
+@dataclass
+class Board:
+    bypass: bool = False
+    mute: bool = False
+    video: bool = True
+    atten_limit_db: float = 100.0
+
+
+@pytest.mark.parametrize(
+    ("keys", "changed"),
+    [
+        ("b", {"bypass": True}),
+        ("bb", {}),
+        ("M", {"mute": True}),
+        ("v", {"video": False}),
+        ("-", {"atten_limit_db": 40.0}),
+        ("-+", {}),
+        ("+", {}),
+        ("-" * 50, {"atten_limit_db": 0.0}),
+        ("-" * 50 + "=", {"atten_limit_db": 3.0}),
+        ("xyz?\x1b[A", {}),
+    ],
+)
+def test_each_key_changes_its_control_alone(keys: str, changed: dict[str, object]) -> None:
+    board = Board()
+    for key in keys:
+        press(key, board)
+    assert vars(board) == vars(Board()) | changed
+
+
+def test_a_limit_between_two_steps_goes_to_the_next() -> None:
+    board = Board(atten_limit_db=10.0)
+    press("+", board)
+    assert board.atten_limit_db == 12.0
+    board.atten_limit_db = 10.0
+    press("-", board)
+    assert board.atten_limit_db == 9.0
+    assert list(LIMIT_STEPS_DB) == sorted(LIMIT_STEPS_DB)
+
+
+def test_without_a_terminal_there_are_no_keys() -> None:
+    # pytest's stdin is none.
+    with Keyboard() as keyboard:
+        assert keyboard.pressed() == ""
+
+
+READER = """
+import fcntl, signal, termios, time
+from lipstream.stream.ui.keys import Keyboard
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # the terminal on stdin is this session's own
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
+try:
+    with Keyboard() as keyboard:
+        print("ready", flush=True)
+        seen = ""
+        while "q" not in seen:
+            seen += keyboard.pressed()
+            time.sleep(0.01)
+            if "!" in seen:
+                raise RuntimeError
+        print("saw", seen, flush=True)
+except (KeyboardInterrupt, RuntimeError) as error:
+    print(type(error).__name__, flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"), [("b+q", "saw b+q"), ("b!", "RuntimeError"), (None, "KeyboardInterrupt")]
+)
+def test_keys_come_without_enter_and_the_terminal_is_restored(typed: str | None, told: str) -> None:
+    ours, theirs = pty.openpty()
+    before = termios.tcgetattr(theirs)
+    process = subprocess.Popen(
+        [sys.executable, "-c", READER],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "ready\n"
+        assert not termios.tcgetattr(theirs)[3] & (termios.ICANON | termios.ECHO)
+        if typed is None:
+            time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+        else:
+            os.write(ours, typed.encode())
+        assert process.stdout.readline() == told + "\n"
+        assert process.wait(timeout=10) == 0
+        assert termios.tcgetattr(theirs) == before
+    finally:
+        process.kill()
+        process.stdout.close()
+        os.close(ours)
+        os.close(theirs)

@@ -1,0 +1,137 @@
+"""Which of several faces counts: the one tracked before, unless another one speaks."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lipstream.stream.runtimes.base import Float32
+from lipstream.stream.video.lips.crop import LEFT_EYE, RIGHT_EYE
+from lipstream.stream.video.lips.faces import (
+    LOWER_LIP,
+    UPPER_LIP,
+    ChosenFace,
+    FaceChooser,
+    FaceChooserConfig,
+    mouth_opening,
+)
+
+Opening = Callable[[float], float]
+
+
+def face(x: float, eye_distance: float = 60.0, opening: float = 0.05) -> Float32:
+    """Landmarks of an upright face whose eyes have their middle at (x, 100); other points are NaN."""
+    points = np.full((478, 2), np.nan, np.float32)
+    points[LEFT_EYE] = x - eye_distance / 2, 100
+    points[RIGHT_EYE] = x + eye_distance / 2, 100
+    points[UPPER_LIP] = x, 150
+    points[LOWER_LIP] = x, 150 + opening * eye_distance
+    return points
+
+
+def speaking(time_s: float) -> float:
+    return 0.1 + 0.08 * math.sin(2 * math.pi * 3 * time_s)
+
+
+def silent(time_s: float) -> float:
+    return 0.05 + 0.002 * math.sin(97 * time_s)
+
+
+def watch(
+    chooser: FaceChooser, people: dict[float, Opening], start_s: float, stop_s: float
+) -> list[ChosenFace | None]:
+    """Show the chooser people, by their place, at 25 fps; their order in the list changes all the time."""
+    seen = []
+    for k in range(round(25 * start_s), round(25 * stop_s)):
+        faces = [face(x, opening=opening(k / 25)) for x, opening in people.items()]
+        seen.append(chooser.update(faces[:: 1 if k % 2 else -1], k / 25))
+    return seen
+
+
+def places(chosen: Sequence[ChosenFace | None]) -> list[int | None]:
+    return [None if one is None else round(float(one.landmarks[UPPER_LIP, 0])) for one in chosen]
+
+
+def test_a_single_face_is_chosen_at_once_and_keeps_its_track() -> None:
+    seen = watch(FaceChooser(), {200.0: silent}, 0, 2)
+    assert {one.track for one in seen if one} == {1}
+    assert None not in seen
+
+
+def test_the_larger_face_is_chosen_first() -> None:
+    assert places([FaceChooser().update([face(100, 40), face(300, 80)], 0.0)]) == [300]
+
+
+def test_the_face_tracked_before_stays_though_another_one_comes_and_moves_alike() -> None:
+    chooser = FaceChooser()
+    watch(chooser, {200.0: speaking}, 0, 2)
+    assert set(places(watch(chooser, {500.0: speaking, 200.0: speaking}, 2, 6))) == {200}
+
+
+def test_lips_go_over_to_the_one_who_speaks_and_not_at_once() -> None:
+    chooser = FaceChooser()
+    watch(chooser, {200.0: speaking, 500.0: silent}, 0, 3)
+    seen = places(watch(chooser, {200.0: silent, 500.0: speaking}, 3, 7))
+    assert set(seen[:15]) == {200}
+    assert set(seen[75:]) == {500}
+    assert seen == sorted(seen, key=str), "one change, not a to and fro"
+
+
+def test_pauses_of_the_speaker_change_nothing_while_the_others_are_still() -> None:
+    chooser = FaceChooser()
+    watch(chooser, {200.0: speaking, 500.0: silent}, 0, 2)
+    assert set(places(watch(chooser, {200.0: silent, 500.0: silent}, 2, 10))) == {200}
+
+
+def test_a_face_that_is_gone_is_waited_for_then_replaced_under_another_track() -> None:
+    chooser = FaceChooser()
+    first = watch(chooser, {200.0: speaking}, 0, 1)[-1]
+    seen = watch(chooser, {500.0: silent}, 1, 4)
+    assert places(seen)[:20] == [None] * 20
+    assert places(seen)[-1] == 500
+    assert first is not None
+    assert seen[-1] is not None
+    assert seen[-1].track != first.track
+
+
+def test_a_moving_face_keeps_its_track() -> None:
+    chooser = FaceChooser()
+    tracks = [chooser.update([face(100 + 8 * k), face(900 - 8 * k, 40)], k / 25) for k in range(25)]
+    assert {one.track for one in tracks if one} == {1}
+    assert places(tracks)[-1] == 100 + 8 * 24
+
+
+def test_a_face_of_no_number_is_passed_over() -> None:
+    broken = np.full((478, 2), np.nan, np.float32)
+    assert places([FaceChooser().update([broken, face(100)], 0.0)]) == [100]
+    assert FaceChooser().update([broken], 0.0) is None
+
+
+def test_mouth_opening_is_in_eye_distances() -> None:
+    assert mouth_opening(face(100, 60, 0.25)) == pytest.approx(0.25)
+    assert mouth_opening(face(100, 120, 0.25)) == pytest.approx(0.25)
+    assert mouth_opening(face(100, 0.0)) is None
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.floats(0, 640), st.floats(20, 100), st.floats(0, 0.5)), max_size=4), max_size=30
+    )
+)
+def test_what_is_chosen_is_always_one_of_the_faces_shown(
+    pictures: list[list[tuple[float, float, float]]],
+) -> None:
+    chooser = FaceChooser()
+    for k, shown in enumerate(pictures):
+        faces = [face(*one) for one in shown]
+        chosen = chooser.update(faces, k / 25)
+        assert chosen is None or any(chosen.landmarks is one for one in faces)
+
+
+@pytest.mark.parametrize("bad", [{"reach": 0.0}, {"activity_s": -1.0}, {"ratio": 0.5}])
+def test_bad_config_is_refused(bad: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"reach|ratio"):
+        FaceChooserConfig(**bad)

@@ -1,0 +1,154 @@
+"""The models in training: the numbers of the streaming and offline paths, aligned; what they start from."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lipstream.errors import InputError
+from lipstream.kernels import cpu_calls
+from lipstream.models.lite_avse import build
+from lipstream.models.parents.inference import enhance_offline
+from lipstream.models.parents.semamba import SEMamba, SEMambaConfig
+from lipstream.models.wave import WaveModel
+from lipstream.train.mixing.video_mixtures import VideoBatch, VideoConfig, embed
+from lipstream.train.recipe import SEMAMBA, Recipe
+from lipstream.train.run import estimator
+from lipstream.train.run.estimator import SEMambaEstimator, StreamingEstimator, make_estimator
+from lipstream.train.run.loop import Trainer
+
+#: SEMamba, small.
+SMALL = SEMambaConfig(hid_feature=4, num_tfmamba=1, d_state=4, expand=2)
+
+
+def noise(length: int = 4000) -> Tensor:
+    return 0.1 * torch.randn(2, length, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def lips() -> VideoBatch:
+    crops = torch.randint(0, 256, (2, 4, 32, 32, 3), generator=torch.Generator().manual_seed(1))
+    newest = torch.arange(20).div(5, rounding_mode="floor").expand(2, -1)
+    return VideoBatch(crops.to(torch.uint8), newest, torch.full((2, 20), 0.01), torch.ones(2))
+
+
+@torch.no_grad()
+def test_training_hears_what_the_stream_gives_without_its_lag(tiny: str, lips: VideoBatch) -> None:
+    torch.manual_seed(0)
+    net = build(tiny)
+    for video, given in ((None, ()), (lips, embed(net, lips))):
+        wave, alpha, _ = WaveModel(net)(noise(), *given)
+        found = StreamingEstimator(net)(noise(), video)
+        torch.testing.assert_close(found.wave, wave[:, 200:])
+        torch.testing.assert_close(found.alpha, alpha)
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_mixed_precision_on_a_cpu_is_for_the_compiled_kernels_alone(
+    monkeypatch: pytest.MonkeyPatch, tiny: str, mixed: bool
+) -> None:
+    rounding = Mock(wraps=cpu_calls.bfloat16_products)
+    monkeypatch.setattr(cpu_calls, "bfloat16_products", rounding)
+    net = build(tiny)
+    autocast = []
+    net.register_forward_pre_hook(lambda *_: autocast.append(torch.is_autocast_enabled("cpu")))
+    found = StreamingEstimator(net)(noise(), mixed=mixed)
+    rounding.assert_called_once_with(mixed)
+    assert autocast == [False]
+    assert found.wave.dtype == torch.float32
+    assert found.wave.isfinite().all()
+
+
+@torch.no_grad()
+def test_a_network_that_lets_all_pass_is_aligned_and_consistent(tiny: str) -> None:
+    net = build(tiny)
+    net.register_forward_hook(lambda module, given, made: (given[0], *made[1:]))
+    model = StreamingEstimator(net)
+    found = model(noise())
+    torch.testing.assert_close(found.wave, noise()[:, :3800], rtol=0, atol=1e-6)
+    given, again = model.consistency(found)
+    assert given.shape == (2, 2, 18, 201)
+    torch.testing.assert_close(again, given, rtol=0, atol=1e-6)
+
+
+@pytest.fixture
+def small_semamba(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimator, "SEMambaConfig", lambda: SMALL)
+
+
+def test_semamba_trains_on_the_numbers_of_its_inference() -> None:
+    torch.manual_seed(0)
+    net = SEMamba(SMALL)
+    model = SEMambaEstimator(net)
+    found = model(noise())
+    torch.testing.assert_close(found.wave, enhance_offline(net, noise()))
+    given, again = model.consistency(found)
+    assert given.shape == again.shape == (2, 2, 41, 201)
+    (found.wave.square().sum() + (given - again).square().sum()).backward()
+    gradients = [value.grad for value in net.parameters()]
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
+
+
+def test_the_spectrum_of_semamba_is_at_the_level_of_the_mixture() -> None:
+    model = SEMambaEstimator(SEMamba(SMALL))
+    flat = model._scaled(torch.stft(noise(40000), 400, 100, window=model.window, return_complex=True))
+    assert float(flat.square().sum(1).mean()) == pytest.approx(0.01, rel=0.05)
+
+
+@pytest.mark.usefixtures("small_semamba")
+def test_semamba_runs_through_the_loop_and_its_weights_can_be_gone_on_from(
+    make_recipe: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    recipe = make_recipe(preset=SEMAMBA, steps=1, validate_every=1)
+    recipe = replace(recipe, loss=replace(recipe.loss, phase=0.3, consistency=0.1))
+    trainer = Trainer(recipe, tmp_path / "run", tmp_path / "cache")
+    trainer.run()
+    assert trainer.progress.skipped_batches == 0
+    best = tmp_path / "run" / "best.safetensors"
+    model, new = make_estimator(replace(recipe, start_from=str(best)))
+    net = model.net
+    assert not new
+    for name, value in trainer.learner.average.net.state_dict().items():
+        assert torch.equal(net.state_dict()[name], value)
+    assert net.training
+
+
+@pytest.mark.parametrize("without", [(), ("vce",)])
+def test_a_recipe_starts_from_weights_of_its_own_form_alone(
+    make_recipe: Callable[..., Recipe], tmp_path: Path, tiny: str, without: tuple[str, ...]
+) -> None:
+    path = tmp_path / "start.safetensors"
+    weights = build(tiny).state_dict()
+    save_file(weights, path)
+    recipe = make_recipe(start_from=str(path), without=without)
+    if without:
+        with pytest.raises(InputError, match="trained with another 'without'"):
+            make_estimator(recipe)
+        return
+    model, new = make_estimator(recipe)
+    found = model.net.state_dict()
+    assert all(torch.equal(found[name], value) for name, value in weights.items())
+    assert not new
+
+
+def test_a_recipe_that_grows_tells_the_parameters_that_its_weights_lack(
+    make_recipe: Callable[..., Recipe], tmp_path: Path, tiny: str
+) -> None:
+    path = tmp_path / "start.safetensors"
+    save_file({name: value for name, value in build(tiny).state_dict().items() if ".D" not in name}, path)
+    recipe = make_recipe(start_from=str(path), grow=True)
+    model, new = make_estimator(recipe)
+    assert new == {name for name, _ in model.named_parameters() if name.endswith(".D")} != set()
+    assert model.training
+    with pytest.raises(InputError, match=rf"lacks 2 tensors of '{tiny}', such as .*\.D: set grow = true"):
+        make_estimator(replace(recipe, grow=False))
+
+
+def test_a_model_without_parts_is_made_without_them(make_recipe: Callable[..., Recipe]) -> None:
+    model, _ = make_estimator(make_recipe(without=("vce", "fsvg"), video=VideoConfig(share=0.5)))
+    assert not any("vce" in name or "fsvg" in name for name in model.state_dict())

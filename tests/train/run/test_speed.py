@@ -1,0 +1,49 @@
+"""The speed of training: what is counted, and that it is measured."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lipstream.bench.machine import fingerprint
+from lipstream.errors import InputError
+from lipstream.train.recipe import Recipe
+from lipstream.train.run.speed import TrainingSpeed, measure_training
+
+
+def test_seconds_of_mixtures_are_counted_over_the_time_of_drawing_and_learning() -> None:
+    report = TrainingSpeed(
+        machine=fingerprint(),
+        preset="lite",
+        device="cpu",
+        precision="float32",
+        threads=2,
+        workers=0,
+        kernel=True,
+        batch=4,
+        seconds=2.0,
+        steps=10,
+        draw_s=0.5,
+        learn_s=1.5,
+    )
+    assert report.mixture_s == 80.0
+    assert report.speed == 40.0
+    text = report.text()
+    assert "10 steps of 4 x 2 s: 150 ms a step, and 50 ms waiting for its mixtures (25 %)" in text
+    assert "40.0 seconds of mixtures trained on in a second (53.3 without the waiting)" in text
+
+
+def test_steps_of_a_recipe_are_timed(make_recipe: Callable[..., Recipe], tmp_path: Path) -> None:
+    report = measure_training(make_recipe(), tmp_path / "cache", steps=2)
+    assert (report.preset, report.device, report.batch, report.seconds, report.steps) == (
+        "tiny",
+        "cpu",
+        2,
+        0.5,
+        2,
+    )
+    assert report.mixture_s == 2.0
+    assert report.draw_s > 0
+    assert report.learn_s > 0
+    with pytest.raises(InputError, match="--steps must be at least 1"):
+        measure_training(make_recipe(), tmp_path / "cache", steps=0)

@@ -1,0 +1,164 @@
+"""The batches of a run, drawn by workers or not: what a step draws depends on seed and step alone."""
+
+import signal
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ...errors import InputError
+from ..data.corpus import Clip, read_corpus, read_library
+from ..data.video_corpus import Face, read_face_clips
+from ..recipe import Recipe
+from .mixtures import Mixer
+from .video_mixtures import VideoBatch, VideoMixer
+
+
+class Batch(NamedTuple):
+    """``noisy, clean`` float32 ``[B, N]``, and the faces where the step has video."""
+
+    noisy: Tensor
+    clean: Tensor
+    video: VideoBatch | None
+
+
+def held_out(clip: Clip, recipe: Recipe) -> bool:
+    """What its manifest keeps for validation, and the noise sources that the recipe names."""
+    return clip.split == "valid" or clip.source in recipe.held_out_noise
+
+
+def _face_held_out(face: Face, recipe: Recipe) -> bool:
+    return face.split == "valid" or face.speaker in recipe.video.held_out_speakers
+
+
+class BatchSource:
+    """Draws batches from one side of the split: the training material, or the held-out one."""
+
+    def __init__(self, mixer: Mixer, faces: VideoMixer | None, share: float) -> None:
+        self.mixer, self.faces, self.share = mixer, faces, share
+
+    def draw(self, size: int, *seed: int, first: int = 0) -> Batch:
+        """A batch of mixtures; with faces in a share of the seeds.
+
+        ``first`` is the number of its first mixture: processes that share a batch draw a part each.
+        """
+        if self.faces is not None and np.random.default_rng(seed).random() < self.share:
+            return self.draw_with_faces(size, *seed, first=first)
+        return self.draw_sound(size, *seed, first=first)
+
+    def draw_sound(self, size: int, *seed: int, first: int = 0) -> Batch:
+        """A batch of mixtures without faces."""
+        pairs = [self.mixer.draw(rng) for rng in _generators(size, seed, first)]
+        noisy, clean = (torch.from_numpy(np.stack(waves)) for waves in zip(*pairs, strict=True))
+        return Batch(noisy, clean, None)
+
+    def draw_with_faces(self, size: int, *seed: int, first: int = 0) -> Batch:
+        """A batch of mixtures of talking-face clips."""
+        assert self.faces is not None, "this source has no faces"
+        drawn = [self.faces.draw(rng) for rng in _generators(size, seed, first)]
+        noisy, clean, views = zip(*drawn, strict=True)
+        return Batch(
+            torch.from_numpy(np.stack(noisy)), torch.from_numpy(np.stack(clean)), VideoBatch.of(list(views))
+        )
+
+
+def _generators(size: int, seed: tuple[int, ...], first: int) -> list[np.random.Generator]:
+    return [np.random.default_rng((*seed, item)) for item in range(first, first + size)]
+
+
+def read_sources(recipe: Recipe, cache: Path) -> tuple[BatchSource, BatchSource]:
+    """The training source and the held-out one of a recipe, with faces where the recipe trains with video.
+
+    Raises:
+        InputError: data that is missing or does not fit.
+    """
+    library = read_library(recipe.data, recipe.exclude_licences)
+    corpora = read_corpus(library, cache).split(lambda clip: held_out(clip, recipe))
+    mixers = [Mixer(corpus, recipe.mix) for corpus in corpora]
+    if recipe.video.share == 0.0:
+        training, validation = (BatchSource(mixer, None, 0.0) for mixer in mixers)
+        return training, validation
+    clips = read_face_clips(library, cache / "faces")
+
+    def faces(mixer: Mixer, keep: bool) -> VideoMixer:
+        chosen = tuple(clip for clip in clips if _face_held_out(clip, recipe) is keep)
+        return VideoMixer(mixer, chosen, recipe.video, recipe.hop)
+
+    training, validation = (
+        BatchSource(mixer, faces(mixer, keep), recipe.video.share)
+        for mixer, keep in zip(mixers, (False, True), strict=True)
+    )
+    return training, validation
+
+
+Drawn = TypeVar("Drawn")
+
+
+class _Batches(Dataset[Batch | InputError]):
+    """The batch of each step. Bad input comes back as a value: the loader would wrap it in a traceback."""
+
+    def __init__(self, source: BatchSource, size: int, seed: int, first: int) -> None:
+        self.source, self.size, self.seed, self.first = source, size, seed, first
+
+    def __getitem__(self, step: int) -> Batch | InputError:
+        try:
+            return self.source.draw(self.size, self.seed, step, first=self.first)
+        except InputError as error:
+            return error
+
+
+def draw_ahead(
+    source: BatchSource, size: int, seed: int, steps: Sequence[int], workers: int = 0, first: int = 0
+) -> Generator[Batch, None, None]:
+    """The batches of the steps, in their order; close the iterator to stop the workers early.
+
+    Args:
+        source: what is drawn from.
+        size: mixtures of each batch.
+        seed: of the run.
+        steps: of the run, such as ``range(step, last)``.
+        workers: processes that draw, two batches ahead each; 0 draws in this process, when asked.
+        first: number of the first mixture, see `BatchSource.draw`.
+
+    Raises:
+        InputError: a recording went missing or bad meanwhile. What else goes wrong in a worker is raised here
+            as it was there, with its traceback.
+    """
+    dataset = _Batches(source, size, seed, first)
+    drawn = map(dataset.__getitem__, steps) if workers == 0 else _in_workers(dataset, steps, workers)
+    for batch in drawn:
+        if isinstance(batch, InputError):
+            raise batch
+        yield batch
+
+
+def _in_workers(dataset: _Batches, steps: Sequence[int], workers: int) -> Iterator[Batch | InputError]:
+    loader = DataLoader(
+        dataset,
+        batch_size=None,
+        sampler=steps,
+        num_workers=workers,
+        collate_fn=_unchanged,
+        worker_init_fn=_start,
+        # A forked process would inherit torch's threads in whatever state they are in.
+        multiprocessing_context="spawn",
+        # Its own: the loader draws a seed, and the global generator belongs to the weights.
+        generator=torch.Generator(),
+    )
+    yield from loader
+
+
+def _unchanged(drawn: Drawn) -> Drawn:
+    return drawn
+
+
+def _start(worker: int) -> None:
+    """Ctrl-C is for the process that trains; the loader has set torch to one thread, OpenCV needs telling."""
+    import cv2
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)

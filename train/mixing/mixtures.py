@@ -1,0 +1,237 @@
+"""On-the-fly mixtures: clean speech, an interference made for it, a level. Deterministic by the generator."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.signal import fftconvolve
+
+from ...errors import InputError
+from ..data.corpus import Corpus
+from ..data.recordings import SAMPLE_RATE, Float32
+from .effects import overload, rms, tilt
+from .speech import Voices, by_source, root_of_length
+from .synthesis import crockery, diffuse, shape_spectrum, synthetic_noise
+
+#: The kinds of interference in `MixConfig.noise_kinds`.
+RECORDED, BABBLE, TALKER, SYNTHETIC, NONE = range(5)
+_PROBABILITIES = (
+    "rir_probability",
+    "second_noise_probability",
+    "reshape_probability",
+    "overload_probability",
+    "pair_probability",
+    "crowd_probability",
+)
+
+
+@dataclass(frozen=True)
+class MixConfig:
+    """How a mixture is drawn. Probabilities in [0, 1], levels in dB.
+
+    ``noise_kinds`` are weights of: recorded noise, babble, a competing talker, synthetic noise, none at all.
+    ``source_weights`` draws the source of the target speech; sources that are not named get weight 0. Empty,
+    it draws all of them, each by the root of its length.
+
+    Attributes:
+        tilt_db_per_octave: the steepest random tilt of the voices, up or down; 0 leaves them as recorded.
+        tempo: a voice is slower and deeper, or faster and higher, by at most this fraction: more speakers
+            than there are; 0 leaves them as recorded.
+        noise_tempo: the same for recorded noise.
+        keep_talker_below_db: up to this SNR a competing talker belongs to the clean speech, as nothing in
+            the sound tells which of two voices is meant; by default never.
+        overload_probability: how often the mixture is cut off at the end of scale, the clean speech not.
+        overload_db: how far the peaks would go beyond it.
+        pair_probability: how often speech that comes with a noisy twin is taken together with it.
+        crowd_probability: how often babble is dozens of people all over a room, and what they handle.
+
+    Raises:
+        InputError: a value out of its range.
+    """
+
+    seconds: float = 2.0
+    snr_db: tuple[float, float] = (-6.0, 18.0)
+    level_dbfs: tuple[float, float] = (-38.0, -14.0)
+    rir_probability: float = 0.35
+    second_noise_probability: float = 0.35
+    reshape_probability: float = 0.4
+    noise_kinds: tuple[float, float, float, float, float] = (0.45, 0.26, 0.08, 0.17, 0.04)
+    source_weights: tuple[tuple[str, float], ...] = (
+        ("librispeech_resemblyzer", 0.42),
+        ("picovoice_wake", 0.14),
+        ("picovoice_intent", 0.12),
+        ("cmu_arctic", 0.10),
+        ("rhasspy_kathleen_en", 0.10),
+        ("asterisk_en", 0.06),
+        ("mycroft_precise", 0.06),
+    )
+    tilt_db_per_octave: float = 1.5
+    tempo: float = 0.0
+    noise_tempo: float = 0.0
+    keep_talker_below_db: float = -100.0
+    overload_probability: float = 0.03
+    overload_db: tuple[float, float] = (1.0, 12.0)
+    pair_probability: float = 0.0
+    crowd_probability: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.seconds <= 0:
+            raise InputError("seconds must be above 0")
+        for name in ("snr_db", "level_dbfs", "overload_db"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise InputError(f"{name} must run from low to high, not from {low} to {high}")
+        if not self.tilt_db_per_octave >= 0 or not self.overload_db[0] >= 0:
+            raise InputError("tilt_db_per_octave and overload_db must not be negative")
+        if not (0.0 <= self.tempo <= 0.5 and 0.0 <= self.noise_tempo <= 1.0):
+            raise InputError("tempo must lie in [0, 0.5] and noise_tempo in [0, 1]")
+        for name in _PROBABILITIES:
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise InputError(f"{name} must lie in [0, 1]")
+        kinds = self.noise_kinds
+        if len(kinds) != 5 or min(kinds) < 0 or abs(sum(kinds) - 1) > 1e-6:
+            raise InputError("noise_kinds must be five weights that sum to 1")
+        if min((weight for _, weight in self.source_weights), default=0) < 0:
+            raise InputError("source_weights must not be negative")
+
+    @property
+    def length(self) -> int:
+        """Samples of one mixture."""
+        return round(self.seconds * SAMPLE_RATE)
+
+
+class Mixer:
+    """Draws (noisy, clean) pairs from a corpus.
+
+    Raises:
+        InputError: the corpus holds no noise, or no speech of the sources that the configuration names.
+    """
+
+    def __init__(self, corpus: Corpus, config: MixConfig) -> None:
+        self.config = config
+        self.rooms = corpus.rooms
+        if not corpus.noise:
+            raise InputError(
+                "no noise to mix with: training and validation need noise each; see held_out_noise, or the "
+                "split of the manifests"
+            )
+        noise = by_source(corpus.noise)
+        self.noise_by_source = list(noise.values())
+        weights = np.array(root_of_length(noise))
+        self.noise_weights = weights / weights.sum()
+        self.voices = Voices(corpus.speech, config.source_weights, config.tempo)
+        self.speech_by_source = self.voices.by_source
+
+    def draw(self, rng: np.random.Generator) -> tuple[Float32, Float32]:
+        """One mixture and its clean speech, float32 ``[length]`` each; the mixture stays within +-0.99."""
+        in_room = bool(self.rooms) and rng.random() < self.config.rir_probability
+        clip, speech = self.voices.draw(self.config.length, rng)
+        if clip.noisy is not None and rng.random() < self.config.pair_probability:
+            clean, noisy = clip.read_pair(self.config.length, rng)
+            return self._record(noisy, clean, rng)
+        clean = self.voice(speech, in_room, rng)
+        kind = self.possible(int(rng.choice(5, p=self.config.noise_kinds)), clip.group)
+        noise = None if kind == NONE else self.interference(kind, in_room, rng, clip.group)
+        return self.mix(clean, noise, rng, either=kind == TALKER)
+
+    def mix(
+        self, clean: Float32, noise: Float32 | None, rng: np.random.Generator, either: bool = False
+    ) -> tuple[Float32, Float32]:
+        """Speech and interference (None: nothing) at a random SNR and level: the mixture, its speech.
+
+        ``either``: the interference is a talker who could as well be the one that is meant; up to
+        ``keep_talker_below_db`` both are then the speech.
+        """
+        noisy = clean.copy()
+        if noise is not None:
+            snr_db = rng.uniform(*self.config.snr_db)
+            noisy += noise * (rms(clean) / rms(noise) * 10 ** (-snr_db / 20))
+            if either and snr_db <= self.config.keep_talker_below_db:
+                clean = noisy
+        return self._record(noisy, clean, rng)
+
+    def _record(self, noisy: Float32, clean: Float32, rng: np.random.Generator) -> tuple[Float32, Float32]:
+        """Both at a random level, the mixture within full scale, or cut off there."""
+        gain = 10 ** (rng.uniform(*self.config.level_dbfs) / 20) / rms(noisy)
+        gain = min(gain, 0.99 / float(np.max(np.abs(noisy)) + 1e-9))
+        recorded = (noisy * gain).astype(np.float32)
+        if self.config.overload_probability > 0 and rng.random() < self.config.overload_probability:
+            recorded = overload(recorded, rng.uniform(*self.config.overload_db))
+        return recorded, (clean * gain).astype(np.float32)
+
+    def voice(self, speech: Float32, in_room: bool, rng: np.random.Generator) -> Float32:
+        """Speech through a microphone of a random tilt, in a random room or as it is."""
+        if self.config.tilt_db_per_octave > 0:
+            speech = tilt(speech, rng.uniform(-1, 1) * self.config.tilt_db_per_octave)
+        return self._place(speech, in_room, rng)
+
+    def _place(self, x: Float32, in_room: bool, rng: np.random.Generator) -> Float32:
+        """The sound as heard in a random room, or as it is."""
+        if not in_room:
+            return x
+        response = self.rooms[int(rng.integers(len(self.rooms)))].read()
+        return fftconvolve(x, response)[: len(x)].astype(np.float32)
+
+    def possible(self, kind: int, speaker: str) -> int:
+        """The kind of interference, or recorded noise instead of voices where nobody else is there."""
+        return RECORDED if kind in (BABBLE, TALKER) and not self.voices.has_others(speaker) else kind
+
+    def interference(self, kind: int, in_room: bool, rng: np.random.Generator, speaker: str = "") -> Float32:
+        """Interference of a kind (the first four of ``MixConfig.noise_kinds``), at any level.
+
+        The speaker of the target is not heard in it: the kind is one that is `possible`.
+        """
+        if kind == TALKER:
+            return self.voice(self.voices.draw(self.config.length, rng, speaker)[1], in_room, rng)
+        more = self.config.second_noise_probability
+        if kind == RECORDED:
+            noise = self._recorded(rng)
+        elif kind == BABBLE:
+            crowd = self.config.crowd_probability > 0 and rng.random() < self.config.crowd_probability
+            noise = self._crowd(rng, speaker) if crowd else self._babble(rng, speaker)
+            more *= 2
+        else:
+            noise = synthetic_noise(self.config.length, rng)
+        if rng.random() < more:
+            noise = _add(noise, self._recorded(rng), rng)
+        if rng.random() < self.config.reshape_probability:
+            noise = shape_spectrum(noise, rng)
+        return noise
+
+    def _recorded(self, rng: np.random.Generator) -> Float32:
+        """Recorded noise; a source is drawn by the root of its length: large ones do not drown the others."""
+        for _ in range(8):
+            clips = self.noise_by_source[int(rng.choice(len(self.noise_by_source), p=self.noise_weights))]
+            noise = clips[int(rng.integers(len(clips)))].read(
+                self.config.length, rng, self.config.noise_tempo
+            )
+            if rms(noise) > 1e-4:
+                break
+        return noise
+
+    def _babble(self, rng: np.random.Generator, speaker: str) -> Float32:
+        """Four to ten people talking at once, each at a distance of its own."""
+        total = np.zeros(self.config.length, dtype=np.float32)
+        far = bool(self.rooms) and rng.random() < 0.6
+        for _ in range(int(rng.integers(4, 11))):
+            _, voice = self.voices.draw(self.config.length, rng, speaker)
+            total += voice * (10 ** (rng.uniform(-8, 0) / 20) / rms(voice))
+        return self._place(total, far, rng)
+
+    def _crowd(self, rng: np.random.Generator, speaker: str) -> Float32:
+        """Dozens of people all over a room: each voice is heard several times over, from other moments."""
+        people = np.zeros(self.config.length, dtype=np.float32)
+        for _ in range(int(rng.integers(5, 11))):
+            _, voice = self.voices.draw(self.config.length, rng, speaker)
+            voice /= rms(voice)
+            for _ in range(int(rng.integers(2, 6))):
+                moment = int(rng.integers(self.config.length))
+                people += np.roll(voice, moment) * 10 ** (rng.uniform(-12, 0) / 20)
+        around = diffuse(people, rng)
+        room = around + people * (rms(around) / rms(people) * 10 ** (rng.uniform(-20, 0) / 20))
+        handled = crockery(self.config.length, rng)
+        return room + handled * (rms(room) / rms(handled) * 10 ** (rng.uniform(-30, -8) / 20))
+
+
+def _add(first: Float32, second: Float32, rng: np.random.Generator) -> Float32:
+    """The first sound with the second within 10 dB of it."""
+    return first + second * (rms(first) / rms(second) * 10 ** (rng.uniform(-10, 4) / 20))
