@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.arrays import Float32, UInt8
 from ..stream.enhancer import Enhancer
-from ..stream.runtimes.base import Float32, Runtime, UInt8
+from ..stream.runtimes.base import Runtime
 from .metrics import SAMPLE_RATE
 from .quality import Outputs, QualityReport, score_outputs
 from .testset import Item

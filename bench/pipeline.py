@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..stream.devices.endpoints import EndpointInfo, Float32
+from ..core.arrays import Float32
+from ..stream.devices.endpoints import EndpointInfo
 from ..stream.dsp.clock import ManualClock
 from ..stream.dsp.varispeed import VariableResampler
 from ..stream.enhancer import Enhancer

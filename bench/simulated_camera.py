@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.arrays import Float32, UInt8
 from ..stream.dsp.clock import ManualClock
-from ..stream.runtimes.base import NO_VIDEO_AGE_S, Float32, Runtime, UInt8
+from ..stream.runtimes.base import NO_VIDEO_AGE_S, Runtime
 from .latency import VIDEO_FPS
 
 

@@ -5,7 +5,6 @@ when it is complete.
 """
 
 import os
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from typing import Self
 import numpy as np
 import soundfile
 
+from ..core.arrays import Float32
+from ..core.storage import partial_path
 from ..errors import InputError
-from .runtimes.base import Float32
 
 _CONTAINERS = {
     ".wav": "WAV",
@@ -198,7 +198,7 @@ class AudioWriter:
     def __init__(self, path: Path, layout: AudioLayout) -> None:
         self._path = path
         self._place = _real(path)
-        self._temporary = self._place.with_name(f".lipstream-{secrets.token_hex(6)}.part")
+        self._temporary = partial_path(path)
         self._layout = layout
         with self._failures_told():
             self._file = _SequentialFile(

@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..core.arrays import Float32, UInt8
 from ..errors import InputError
 from .dsp.buffers import SampleFifo
 from .dsp.resample import Resampler
 from .latency import LatencyBudget
 from .lips_timeline import Frame, Lips, LipsTimeline
-from .runtimes.base import Float32, StreamSpec, UInt8
+from .runtimes.base import StreamSpec
 
 #: An attenuation limit in dB from which on there is none.
 NO_LIMIT_DB = 100.0

@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from ..core.arrays import Float32
 from ..errors import InputError
 from .channel import NO_LIMIT_DB, Channel, Controls
 from .dsp.resample import band_hz
 from .latency import LatencyBudget
 from .lips_timeline import Lips
-from .runtimes.base import Float32, Runtime
+from .runtimes.base import Runtime
 
 __all__ = ["MAX_SAMPLE_RATE", "MIN_SAMPLE_RATE", "NO_LIMIT_DB", "Enhancer", "checked_sample_rate"]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..core.arrays import Float32
 from ..errors import InputError
 from .audio_files import AudioLayout, AudioReader, AudioWriter, check_output, choose_format
 from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NO_LIMIT_DB, Enhancer
 from .latency import LatencyBudget
-from .runtimes.base import Float32
 from .video.lips.feed import LipsFeed, open_lips
 
 #: Called now and then with the seconds done and the seconds there are.

@@ -6,8 +6,9 @@ from math import inf, isfinite
 
 import numpy as np
 
+from ..core.arrays import Float32, UInt8
 from ..errors import InputError
-from .runtimes.base import NO_VIDEO_AGE_S, Float32, StreamSpec, UInt8
+from .runtimes.base import NO_VIDEO_AGE_S, StreamSpec
 
 #: A video frame: a crop ``[96, 96, 3]``, or what the same runtime's `encode_lips` made of one.
 Frame = UInt8 | Float32

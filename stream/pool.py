@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..core.arrays import Float32, UInt8
 from ..errors import InputError
 from .channel import NO_LIMIT_DB, Channel, Controls, Enhanced, Hop, HopsDue
 from .enhancer import checked_sample_rate
 from .latency import LatencyBudget
 from .lips_timeline import Lips
-from .runtimes.base import Float32, PoolRuntime, UInt8
+from .runtimes.base import PoolRuntime
 
 
 class EnhancerPool:

@@ -6,7 +6,7 @@ import numpy as np
 import soxr
 from scipy.signal import correlate
 
-from .base import Float32
+from ...core.arrays import Float32
 
 #: No streaming enhancer is later than this; the search for its delay ends here.
 MAX_LAG_S = 0.25

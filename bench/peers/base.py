@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ...stream.runtimes.base import Float32
+from ...core.arrays import Float32
 
 __all__ = ["Float32", "Peer", "in_frames"]
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from itertools import islice
 from math import nan
 
+from ...core.arrays import Float32
 from ..metrics import SAMPLE_RATE
 from ..quality import DISTURBED, QualityReport, Summary, score_items
 from ..report import format_table
 from ..testset import Item
 from .alignment import find_lag, in_place, resampled, with_tail
-from .base import Float32
 from .process import PeerError, PeerProcess
 from .registry import PeerEntry
 

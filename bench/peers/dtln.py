@@ -7,7 +7,8 @@ from importlib.metadata import distribution
 
 import numpy as np
 
-from .base import Float32, in_frames
+from ...core.arrays import Float32
+from .base import in_frames
 from .onnx_session import open_session
 
 _BLOCK = 512

@@ -1,8 +1,8 @@
 """A preset of lipstream itself, sound alone, by the same measures as its peers."""
 
+from ...core.arrays import Float32
 from ...stream.enhancer import Enhancer
 from ...stream.runtimes import AUTO
-from .base import Float32
 
 
 class Lipstream:

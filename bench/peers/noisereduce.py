@@ -3,7 +3,7 @@
 import noisereduce
 import numpy as np
 
-from .base import Float32
+from ...core.arrays import Float32
 
 
 class NoiseReduce:

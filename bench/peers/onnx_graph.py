@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...core.arrays import Float32
 from ...errors import InputError
-from .base import Float32, in_frames
+from .base import in_frames
 from .onnx_description import OnnxDescription, read_description
 from .onnx_session import open_session
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ...core.arrays import Float32
 from ...core.processes import THREAD_VARIABLES, environment
 from ...errors import InputError
 from ..memory import peak_memory_mib
-from .base import Float32, Peer
+from .base import Peer
 
 MakePeer = Callable[[], Peer]
 

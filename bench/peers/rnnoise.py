@@ -5,7 +5,8 @@ import ctypes
 import numpy as np
 from pyrnnoise.rnnoise import FRAME_SIZE, SAMPLE_RATE, create, destroy, lib
 
-from .base import Float32, in_frames
+from ...core.arrays import Float32
+from .base import in_frames
 
 #: The library takes samples scaled as 16-bit integers, but not rounded to them.
 _FULL_SCALE = np.float32(32_768)

@@ -3,7 +3,8 @@
 import numpy as np
 from webrtc_noise_gain import AudioProcessor
 
-from .base import Float32, in_frames
+from ...core.arrays import Float32
+from .base import in_frames
 
 _FULL_SCALE = np.float32(32_768)
 

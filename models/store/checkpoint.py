@@ -1,7 +1,6 @@
 """Weights of a LiteAVSEMamba: read from a safetensors file, or the mean of several."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from ...core.storage import written_whole
 from ...errors import InputError
 from ..config import ModelConfig, preset
 from ..lite_avse import LiteAVSEMamba
@@ -117,12 +117,10 @@ def blend(preset: str, files: Sequence[Path], out: Path, lips: float = 1.0) -> N
         if value.is_floating_point():
             value.copy_(torch.stack([value, *(other[name] for other in others)]).mean(0))
     models[0].fusion.turn(lips)
-    partial = out.with_name(out.name + ".part")
     try:
-        save_file(first, partial, _metadata(files[0]))
-        os.replace(partial, out)
+        with written_whole(out) as partial:
+            save_file(first, partial, _metadata(files[0]))
     except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
         raise InputError(f"cannot write '{out}': {error}") from error
 
 

@@ -4,8 +4,6 @@ The graph of a hop takes any number of streams in a batch, and is as fast for on
 """
 
 import json
-import os
-import tempfile
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +12,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from ...core.storage import written_whole
 from ...errors import InputError
 from ..lite_avse import LiteAVSEMamba
 from ..state import State, flatten_state, state_names, unflatten_state
@@ -113,10 +112,8 @@ def _write(
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, {"lipstream": json.dumps(asdict(spec))})
     onnx.checker.check_model(model)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        fresh = Path(folder) / path.name
-        onnx.save(model, fresh)
-        os.replace(fresh, path)
+    with written_whole(path) as partial:
+        onnx.save(model, partial)
 
 
 def export_graphs(net: LiteAVSEMamba, folder: Path) -> list[Path]:

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
+from ...core.arrays import Float32
 from ...errors import InputError
 from ...kernels.cpu_step import BandSizes, MemorySizes, MixerSizes, StepSizes
 from ..config import BandCodecConfig, MemoryConfig, MixerConfig, ModelConfig
-from .tensor_file import Float32
 
 Array = npt.NDArray[np.float64]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ...core.arrays import Float32, UInt8
 from ...errors import InputError
 from ..audio_files import AudioReader
 from ..devices.endpoints import AudioSource
 from ..dsp.clock import Clock, ManualClock, MonotonicClock
-from ..runtimes.base import Float32, UInt8
 from ..video.camera.capture import Backoff, FileCapture, open_camera
 from ..video.camera.grabber import Grabber
 from ..video.camera.status import Camera, camera_name

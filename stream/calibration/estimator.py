@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from ..runtimes.base import Float32
+from ...core.arrays import Float32
 
 Float64 = npt.NDArray[np.float64]
 

@@ -1,29 +1,16 @@
 """How late each camera's pictures are, as `lipstream calibrate` measured it: kept in the user's settings."""
 
 import json
-import os
-import sys
-import tempfile
 from datetime import date
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from ...core.storage import config_folder, written_whole
 from ...errors import InputError
 from ..video.camera.status import Camera, camera_name
 
 _FILE_NAME = "cameras.json"
-
-
-def config_folder() -> Path:
-    """The folder of this user's settings."""
-    if folder := os.environ.get("XDG_CONFIG_HOME"):
-        return Path(folder) / "lipstream"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "lipstream"
-    if sys.platform == "win32":
-        return Path(os.environ.get("APPDATA", Path.home() / "AppData" / "Roaming")) / "lipstream"
-    return Path.home() / ".config" / "lipstream"
 
 
 def stored_offset(camera: Camera) -> float:
@@ -52,15 +39,8 @@ def store_offset(camera: Camera, offset_s: float) -> Path:
     cameras[camera_name(camera)] = {"offset_s": round(offset_s, 4), "measured": date.today().isoformat()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(prefix=_FILE_NAME, suffix=".part", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(cameras, file, indent=2, sort_keys=True)
-                file.write("\n")
-            os.replace(partial, path)
-        except BaseException:
-            Path(partial).unlink()
-            raise
+        with written_whole(path) as partial:
+            partial.write_text(json.dumps(cameras, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror}): free it or make room") from error
     return path

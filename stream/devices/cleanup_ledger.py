@@ -6,7 +6,6 @@ however that ends: a claim that can be locked is abandoned. For systems with `fc
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,12 +71,6 @@ def abandoned_claims(folder: Path, prefix: str) -> Iterator[Claim]:
                 path.unlink()
                 continue
             yield Claim(path, file, notes)
-
-
-def runtime_folder() -> Path:
-    """A folder of this user's, which does not outlive the session where the system offers such a one."""
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    return Path(base) / "lipstream" if base else Path(tempfile.gettempdir()) / f"lipstream-{os.getuid()}"
 
 
 def _try_lock(file: IO[str]) -> bool:

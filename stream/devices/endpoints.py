@@ -4,10 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-Float32 = npt.NDArray[np.float32]
+from ...core.arrays import Float32
 
 #: Takes a block float32 ``[n]`` mono and the time in seconds at which its last sample was captured, as far
 #: as known. Called on the device's thread; the block is only valid during the call.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ...core.arrays import Float32
 from ...errors import InputError
 from ..audio_files import AudioLayout, AudioReader, AudioWriter, check_output, choose_format
-from ..runtimes.base import Float32
 from .endpoints import Deliver, EndpointInfo, Render
 
 BLOCK_S = 0.01

@@ -12,8 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ...core.storage import runtime_folder
 from ...errors import InputError
-from .cleanup_ledger import Claim, abandoned_claims, runtime_folder
+from .cleanup_ledger import Claim, abandoned_claims
 from .endpoints import EndpointInfo, Render
 from .portaudio import PortAudioSink, StreamSettings
 from .pulse import KINDS, Kind, PulseError, PulseSilentError, default_device, pactl, server_name

@@ -4,7 +4,7 @@ from math import ceil, sqrt
 
 import numpy as np
 
-from ..devices.endpoints import Float32
+from ...core.arrays import Float32
 
 #: Samples from which the next one is predicted. Four resonances at most: the course of the wave across the
 #: joint, not the voice itself, which after a few milliseconds has faded anyway.

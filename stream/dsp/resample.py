@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ...core.arrays import Float32
 from .buffers import SampleFifo
 
 #: Between 16 and 48 kHz there are one or three rows of the filter to choose from; from 44.1 kHz, 160.
@@ -25,7 +26,6 @@ FEW_PHASES = 8
 #: So many periods of a filter are made in one go at most: more would multiply with more zeros.
 TOGETHER = 8
 
-Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
 

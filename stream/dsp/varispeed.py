@@ -6,7 +6,7 @@ from math import ceil, floor, inf
 import numpy as np
 import numpy.typing as npt
 
-from ..devices.endpoints import Float32
+from ...core.arrays import Float32
 from .buffers import SampleFifo
 from .resample import WIDE_BAND, WIDE_BAND_HZ, LowPass, stretches
 

@@ -3,10 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
+from ...core.arrays import Float32
 from ...errors import InputError
 from .. import runtimes
 from ..enhancer import NO_LIMIT_DB, Enhancer
-from ..runtimes.base import Float32, Runtime
+from ..runtimes.base import Runtime
 
 Int16 = npt.NDArray[np.int16]
 Samples = bytes | bytearray | memoryview | Int16

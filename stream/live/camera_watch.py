@@ -5,8 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
+from ...core.arrays import Float32, UInt8
 from ...errors import InputError
-from ..runtimes.base import Float32, UInt8
 from ..video.camera.process import CameraProcess
 from ..video.camera.status import Camera as CameraName
 from ..video.camera.status import CameraStatus, LipsMailbox

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..devices.endpoints import EndpointInfo, Float32
+from ...core.arrays import Float32
+from ..devices.endpoints import EndpointInfo
 from ..dsp.buffers import SampleRing
 from ..dsp.clock import Clock, DelayLockedLoop
 from ..dsp.conceal import Fader

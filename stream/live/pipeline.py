@@ -3,8 +3,9 @@
 from math import ceil, inf
 from typing import Protocol
 
+from ...core.arrays import Float32
 from ...errors import InputError
-from ..devices.endpoints import EndpointInfo, Float32
+from ..devices.endpoints import EndpointInfo
 from ..dsp.clock import Clock, MonotonicClock
 from ..dsp.varispeed import VariableResampler
 from ..enhancer import Enhancer

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..devices.endpoints import EndpointInfo, Float32
+from ...core.arrays import Float32
+from ..devices.endpoints import EndpointInfo
 from ..dsp.buffers import SampleRing
 from ..dsp.clock import Clock, DelayLockedLoop
 from ..dsp.conceal import Concealer, Fader, falling

@@ -7,7 +7,8 @@ from math import inf
 import numpy as np
 import numpy.typing as npt
 
-from ..devices.endpoints import Deliver, EndpointInfo, Float32, Render
+from ...core.arrays import Float32
+from ..devices.endpoints import Deliver, EndpointInfo, Render
 from ..dsp.clock import ManualClock
 from .pipeline import LivePipeline
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from ...core.arrays import Float32
 from ...errors import InputError
-from ..devices.endpoints import Float32
 from .config import LiveLatency
 
 #: The least level that is told, in dB.

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 
+from ...core.arrays import Float32
 from ...errors import InputError
-from ..devices.endpoints import AudioSink, AudioSource, Deliver, Float32, Render
+from ..devices.endpoints import AudioSink, AudioSource, Deliver, Render
 from ..devices.pulse import Kind
 from ..dsp.clock import Clock
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..runtimes.base import UInt8
+from ...core.arrays import UInt8
 
 FPS = 25
 #: Lips come so much later than they were captured at most: frames are written when none can come any more.

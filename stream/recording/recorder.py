@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ...core.arrays import Float32, UInt8
 from ...errors import InputError
-from ..runtimes.base import Float32, UInt8
 from .growing_file import GrowingFile, npy_header, wav_header
 from .lips_video import LipsVideo
 from .recording import CLEAN, LIPS, LIPS_VIDEO, NOISY, SESSION, RecordingInfo, lips_row

@@ -8,10 +8,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from ...core.arrays import Float32
 from ...errors import InputError
 from ..audio_files import AudioReader
 from ..enhancer import Enhancer
-from ..runtimes.base import Float32
 
 NOISY, CLEAN, LIPS, LIPS_VIDEO, SESSION = "noisy.wav", "clean.wav", "lips.npy", "lips.mkv", "session.json"
 

@@ -2,10 +2,10 @@
 
 from typing import Any, Protocol
 
+from ...core.arrays import Float32, UInt8
 from ..enhancer import Enhancer
 from ..lips_timeline import Lips
 from ..live.pipeline import LipsSeen
-from ..runtimes.base import Float32, UInt8
 from .recorder import Recorder
 
 

@@ -2,16 +2,10 @@
 
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from ...core.arrays import Bool, Float32, UInt8
 from ...models.store.registry import NO_VIDEO_AGE_S, StreamSpec
 
-__all__ = ["NO_VIDEO_AGE_S", "Bool", "Float32", "PoolRuntime", "Runtime", "StreamSpec", "UInt8"]
-
-Bool = npt.NDArray[np.bool_]
-Float32 = npt.NDArray[np.float32]
-UInt8 = npt.NDArray[np.uint8]
+__all__ = ["NO_VIDEO_AGE_S", "PoolRuntime", "Runtime", "StreamSpec"]
 
 
 class Runtime(Protocol):

@@ -14,11 +14,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ...core.arrays import Bool, Float32, UInt8
 from ...models.lite_avse import LiteAVSEMamba
 from ...models.state import State, flatten_state, state_bytes, unflatten_state
 from ...models.store.registry import StreamSpec
 from ...models.wave import WaveModel
-from .base import Bool, Float32, UInt8
 
 
 class Capture(Protocol):

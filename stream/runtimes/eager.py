@@ -4,12 +4,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...core.arrays import Bool, Float32, UInt8
 from ...models.lite_avse import LiteAVSEMamba
 from ...models.state import State, flatten_state, state_bytes, unflatten_state
 from ...models.store.checkpoint import load_model
 from ...models.store.registry import StreamSpec
 from ...models.wave import WaveModel
-from .base import Bool, Float32, UInt8
 
 
 class EagerRuntime:

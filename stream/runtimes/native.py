@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...core.arrays import Bool, Float32, UInt8
 from ...errors import InputError
 from ...kernels.build import BuildError
 from ...kernels.cpu_step import StepPool, is_built
@@ -12,7 +13,6 @@ from ...models.config import ModelConfig, preset
 from ...models.store.registry import StreamSpec, graph_files, require_shipped, weights_file
 from ...models.store.step_weights import step_sizes, step_weights
 from ...models.store.tensor_file import read_tensors
-from .base import Bool, Float32, UInt8
 from .onnx_graph import LipsEncoder
 
 

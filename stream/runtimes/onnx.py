@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from ...core.arrays import Bool, Float32, UInt8
 from ...errors import InputError
 from ...models.store.registry import graph_files, require_shipped
-from .base import Bool, Float32, StreamSpec, UInt8
+from .base import StreamSpec
 from .onnx_graph import BoundGraph, LipsEncoder, open_graph
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from ...core.arrays import Float32, UInt8
 from ...errors import InputError
 from ...models.store.registry import require_shipped
-from .base import Float32, UInt8
 
 _IN, _OUT = "state_in.", "state_out."
 _NUMPY_TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}

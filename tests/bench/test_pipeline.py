@@ -7,7 +7,7 @@ import pytest
 
 from lipstream.bench import pipeline
 from lipstream.bench.pipeline import PipelineReport, measure_pipeline
-from lipstream.stream.runtimes.base import Float32
+from lipstream.core.arrays import Float32
 
 CAMERA_MS = 1e3 * pipeline.CAMERA_S
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lipstream.stream.runtimes.base import Float32, StreamSpec, UInt8
+from lipstream.core.arrays import Float32, UInt8
+from lipstream.stream.runtimes.base import StreamSpec
 from lipstream.tests.stream.sound_servers import (
     PrivatePipeWire,
     PrivatePipeWireAlone,

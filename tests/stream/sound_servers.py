@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
-from lipstream.stream.runtimes.base import Float32
+from lipstream.core.arrays import Float32
 
 _SINKS = ("noisy", "clean")
 _VIRTMIC = "master=clean.monitor source_name=virtmic channels=1 channel_map=mono"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lipstream import Enhancer, InputError
-from lipstream.stream.runtimes.base import Float32
+from lipstream.core.arrays import Float32
 
 RATES = [8_000, 16_000, 22_050, 44_100, 48_000, 96_000]
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lipstream import Enhancer, InputError
+from lipstream.core.arrays import Float32, UInt8
 from lipstream.stream.lips_timeline import Frame
-from lipstream.stream.runtimes.base import Float32, UInt8
 
 Make = Callable[..., Any]
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lipstream import InputError
+from lipstream.core.arrays import Bool, Float32, UInt8
 from lipstream.stream.enhancer import Enhancer
 from lipstream.stream.pool import EnhancerPool
-from lipstream.stream.runtimes.base import Bool, Float32, UInt8
 
 Make = Callable[..., Any]
 

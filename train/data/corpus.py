@@ -8,11 +8,12 @@ from typing import Protocol
 
 import numpy as np
 
+from ...core.arrays import Float32
 from ...errors import InputError
 from ..mixing.effects import faster, random_tempo
 from .corpora import tables
 from .manifest import Item, Manifest, read_manifest
-from .recordings import SAMPLE_RATE, Decoded, Float32, Int16, decode, decode_response
+from .recordings import SAMPLE_RATE, Decoded, Int16, decode, decode_response
 
 Library = tuple[Manifest, ...]
 

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ...core.storage import written_whole
 from ...errors import InputError
 
 FORMAT = "lipstream-manifest"
@@ -93,16 +94,12 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     """
     root = os.path.relpath(manifest.root.resolve(), path.parent.resolve())
     header = {"format": FORMAT, "version": VERSION, "corpus": manifest.corpus, "root": Path(root).as_posix()}
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with partial.open("w", encoding="utf-8") as handle:
+        with written_whole(path) as partial, partial.open("w", encoding="utf-8") as handle:
             for line in (header, *map(_row, manifest.items)):
                 handle.write(json.dumps(line) + "\n")
-        os.replace(partial, path)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror})") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -1,7 +1,6 @@
 """Recordings as files: how long they are, their samples at 16 kHz, and what is kept of them in a cache."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from ...core.arrays import Float32
+from ...core.storage import written_whole
 from ...errors import InputError
 
 SAMPLE_RATE = 16000
 Int16 = npt.NDArray[np.int16]
-Float32 = npt.NDArray[np.float32]
 
 #: Decoded files that stay mapped; each costs address space and no memory of its own.
 _MOST_MAPPED = 4096
@@ -151,12 +151,8 @@ def cached(recording: Path, cache: Path, suffix: str, extract: Callable[[Path, P
     identity = f"{recording.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
     file = cache / f"{recording.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}{suffix}"
     if not file.exists():
-        partial = file.with_suffix(f".{os.getpid()}.part{suffix}")
-        try:
+        with written_whole(file) as partial:
             extract(recording, partial)
-            partial.replace(file)
-        finally:
-            partial.unlink(missing_ok=True)
     return file
 
 

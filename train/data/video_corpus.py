@@ -7,9 +7,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ...core.arrays import Float32
 from ...errors import InputError
 from .corpus import Library
-from .recordings import Float32, cached, read_sound
+from .recordings import cached, read_sound
 
 UInt8 = npt.NDArray[np.uint8]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields, replace
 import cv2
 import numpy as np
 
+from ...core.arrays import Float32
 from ...errors import InputError
-from ..data.recordings import Float32
 from ..data.video_corpus import FaceClip, UInt8
 from .effects import faster, random_tempo
 

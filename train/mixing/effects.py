@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..data.recordings import SAMPLE_RATE, Float32
+from ...core.arrays import Float32
+from ..data.recordings import SAMPLE_RATE
 
 #: Where a tilt changes nothing, and below which it does not grow any more.
 _PIVOT_HZ, _LOWEST_HZ = 1000.0, 60.0

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import fftconvolve
 
+from ...core.arrays import Float32
 from ...errors import InputError
 from ..data.corpus import Corpus
-from ..data.recordings import SAMPLE_RATE, Float32
+from ..data.recordings import SAMPLE_RATE
 from .effects import overload, rms, tilt
 from .speech import Voices, by_source, root_of_length
 from .synthesis import crockery, diffuse, shape_spectrum, synthetic_noise

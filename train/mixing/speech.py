@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from ...core.arrays import Float32
 from ...errors import InputError
 from ..data.corpus import Clip
-from ..data.recordings import Float32
 from .effects import rms
 
 #: A clip that is silent where it was read is given up for another one this often.

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.signal import fftconvolve
 
-from ..data.recordings import SAMPLE_RATE, Float32
+from ...core.arrays import Float32
+from ..data.recordings import SAMPLE_RATE
 
 #: Points of a random spectral curve, spread evenly on a logarithmic axis from 50 Hz to 8 kHz.
 _CURVE_POINTS = 7

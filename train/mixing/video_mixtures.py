@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...core.arrays import Float32
 from ...errors import InputError
 from ...models.lite_avse import LiteAVSEMamba
 from ...models.store.registry import NO_VIDEO_AGE_S
-from ..data.recordings import SAMPLE_RATE, Float32
+from ..data.recordings import SAMPLE_RATE
 from ..data.video_corpus import Face, UInt8
 from .augment import AugmentConfig, vary, vary_look, vary_voice
 from .degrade import DegradeConfig, VideoView, degrade

@@ -1,7 +1,6 @@
 """The folder of a run: its checkpoint and its best weights, each with the recipe they were made by."""
 
 import json
-import os
 import pickle
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from ...core.storage import written_whole
 from ...errors import InputError
 from ...models.store.checkpoint import form_metadata
 from ..recipe import SEMAMBA, Recipe
@@ -30,9 +30,8 @@ class RunFolder:
 
     def save(self, content: dict[str, Any]) -> None:
         """Write the checkpoint."""
-        partial = self.checkpoint.with_suffix(".part")
-        torch.save({**content, "recipe": json.dumps(asdict(self.recipe))}, partial)
-        os.replace(partial, self.checkpoint)
+        with written_whole(self.checkpoint) as partial:
+            torch.save({**content, "recipe": json.dumps(asdict(self.recipe))}, partial)
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """The checkpoint; None where there is none.
@@ -66,9 +65,8 @@ class RunFolder:
         }
         if recipe.preset != SEMAMBA:
             metadata |= form_metadata(recipe.preset, recipe.offline, recipe.without)
-        partial = self.path / "best.part"
-        save_file(net.state_dict(), partial, metadata)
-        os.replace(partial, self.path / "best.safetensors")
+        with written_whole(self.path / "best.safetensors") as partial:
+            save_file(net.state_dict(), partial, metadata)
 
 
 def _differences(made_by: dict[str, Any], recipe: Recipe) -> Iterator[tuple[str, tuple[Any, Any]]]:

@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
+from ....core.arrays import UInt8
 from ....errors import InputError
 from ...dsp.clock import Clock
-from ...runtimes.base import UInt8
 from ..opencv import cv2
 from .status import Camera, camera_name, parse_camera
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from ....core.arrays import UInt8
 from ....errors import InputError
-from ...runtimes.base import UInt8
 from .capture import Backoff, Capture
 
 

@@ -5,7 +5,7 @@ from enum import Enum, auto
 
 import numpy as np
 
-from ...runtimes.base import Float32, UInt8
+from ....core.arrays import Float32, UInt8
 from ..lips.crop import CROP_SIZE, EYE_DISTANCE, Placement, place_crop
 
 #: Of every so many-th pixel in each direction the green is looked at.

@@ -15,8 +15,8 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from ....core.arrays import Float32, UInt8
 from ....errors import InputError
-from ...runtimes.base import Float32, UInt8
 from .status import Camera, CameraState, CameraStatus, LipsFrame, LipsMailbox
 
 #: Seconds between two statuses.

@@ -17,8 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ....core.arrays import Float32, UInt8
 from ...dsp.clock import Clock, MonotonicClock
-from ...runtimes.base import Float32, UInt8
 from .capture import Backoff
 from .main import EXIT_FAILED, CameraJob
 from .status import Camera, CameraState, CameraStatus, LipsFrame, LipsMailbox

@@ -6,8 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ....core.arrays import Float32, UInt8
 from ....errors import InputError
-from ...runtimes.base import Float32, UInt8
 
 #: A camera: index, URL (MJPEG over HTTP, RTSP), or video file.
 Camera = int | str | Path

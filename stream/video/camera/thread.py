@@ -7,9 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ....core.arrays import Float32, UInt8
 from ....errors import InputError
 from ...dsp.clock import Clock, MonotonicClock
-from ...runtimes.base import Float32, UInt8
 from ..lips.lip_reader import LipReader, Lips, Sight
 from .capture import Backoff, Camera, open_camera
 from .diagnosis import CameraLimits, Observed, RateMeter, judge

@@ -3,14 +3,13 @@
 import hashlib
 import importlib.util
 import os
-import sys
-import tempfile
 import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 
+from ....core.storage import cache_folder, written_whole
 from ....errors import InputError
 
 #: The file as MediaPipe publishes it (float16, version 1; Apache-2.0).
@@ -60,17 +59,6 @@ def local_face_model(path: str | Path | None = None) -> Path | None:
     return None
 
 
-def cache_folder() -> Path:
-    """The folder in which this user's downloads are kept."""
-    if folder := os.environ.get("XDG_CACHE_HOME"):
-        return Path(folder) / "lipstream"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "lipstream"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "lipstream" / "Cache"
-    return Path.home() / ".cache" / "lipstream"
-
-
 def download(url: str, target: Path, sha256: str) -> None:
     """Fetch a file with a progress bar on a terminal; `target` appears whole and checked, or not at all.
 
@@ -79,18 +67,13 @@ def download(url: str, target: Path, sha256: str) -> None:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(prefix=target.name, suffix=".part", dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as sink:
+        with written_whole(target) as partial:
+            with partial.open("wb") as sink:
                 found = _fetch(url, sink)
             if found != sha256:
                 raise InputError(
                     _advice("the downloaded face model is incomplete or not the expected version")
                 )
-            os.replace(partial, target)
-        except BaseException:
-            Path(partial).unlink()
-            raise
     except (OSError, HTTPException) as error:  # what urllib raises is one of the two
         raise InputError(_advice(f"cannot download the face model ({error})")) from error
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from ...runtimes.base import Float32, UInt8
+from ....core.arrays import Float32, UInt8
 from .crop import LEFT_EYE, RIGHT_EYE
 from .landmarks import FaceLandmarks
 

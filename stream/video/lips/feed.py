@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from ...runtimes.base import UInt8
+from ....core.arrays import UInt8
 
 #: A video may end this much before the audio without a warning.
 EARLY_END_S = 1.0

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ...runtimes.base import Float32, UInt8
+from ....core.arrays import Float32, UInt8
 from ..camera.landmark_schedule import LookPace, Picture, PictureWatch
 from .crop import LipCropper
 from .faces import ChosenFace, FaceChooser, FaceFinder

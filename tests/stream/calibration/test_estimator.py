@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lipstream.core.arrays import Float32
 from lipstream.stream.calibration.estimator import Float64, estimate_offset
-from lipstream.stream.runtimes.base import Float32
 
 RATE = 16_000
 SECONDS = 36.0

@@ -1,12 +1,11 @@
 """Offsets are remembered for each camera, whole or not at all."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from lipstream.errors import InputError
-from lipstream.stream.calibration.offsets import config_folder, store_offset, stored_offset
+from lipstream.stream.calibration.offsets import store_offset, stored_offset
 
 
 @pytest.fixture(autouse=True)
@@ -52,16 +51,8 @@ def test_a_failed_write_leaves_the_old_settings(own_settings: Path, monkeypatch:
     def full(*args: object, **kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(json, "dump", full)
+    monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(InputError, match="No space left"):
         store_offset(977, 0.2)
     assert stored_offset(977) == pytest.approx(0.1)
     assert list(own_settings.parent.iterdir()) == [own_settings]
-
-
-def test_each_platform_has_its_settings_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("XDG_CONFIG_HOME")
-    monkeypatch.delenv("APPDATA", raising=False)
-    for platform, expected in [("linux", ".config"), ("darwin", "Application Support"), ("win32", "Roaming")]:
-        monkeypatch.setattr("sys.platform", platform)
-        assert expected in config_folder().parts

@@ -6,9 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from lipstream.stream.devices.cleanup_ledger import Claim, abandoned_claims, runtime_folder
+from lipstream.stream.devices.cleanup_ledger import Claim, abandoned_claims
 
 HOLD = """
 import sys, time
@@ -66,10 +64,3 @@ def test_a_released_claim_is_gone(tmp_path: Path) -> None:
 def test_an_abandoned_claim_is_there_for_a_later_process(tmp_path: Path) -> None:
     Claim.make(tmp_path / "thing-1.json", {"token": "mine"}).abandon()
     assert [claim.notes for claim in abandoned_claims(tmp_path, "thing-")] == [{"token": "mine"}]
-
-
-def test_the_folder_is_the_sessions_or_else_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/7")
-    assert runtime_folder() == Path("/run/user/7/lipstream")
-    monkeypatch.delenv("XDG_RUNTIME_DIR")
-    assert runtime_folder().name.startswith("lipstream-")

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from lipstream import InputError
+from lipstream.core.arrays import Float32
 from lipstream.stream.devices.file_endpoints import FileSink, FileSource
-from lipstream.stream.runtimes.base import Float32
 
 RATE = 16_000
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lipstream.core.arrays import Float32
 from lipstream.errors import InputError
-from lipstream.stream.devices.endpoints import Float32
 from lipstream.stream.devices.portaudio import PortAudioSink, PortAudioSource, StreamSettings
 
 RATE = 48_000

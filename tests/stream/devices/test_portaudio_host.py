@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from lipstream.core.arrays import Float32
 from lipstream.errors import InputError
-from lipstream.stream.devices.endpoints import Float32
 from lipstream.stream.devices.portaudio import PortAudioSink, PortAudioSource, StreamSettings
 from lipstream.stream.devices.portaudio_host import refresh_devices
 

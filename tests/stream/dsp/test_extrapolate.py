@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lipstream.stream.devices.endpoints import Float32
+from lipstream.core.arrays import Float32
 from lipstream.stream.dsp.conceal import Extrapolator
 
 HISTORY, LENGTH = 160, 80

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lipstream.stream.devices.endpoints import Float32
+from lipstream.core.arrays import Float32
 from lipstream.stream.dsp.buffers import SampleRing
 
 WRITE, READ, DROP = "write", "read", "drop"

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pytest
 
 from lipstream import Enhancer
-from lipstream.stream.devices.endpoints import EndpointInfo, Float32
+from lipstream.core.arrays import Float32, UInt8
+from lipstream.stream.devices.endpoints import EndpointInfo
 from lipstream.stream.dsp.buffers import SampleFifo
 from lipstream.stream.dsp.clock import ManualClock
 from lipstream.stream.latency import LatencyBudget
@@ -17,7 +18,7 @@ from lipstream.stream.lips_timeline import Lips
 from lipstream.stream.live.pipeline import LivePipeline, PipelineConfig
 from lipstream.stream.live.simulation import DeviceTiming, SimulatedSink, SimulatedSource, run_simulated
 from lipstream.stream.live.stats import PipelineStats
-from lipstream.stream.runtimes.base import Runtime, StreamSpec, UInt8
+from lipstream.stream.runtimes.base import Runtime, StreamSpec
 
 
 def tone(times_s: npt.NDArray[np.float64]) -> Float32:

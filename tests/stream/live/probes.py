@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lipstream.stream.devices.endpoints import Deliver, Float32, Render
+from lipstream.core.arrays import Float32
+from lipstream.stream.devices.endpoints import Deliver, Render
 from lipstream.stream.devices.portaudio import PortAudioSink, PortAudioSource
 
 #: Seconds of sound that an end remembers.

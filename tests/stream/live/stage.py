@@ -7,11 +7,12 @@ from collections.abc import Callable
 import numpy as np
 
 from lipstream import InputError
+from lipstream.core.arrays import Float32, UInt8
 from lipstream.stream.devices.endpoints import Deliver, EndpointInfo, Render
 from lipstream.stream.live.camera_watch import Camera, Encode
 from lipstream.stream.live.config import LiveConfig
 from lipstream.stream.live.session import LiveSession
-from lipstream.stream.runtimes.base import Float32, Runtime, UInt8
+from lipstream.stream.runtimes.base import Runtime
 from lipstream.stream.video.camera.status import CameraState, CameraStatus, LipsFrame, LipsMailbox
 
 RATE, BLOCK = 16_000, 160

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from lipstream import Enhancer
-from lipstream.stream.devices.endpoints import Float32
+from lipstream.core.arrays import Float32
 from lipstream.stream.live.pipeline import PipelineConfig
 from lipstream.stream.live.playback_buffer import FADE_S
 from lipstream.stream.live.simulation import DeviceTiming

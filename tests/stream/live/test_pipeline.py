@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lipstream import Enhancer, InputError
-from lipstream.stream.devices.endpoints import EndpointInfo, Float32
+from lipstream.core.arrays import Float32
+from lipstream.stream.devices.endpoints import EndpointInfo
 from lipstream.stream.dsp.clock import ManualClock
 from lipstream.stream.lips_timeline import Lips
 from lipstream.stream.live.pipeline import LATENESS_S, POLL_S, LivePipeline, PipelineConfig

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lipstream import InputError
-from lipstream.stream.devices.endpoints import Float32
+from lipstream.core.arrays import Float32
 from lipstream.stream.live.pipeline import PipelineConfig
 from lipstream.stream.live.simulation import DeviceTiming
 

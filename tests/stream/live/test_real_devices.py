@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from lipstream.core.arrays import Float32
 from lipstream.stream.enhancer import Enhancer
 from lipstream.stream.live.config import LiveConfig
 from lipstream.stream.live.session import LiveSession
 from lipstream.stream.recording.recording import replay
-from lipstream.stream.runtimes.base import Float32, Runtime
+from lipstream.stream.runtimes.base import Runtime
 from lipstream.tests.stream.live.stage import until
 from lipstream.tests.stream.video.camera.mjpeg_server import MjpegServer
 

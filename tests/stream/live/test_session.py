@@ -13,13 +13,14 @@ import pytest
 import soundfile
 
 from lipstream import InputError
+from lipstream.core.arrays import Float32
 from lipstream.stream.enhancer import Enhancer
 from lipstream.stream.live import playback_buffer as outlet
 from lipstream.stream.live.camera_watch import Camera, Encode
 from lipstream.stream.live.config import LiveConfig
 from lipstream.stream.live.session import LiveError, LiveSession
 from lipstream.stream.recording.recording import replay
-from lipstream.stream.runtimes.base import Float32, Runtime
+from lipstream.stream.runtimes.base import Runtime
 from lipstream.stream.video.camera.status import CameraState, CameraStatus, LipsMailbox
 from lipstream.tests.stream.live.stage import BLOCK, RATE, FakeCamera, Stage, noise, until
 

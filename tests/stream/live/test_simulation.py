@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lipstream.stream.devices.endpoints import EndpointInfo, Float32
+from lipstream.core.arrays import Float32
+from lipstream.stream.devices.endpoints import EndpointInfo
 from lipstream.stream.dsp.clock import ManualClock
 from lipstream.stream.live.simulation import DeviceTiming, SimulatedSink, SimulatedSource
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lipstream.stream.devices.endpoints import Float32
+from lipstream.core.arrays import Float32
 from lipstream.stream.devices.portaudio import PortAudioSink, PortAudioSource, StreamSettings
 from lipstream.stream.devices.portaudio_host import refresh_devices
 from lipstream.stream.dsp.clock import MonotonicClock

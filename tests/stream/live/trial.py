@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from lipstream.core.arrays import Float32
 from lipstream.stream.devices.portaudio import StreamSettings
 from lipstream.stream.dsp.resample import Resampler
 from lipstream.stream.live.camera_watch import Encode, MakeCamera
@@ -31,7 +32,6 @@ from lipstream.stream.live.session import LiveSession
 from lipstream.stream.live.stats import LiveStats
 from lipstream.stream.live.threads import responsive
 from lipstream.stream.recording.recording import CLEAN, replay
-from lipstream.stream.runtimes.base import Float32
 from lipstream.stream.ui.display import status_line
 from lipstream.stream.video.camera.process import CameraProcess
 from lipstream.stream.video.camera.status import LipsMailbox

@@ -10,10 +10,11 @@ import pytest
 import soundfile
 
 from lipstream import InputError
+from lipstream.core.arrays import Float32
 from lipstream.stream.enhancer import Enhancer
 from lipstream.stream.recording.recorder import Recorder
 from lipstream.stream.recording.recording import RecordingInfo, lips_row, replay
-from lipstream.stream.runtimes.base import Float32, Runtime
+from lipstream.stream.runtimes.base import Runtime
 
 RATE = 48_000
 BLOCK = 600

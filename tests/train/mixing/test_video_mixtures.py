@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from lipstream.core.arrays import Float32
 from lipstream.errors import InputError
 from lipstream.stream.runtimes.base import NO_VIDEO_AGE_S
 from lipstream.train.data.corpus import read_corpus, read_library
-from lipstream.train.data.recordings import SAMPLE_RATE, Float32
+from lipstream.train.data.recordings import SAMPLE_RATE
 from lipstream.train.data.video_corpus import FaceClip
 from lipstream.train.mixing.augment import AugmentConfig
 from lipstream.train.mixing.degrade import DegradeConfig, VideoView

@@ -12,11 +12,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from lipstream.core.arrays import Float32
 from lipstream.errors import InputError
 from lipstream.models.config import PRESETS, MemoryConfig
 from lipstream.models.lite_avse import build
 from lipstream.train.data.corpus import Clip
-from lipstream.train.data.recordings import Float32
 from lipstream.train.mixing.batches import read_sources
 from lipstream.train.recipe import Recipe
 from lipstream.train.run.loop import Trainer

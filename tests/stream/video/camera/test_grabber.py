@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import pytest
 
+from lipstream.core.arrays import UInt8
 from lipstream.errors import InputError
-from lipstream.stream.runtimes.base import UInt8
 from lipstream.stream.video.camera.capture import Backoff, Capture
 from lipstream.stream.video.camera.grabber import Grabber
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from lipstream.stream.runtimes.base import Float32
+from lipstream.core.arrays import Float32
 from lipstream.stream.video.camera.landmark_schedule import LookPace, LookPaceConfig
 from lipstream.stream.video.lips.crop import LEFT_CORNER, LEFT_EYE, NOSE_TIP, RIGHT_CORNER, RIGHT_EYE
 

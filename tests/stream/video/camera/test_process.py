@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lipstream.stream.runtimes.base import Float32, UInt8
+from lipstream.core.arrays import Float32, UInt8
 from lipstream.stream.video.camera import process as camera_process
 from lipstream.stream.video.camera.capture import Backoff
 from lipstream.stream.video.camera.process import CameraProcess

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lipstream.stream.runtimes.base import Float32, UInt8
+from lipstream.core.arrays import Float32, UInt8
 from lipstream.stream.video.camera import thread as camera_module
 from lipstream.stream.video.camera.capture import open_camera
 from lipstream.stream.video.camera.status import LipsFrame, LipsMailbox

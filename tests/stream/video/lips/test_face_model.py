@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from lipstream.core.storage import cache_folder
 from lipstream.errors import InputError
 from lipstream.stream.video.lips import face_model
-from lipstream.stream.video.lips.face_model import cache_folder, download, find_face_model
+from lipstream.stream.video.lips.face_model import download, find_face_model
 
 MODEL = b"stands for the model" * 10_000
 SHA256 = hashlib.sha256(MODEL).hexdigest()
@@ -152,18 +153,3 @@ def test_a_cache_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(InputError, match="cannot download the face model"):
         find_face_model()
-
-
-@pytest.mark.parametrize(
-    ("platform", "expected"), [("linux", ".cache"), ("darwin", "Caches"), ("win32", "AppData")]
-)
-def test_each_platform_has_its_cache_folder(
-    platform: str, expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.delenv("LOCALAPPDATA", raising=False)
-    monkeypatch.setattr(sys, "platform", platform)
-    folder = cache_folder()
-    assert folder.is_relative_to(Path.home())
-    assert "lipstream" in folder.parts
-    assert expected in folder.parts

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipstream.stream.runtimes.base import Float32
+from lipstream.core.arrays import Float32
 from lipstream.stream.video.lips.crop import LEFT_EYE, RIGHT_EYE
 from lipstream.stream.video.lips.faces import (
     LOWER_LIP,

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lipstream.stream.runtimes.base import Float32, UInt8
+from lipstream.core.arrays import Float32, UInt8
 from lipstream.stream.video.lips.crop import LipCropper
 from lipstream.stream.video.lips.faces import FaceFinder
 from lipstream.stream.video.lips.landmarks import FaceLandmarks
