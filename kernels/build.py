@@ -15,7 +15,7 @@ from typing import NamedTuple
 #: Where the sources lie.
 SOURCES = Path(__file__).with_name("cpu")
 
-_FAST = ("-O3", "-march=native", "-ffast-math", "-std=c++17", "-fPIC")
+_FAST = ("-O3", "-ffast-math", "-std=c++17", "-fPIC")
 _X86 = ("-mprefer-vector-width=512",) if platform.machine() in {"x86_64", "AMD64"} else ()
 _INCLUDE = re.compile(r'^#include "(.+)"$', re.MULTILINE)
 
@@ -26,6 +26,9 @@ class BuildError(RuntimeError):
 
 def library(source: str, flags: Sequence[str] = (), libraries: Sequence[str] = ()) -> ctypes.CDLL:
     """The library of a source in `SOURCES`, compiled for this processor unless that was done before.
+
+    The environment variable ``LIPSTREAM_MARCH`` names another processor for the compiler's ``-march``, such
+    as ``x86-64-v3`` (AVX2) on one that has AVX-512.
 
     Args:
         source: name of the file; its headers lie beside it.
@@ -67,10 +70,11 @@ def _plan(source: str, flags: Sequence[str], libraries: Sequence[str]) -> _Plan:
     if compiler is None:
         raise BuildError("no C++ compiler")
     path = SOURCES / source
-    compilation = [compiler, *_FAST, *_X86, *flags, "-c", str(path)]
+    flags = [*_FAST, f"-march={os.environ.get('LIPSTREAM_MARCH', 'native')}", *_X86, *flags]
+    compilation = [compiler, *flags, "-c", str(path)]
     # Apart, without -ffast-math: with it the library would make whoever loads it flush denormals to zero.
     link = [compiler, "-shared", *libraries]
-    parts = [*_contents(path), *_FAST, *_X86, *flags, *link, _processor()]
+    parts = [*_contents(path), *flags, *link, _processor()]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return _Plan(compilation, link, _cache_folder() / f"{path.stem}-{key}.so")
 

@@ -1,10 +1,8 @@
 """What the compiled CPU kernels share on the side of torch: whom they serve, and how they are called."""
 
-import contextlib
 import ctypes
 import functools
 from collections.abc import Iterator, Sequence
-from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import torch
@@ -18,25 +16,7 @@ REALS: dict[torch.dtype, tuple[str, Any]] = {
     torch.float64: ("double", ctypes.c_double),
 }
 
-
 _OPENMP = ("-fopenmp",)
-
-_ROUNDS: ContextVar[bool] = ContextVar("rounds", default=False)
-
-
-@contextlib.contextmanager
-def bfloat16_products(enabled: bool = True) -> Iterator[None]:
-    """Calls in here, and the way back from them, round the factors of matrix products to bfloat16.
-
-    Only where that is fast: on processors with AMX (Intel's Xeons from 2023 on) under Linux, with float32
-    tensors of shapes that fill its tiles; elsewhere nothing changes. Sums stay float32, and so does all that
-    is no product.
-    """
-    before = _ROUNDS.set(enabled)
-    try:
-        yield
-    finally:
-        _ROUNDS.reset(before)
 
 
 @functools.cache
@@ -51,12 +31,6 @@ def _library(name: str) -> ctypes.CDLL | BuildError:
 def available() -> bool:
     """Whether the kernels can be (or are) built here."""
     return not any(isinstance(_library(name), BuildError) for name in ("mixer", "conv", "filter"))
-
-
-def rounds() -> bool:
-    """Whether `bfloat16_products` change anything here."""
-    library = _library("conv_bfloat16")
-    return not isinstance(library, BuildError) and bool(library.conv_rounds(None))
 
 
 def serves(x: Tensor) -> bool:
@@ -84,30 +58,12 @@ class Kernel(NamedTuple):
     suffix: str
     real: Any
 
-    @property
-    def rounds(self) -> bool:
-        """Whether products are rounded to bfloat16."""
-        return self.suffix == "bfloat16"
-
     def __call__(self, function: str, *arguments: Any) -> Any:
         return getattr(self.library, f"{function}_{self.suffix}")(*arguments)
 
 
-def kernel(name: str, x: Tensor, sizes: Any) -> Kernel:
-    """The kernel for tensors like ``x``, in the arithmetic that is asked for where it has that for the sizes.
-
-    Raises:
-        BuildError: it can't be built here.
-    """
-    if x.dtype == torch.float32 and _ROUNDS.get():
-        rounded = _library(f"{name}_bfloat16")
-        if not isinstance(rounded, BuildError) and getattr(rounded, f"{name}_rounds")(sizes):
-            return Kernel(rounded, "bfloat16", ctypes.c_float)
-    return exact_kernel(name, x)
-
-
-def exact_kernel(name: str, x: Tensor) -> Kernel:
-    """The kernel for tensors like ``x``, which rounds nothing beyond their own arithmetic.
+def kernel(name: str, x: Tensor) -> Kernel:
+    """The kernel ``name`` for tensors like ``x``, in their own arithmetic.
 
     Raises:
         BuildError: it can't be built here.

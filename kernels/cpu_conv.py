@@ -27,7 +27,7 @@ class _FrequencyConv(torch.autograd.Function):
         bins_out = (bins + 2 * padding - taps) // stride + 1
         sizes = (batch, frames, bins, bins_out, channels, out_channels, taps, stride, padding)
         ctx.sizes = (ctypes.c_int * 9)(*sizes)
-        ctx.kernel = kernel("conv", x, ctx.sizes)
+        ctx.kernel = kernel("conv", x)
         y = x.new_empty(batch, frames, bins_out, out_channels).permute(0, 3, 1, 2)  # channels side by side
         pre = y if slope is None else torch.empty_like(y)
         weight = weight.contiguous()

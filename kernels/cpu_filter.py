@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .cpu_calls import exact_kernel, pointer
+from .cpu_calls import kernel, pointer
 
 
 class _DeepFilter(torch.autograd.Function):
@@ -18,11 +18,11 @@ class _DeepFilter(torch.autograd.Function):
     def forward(ctx: Any, spectrum: Tensor, filters: Tensor, limit: float) -> Tensor:
         spectrum, filters = spectrum.contiguous(), filters.contiguous()
         batch, frames, bins, taps, _ = filters.shape
-        ctx.kernel = kernel = exact_kernel("filter", filters)
-        ctx.sizes = (ctypes.c_int * 4)(batch, frames, bins, taps), kernel.real(limit)
+        ctx.kernel = chosen = kernel("filter", filters)
+        ctx.sizes = (ctypes.c_int * 4)(batch, frames, bins, taps), chosen.real(limit)
         ctx.save_for_backward(spectrum, filters)
         out = spectrum.new_empty(batch, 2, frames, bins)
-        kernel(
+        chosen(
             "filter_forward", *ctx.sizes, torch.get_num_threads(),
             pointer(spectrum), pointer(filters), pointer(out),
         )  # fmt: skip

@@ -60,14 +60,8 @@ class _Call(NamedTuple):
         states = (taps.shape[0] - wide) // 2
         sizes = (channels, wide, states, heads, length, taps.shape[1], int(two_sided))
         shape, layout = (ctypes.c_int * 7)(*sizes), (ctypes.c_long * 5)(outer, inner, *x.stride()[:3])
-        chosen = kernel("mixer", x, shape)
+        chosen = kernel("mixer", x)
         return cls(chosen, shape, layout, chosen.real(eps), torch.get_num_threads())
-
-    def kept(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Room for what the way ahead keeps for the way back, which is nothing where products are exact."""
-        if not self.kernel.rounds:
-            return ()
-        return (x.new_empty(*x.shape[:2], self.kernel("mixer_kept", self.shape)),)
 
 
 class _ResidualMixer(torch.autograd.Function):
@@ -81,27 +75,24 @@ class _ResidualMixer(torch.autograd.Function):
         rows = (0, 0) if two_sided else x.shape[:2]
         out = torch.empty_like(x)
         ssm, conv = x.new_empty(*rows, wide, states), x.new_empty(*rows, taps - 1, wide + 2 * states)
-        kept = call.kept(x)
         call.kernel(
             "mixer_forward", call.shape, call.layout, call.eps, call.threads, pointer(flat), pointer(x),
-            pointer(out), pointer(ssm), pointer(conv), *map(pointer, kept),
+            pointer(out), pointer(ssm), pointer(conv),
         )  # fmt: skip
-        ctx.save_for_backward(x, flat, *weights, *kept)
+        ctx.save_for_backward(x, flat, *weights)
         ctx.call = call
         ctx.mark_non_differentiable(ssm, conv)
         return out, ssm, conv
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        x, flat, *rest = ctx.saved_tensors
-        weights, kept = rest[: len(MixerWeights._fields)], rest[len(MixerWeights._fields) :]
+        x, flat, *weights = ctx.saved_tensors
         call = ctx.call
         grad_out, grad_x = like(grads[0], x), torch.empty_like(x)
         partial = x.new_empty(call.threads, flat.numel())
         call.kernel(
             "mixer_backward", call.shape, call.layout, call.eps, call.threads, pointer(flat), pointer(x),
             pointer(grad_out), pointer(grad_x), pointer(partial), ctypes.c_long(flat.numel()),
-            *map(pointer, kept),
         )  # fmt: skip
         return grad_x, None, None, *gradient_parts(partial, weights)
 

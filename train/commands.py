@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import signal
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +65,6 @@ def train(args: argparse.Namespace) -> int:
         import torch
 
         from .run.distributed import joined
-        from .run.estimator import real_precision
         from .run.learner import keep_freed_memory
         from .run.loop import Trainer
     recipe = _read_recipe(args)
@@ -77,8 +75,6 @@ def train(args: argparse.Namespace) -> int:
     torch.set_flush_denormal(True)  # decaying states would crawl; the process is this command's own
     with joined(recipe.device) as group:
         trainer = Trainer(recipe, folder, args.cache, group, args.tensorboard)
-        if group.leads and (precision := real_precision(recipe)) != recipe.precision:
-            complain("warning", f"{recipe.precision} is no faster on this processor: training in {precision}")
         with _stopped_by_ctrl_c(trainer):
             trainer.run()
     if trainer.progress.step < recipe.steps:
@@ -154,7 +150,7 @@ def _read_recipe(args: argparse.Namespace) -> "Recipe":
         torch.set_num_threads(args.threads)
     asked = {"data": args.data, "steps": args.steps, "device": args.device}
     changes = {key: value for key, value in asked.items() if value is not None}
-    return replace(load_recipe(_find_recipe(args.recipe)), **changes)
+    return load_recipe(_find_recipe(args.recipe), changes)
 
 
 def _shipped() -> str:

@@ -1,6 +1,7 @@
 """Recipes: everything that decides a training run, in one TOML file."""
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -44,8 +45,7 @@ class Recipe:
         max_bad_batches: batches in a row without a finite gradient after which the run goes back to its last
             checkpoint.
         device: ``cpu`` or ``cuda``.
-        precision: ``float32``, or ``bfloat16``: autocast on CUDA; on a CPU, the products of the compiled
-            kernels where the processor has AMX.
+        precision: ``float32``; or, on CUDA, ``bfloat16``: the network under autocast.
         start_from: safetensors weights to begin with; empty for random ones.
         grow: ``start_from`` may lack parameters of the model, which then begin as in an untrained one; the
             others may learn slower, see `OptimizerConfig.known_rate`.
@@ -53,7 +53,7 @@ class Recipe:
 
     Raises:
         InputError: an unknown preset, a count below 1, mixtures that are no whole hops of the preset, or keys
-            that do not go together.
+            that do not go together, such as bfloat16 and a CPU.
     """
 
     preset: str = "lite"
@@ -92,6 +92,11 @@ class Recipe:
             raise InputError("workers must be at least 0")
         _check_choice("device", self.device, Device)
         _check_choice("precision", self.precision, Precision)
+        if self.precision == "bfloat16" and self.device == "cpu":
+            raise InputError(
+                'precision "bfloat16" is for CUDA: set precision = "float32" to train on a CPU, '
+                'or device = "cuda"'
+            )
         self._check_model()
 
     def _check_model(self) -> None:
@@ -148,8 +153,12 @@ def _build(kind: type, table: dict[str, Any], where: str) -> Any:
         raise InputError(f"{where}: {error}") from error
 
 
-def load_recipe(path: Path) -> Recipe:
+def load_recipe(path: Path, changes: Mapping[str, str | int] | None = None) -> Recipe:
     """Read a recipe; keys that are not named keep the defaults of the dataclasses above.
+
+    Args:
+        path: of the TOML file.
+        changes: keys of the first level with values that replace those of the file.
 
     Raises:
         InputError: no such file, no TOML, an unknown key or a bad value.
@@ -160,6 +169,6 @@ def load_recipe(path: Path) -> Recipe:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no valid TOML: {error}") from error
-    recipe = _build(Recipe, table, str(path))
+    recipe = _build(Recipe, {**table, **(changes or {})}, str(path))
     assert isinstance(recipe, Recipe)
     return recipe

@@ -5,29 +5,12 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
+#include "vectors.h"
+
 namespace lipstream {
-
-template <typename T>
-struct Simd {
-    static constexpr int lanes = 64 / sizeof(T);
-    typedef T vector __attribute__((vector_size(64), aligned(sizeof(T)), may_alias));
-};
-
-// The numbers from an address on as one vector.
-template <typename T>
-inline typename Simd<T>::vector &vector_at(T *at) { return *reinterpret_cast<typename Simd<T>::vector *>(at); }
-
-template <typename T>
-inline const typename Simd<T>::vector &vector_at(const T *at) {
-    return *reinterpret_cast<const typename Simd<T>::vector *>(at);
-}
-
-template <typename T>
-inline int padded(int count) {
-    return (count + Simd<T>::lanes - 1) / Simd<T>::lanes * Simd<T>::lanes;
-}
 
 // A factor read element by element: element (i, k) lies at data[i * row + k * column].
 template <typename T>
@@ -63,27 +46,30 @@ inline void tile(int depth, Left<T> a, const T *b, std::ptrdiff_t b_stride, T *c
         for (int j = 0; j < NV; ++j) vector_at(c + i * c_stride + j * lanes) = sums[i][j];
 }
 
-template <typename T, int MR, int NV>
+// Rows are shared out over tiles as equally as can be: a rest of single rows would wait for its few sums.
+template <typename T, int NV, int MR = std::min(tile_rows(NV), 8)>
 inline void columns(int rows, int depth, Left<T> a, const T *b, std::ptrdiff_t b_stride, T *c, std::ptrdiff_t c_stride,
                     bool add) {
-    int i = 0;
-    for (; i + MR <= rows; i += MR)
-        tile<T, MR, NV>(depth, {a.data + i * a.row, a.row, a.column}, b, b_stride, c + i * c_stride, c_stride, add);
-    for (; i < rows; ++i)
-        tile<T, 1, NV>(depth, {a.data + i * a.row, a.row, a.column}, b, b_stride, c + i * c_stride, c_stride, add);
+    if constexpr (MR > 0) {
+        const int tiles = (rows + MR - 1) / MR;
+        // As many tiles of MR rows as leave at least MR - 1 rows for each of the others.
+        const int full = rows >= tiles * (MR - 1) ? rows - tiles * (MR - 1) : 0;
+        for (int n = 0; n < full; ++n, a.data += MR * a.row, c += MR * c_stride)
+            tile<T, MR, NV>(depth, a, b, b_stride, c, c_stride, add);
+        if (full < tiles) columns<T, NV, MR - 1>(rows - full * MR, depth, a, b, b_stride, c, c_stride, add);
+    }
 }
 
-// C [rows, width] (+)= A [rows, depth] B [depth, width], width in whole vectors.
-template <typename T>
-inline void gemm(int rows, int width, int depth, Left<T> a, const T *b, std::ptrdiff_t b_stride, T *c,
+// C [rows, width] (+)= A [rows, depth] B [depth, width], width in whole vectors. Not inlined: it is called in many
+// places, and a copy of its tiles in each would take the compiler a minute.
+template <typename T, int NV = kWidestTile>
+__attribute__((noinline)) void gemm(int rows, int width, int depth, Left<T> a, const T *b, std::ptrdiff_t b_stride, T *c,
                  std::ptrdiff_t c_stride, bool add) {
-    constexpr int lanes = Simd<T>::lanes;
-    int j = 0;
-    for (; j + 4 * lanes <= width; j += 4 * lanes)
-        columns<T, 6, 4>(rows, depth, a, b + j, b_stride, c + j, c_stride, add);
-    for (; j + 2 * lanes <= width; j += 2 * lanes)
-        columns<T, 8, 2>(rows, depth, a, b + j, b_stride, c + j, c_stride, add);
-    for (; j < width; j += lanes) columns<T, 8, 1>(rows, depth, a, b + j, b_stride, c + j, c_stride, add);
+    constexpr int step = NV * Simd<T>::lanes;
+    for (; width >= step; width -= step, b += step, c += step)
+        columns<T, NV>(rows, depth, a, b, b_stride, c, c_stride, add);
+    if constexpr (NV > 1)
+        if (width > 0) gemm<T, NV - 1>(rows, width, depth, a, b, b_stride, c, c_stride, add);
 }
 
 // Copy [rows, columns] transposed.

@@ -61,14 +61,14 @@ void backward(const Shape &s, const Layout &layout, T eps, int threads, const T 
 #define EXPORT(T, name)                                                                                               \
     extern "C" void mixer_forward_##name(const int *shape, const long *layout, T eps, int threads, const T *weights, \
                                          const T *x, T *out, T *state, T *recent) {                                  \
-        lipstream::with_shape(shape, [&](const auto &s) {                                                            \
+        lipstream::with_shape<T>(shape, [&](const auto &s) {                                                            \
             lipstream::forward<T>(s, lipstream::layout_of(layout), eps, threads, weights, x, out, state, recent);    \
         });                                                                                                           \
     }                                                                                                                 \
     extern "C" void mixer_backward_##name(const int *shape, const long *layout, T eps, int threads,                  \
                                           const T *weights, const T *x, const T *g_out, T *g_x, T *g_weights,        \
                                           long size) {                                                               \
-        lipstream::with_shape(shape, [&](const auto &s) {                                                            \
+        lipstream::with_shape<T>(shape, [&](const auto &s) {                                                            \
             lipstream::backward<T>(s, lipstream::layout_of(layout), eps, threads, weights, x, g_out, g_x, g_weights, \
                                    size);                                                                            \
         });                                                                                                           \

@@ -65,18 +65,17 @@ void store_gradients(Weights<T> &g, T *flat) {
 
 Layout layout_of(const long *v) { return {v[0], v[1], v[2], v[3], v[4]}; }
 
-// Calls with the shape in the form that is fastest for it.
-template <typename Call>
+// Calls with the shape in the form that is fastest for it: in float, of which models are trained.
+template <typename T, typename Call>
 void with_shape(const int *v, Call call) {
     using LiteTime = FixedShape<32, 64, 16, 4, 4, false>;
     using LiteFrequency = FixedShape<32, 64, 16, 4, 3, true>;
     const AnyShape any{v[0], v[1], v[2], v[3], v[4], v[5], v[6]};
-    if (LiteTime::fits(any))
-        call(LiteTime(any));
-    else if (LiteFrequency::fits(any))
-        call(LiteFrequency(any));
-    else
-        call(any);
+    if constexpr (sizeof(T) == sizeof(float)) {
+        if (LiteTime::fits(any)) return call(LiteTime(any));
+        if (LiteFrequency::fits(any)) return call(LiteFrequency(any));
+    }
+    call(any);
 }
 
 }  // namespace

@@ -28,35 +28,47 @@ struct Pass {
     T *last = nullptr;          // [rows][columns], the state after the pass
 };
 
-// A tile of the state, as many rows as a vector has lanes: rows from i, columns from j.
-template <typename T, bool kOwn>
+// A tile of the state, as many rows as a vector has lanes, kWide vectors of each: rows from i, columns from j.
+template <typename T, bool kOwn, int kWide>
 inline void run_tile(const Pass<T> &pass, int i, int j) {
     using V = typename Simd<T>::vector;
-    constexpr int rows = Simd<T>::lanes;
+    constexpr int rows = Simd<T>::lanes, lanes = Simd<T>::lanes;
     const Pass<T> p = pass;  // what is written might be the pass itself, as far as the compiler knows
-    V state[rows] = {};
+    V state[rows][kWide] = {};
     for (int k = 0; k < p.length; ++k) {
         const long t = p.ahead ? k : p.length - 1 - k;
         const T *in = p.in + t * p.along + i, *out = p.out + t * p.along + i, decay = p.decay[t];
-        const V x = vector_at(p.x + t * p.across + j);
-        V &y = vector_at(p.y + t * p.across + j), even = y, odd = {};
-#pragma GCC unroll 16
-        for (int n = 0; n < rows; ++n) {
-            const V before = decay * state[n];
-            state[n] = before + in[n] * x;
-            (n % 2 ? odd : even) += out[n] * (kOwn ? state[n] : before);
+        const T *x_at = p.x + t * p.across + j;
+        T *y_at = p.y + t * p.across + j;
+        V x[kWide], even[kWide], odd[kWide] = {};
+        for (int w = 0; w < kWide; ++w) {
+            x[w] = vector_at(x_at + w * lanes);
+            even[w] = vector_at(y_at + w * lanes);
         }
-        y = even + odd;
+#pragma GCC unroll 16
+        for (int n = 0; n < rows; ++n)
+#pragma GCC unroll 4
+            for (int w = 0; w < kWide; ++w) {
+                const V before = decay * state[n][w];
+                state[n][w] = before + in[n] * x[w];
+                (n % 2 ? odd : even)[w] += out[n] * (kOwn ? state[n][w] : before);
+            }
+        for (int w = 0; w < kWide; ++w) vector_at(y_at + w * lanes) = even[w] + odd[w];
     }
     if (p.last)
-        for (int n = 0; n < rows; ++n) vector_at(p.last + long(i + n) * p.columns + j) = state[n];
+        for (int n = 0; n < rows; ++n)
+            for (int w = 0; w < kWide; ++w) vector_at(p.last + long(i + n) * p.columns + j + w * lanes) = state[n][w];
 }
 
-template <typename T>
-inline void run(const Pass<T> &pass) {
+// Half of the registers hold a tile, where vectors are so narrow that this takes more than one beside another.
+template <typename T, int kWide = std::clamp(kRegisters / 2 / Simd<T>::lanes, 1, 4)>
+__attribute__((noinline)) void run(const Pass<T> &pass, int j = 0) {
     constexpr int lanes = Simd<T>::lanes;
-    for (int i = 0; i < pass.rows; i += lanes)
-        for (int j = 0; j < pass.columns; j += lanes) pass.own ? run_tile<T, true>(pass, i, j) : run_tile<T, false>(pass, i, j);
+    for (; j + kWide * lanes <= pass.columns; j += kWide * lanes)
+        for (int i = 0; i < pass.rows; i += lanes)
+            pass.own ? run_tile<T, true, kWide>(pass, i, j) : run_tile<T, false, kWide>(pass, i, j);
+    if constexpr (kWide > 1)
+        if (j < pass.columns) run<T, kWide - 1>(pass, j);
 }
 
 template <typename T, typename Shape>

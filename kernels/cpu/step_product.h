@@ -1,4 +1,4 @@
-// Matrix products whose sizes are known when they are compiled: rows and columns are shared out over tiles that are
+// Matrices whose rows are whole vectors, and their products, sizes known when they are compiled: rows and columns are shared out over tiles that are
 // as large as the registers allow and as equal as can be, so that no product has a slow rest.
 
 #pragma once
@@ -7,12 +7,27 @@
 #include <cstddef>
 #include <type_traits>
 
-#include "step_vectors.h"
+#include "vectors.h"
 
 namespace lipstream {
 
-// Vectors of a row, and rows, that a tile takes at most: beyond them, loads no longer hold it up.
-constexpr int kWidestTile = kRegisters / 8, kTallestTile = kRegisters / 2;
+constexpr int kLanes = Simd<float>::lanes;
+using Vector = Simd<float>::vector;
+
+// Rounded up to whole vectors.
+constexpr int whole(int count) { return padded<float>(count); }
+
+// A matrix with rows of whole vectors; everything starts as zero, and so the padding stays.
+template <int kRows, int kColumns>
+struct alignas(64) Padded {
+    static constexpr int stride = whole(kColumns);
+    float data[kRows][stride];
+    float *operator[](int row) { return data[row]; }
+    const float *operator[](int row) const { return data[row]; }
+};
+
+static inline Vector load(const float *from) { return vector_at(from); }
+static inline void store(float *to, Vector v) { vector_at(to) = v; }
 
 // The first factor [rows][depth] of each tap, read one element at a time.
 struct Factor {
@@ -67,7 +82,7 @@ inline void share_out(Part part) {
 template <int kRows, int kColumns, int kDepth, int kTapCount = 1, bool kAdd = false>
 inline void product(Factor a, Source from, Target to, int times = 1) {
     share_out<whole(kColumns) / kLanes, kWidestTile>([&](auto vectors, int first) {
-        constexpr int most = std::min(kTallestTile, (kRegisters - 1 - vectors) / vectors);
+        constexpr int most = tile_rows(vectors);
         for (int block = 0; block < times; ++block)
             share_out<kRows, most>([&](auto rows, int start) {
                 const int row = block * kRows + start;

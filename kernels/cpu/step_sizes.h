@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "step_vectors.h"
+#include "step_product.h"
 
 namespace lipstream {
 

@@ -1,62 +1,110 @@
-// Blocks of 16 x 16 numbers of four bytes in the registers of AVX-512, transposed and summed up.
+// Rows of numbers copied and turned, a square of vectors in registers at a time.
 
 #pragma once
 
-#include <immintrin.h>
+#include <algorithm>
+#include <utility>
 
-namespace lipstream::tiles {
+#include "vectors.h"
 
-constexpr int kTile = 16;
+namespace lipstream {
 
-// Where the lanes of two rows, `step` apart, go when the blocks beside the diagonal, `step` on a side, change places.
-struct Swap {
-    __m512i upper, lower;
-    explicit Swap(int step) {
-        const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-        const __m512i across = _mm512_xor_si512(lane, _mm512_set1_epi32(step)), other = _mm512_set1_epi32(kTile);
-        const __mmask16 right = _mm512_test_epi32_mask(lane, _mm512_set1_epi32(step));
-        upper = _mm512_mask_add_epi32(lane, right, across, other);
-        lower = _mm512_mask_add_epi32(across, right, lane, other);
-    }
-};
+#ifdef __has_builtin
+#if __has_builtin(__builtin_shufflevector)
+#define LIPSTREAM_SHUFFLES
+#endif
+#endif
 
-// 16 rows, or the left and the right half of 8 rows.
-template <int kRows>
-inline void transpose(__m512i (&rows)[kRows]) {
-#pragma GCC unroll 4
-    for (int step = 1; step < kRows; step *= 2) {
-        const Swap swap(step);
+#ifdef LIPSTREAM_SHUFFLES
+
+// Two rows, `kStep` apart, after the blocks beside the diagonal, `kStep` on a side, have changed places.
+template <int kStep, typename V, int... kLane>
+inline void swap_blocks(V &upper, V &lower, std::integer_sequence<int, kLane...>) {
+    constexpr int lanes = sizeof...(kLane);
+    const V above = upper, below = lower;
+    upper = __builtin_shufflevector(above, below, (kLane & kStep ? lanes + (kLane ^ kStep) : kLane)...);
+    lower = __builtin_shufflevector(above, below, (kLane & kStep ? lanes + kLane : kLane ^ kStep)...);
+}
+
+template <int kStep, typename V, int kRows>
+inline void turn_square(V (&rows)[kRows]) {
+    if constexpr (kStep < kRows) {
 #pragma GCC unroll 16
-        for (int i = 0; i < kRows; ++i) {
-            if (i & step) continue;
-            const __m512i above = rows[i], below = rows[i + step];
-            rows[i] = _mm512_permutex2var_epi32(above, swap.upper, below);
-            rows[i + step] = _mm512_permutex2var_epi32(above, swap.lower, below);
-        }
+        for (int i = 0; i < kRows; ++i)
+            if (!(i & kStep)) swap_blocks<kStep>(rows[i], rows[i + kStep], std::make_integer_sequence<int, kRows>{});
+        turn_square<2 * kStep>(rows);
     }
 }
 
-// The sum of each row; the rows are lost.
-inline __m512 row_sums(__m512 (&rows)[kTile]) {
-#pragma GCC unroll 4
-    for (int step = 1; step < kTile; step *= 2) {
-        const Swap swap(step);
+// Copies `lanes` rows of as many numbers, transposed.
+template <typename T>
+inline void turn(const T *from, long from_stride, T *to, long to_stride) {
+    constexpr int lanes = Simd<T>::lanes;
+    typename Simd<T>::vector rows[lanes];
 #pragma GCC unroll 16
-        for (int i = 0; i < kTile; i += 2 * step)
-            rows[i] = _mm512_permutex2var_ps(rows[i], swap.upper, rows[i + step]) +
-                      _mm512_permutex2var_ps(rows[i], swap.lower, rows[i + step]);
+    for (int i = 0; i < lanes; ++i) rows[i] = vector_at(from + i * from_stride);
+    turn_square<1>(rows);
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) vector_at(to + i * to_stride) = rows[i];
+}
+
+#else
+
+template <typename T>
+inline void turn(const T *from, long from_stride, T *to, long to_stride) {
+    constexpr int lanes = Simd<T>::lanes;
+    for (int i = 0; i < lanes; ++i)
+        for (int j = 0; j < lanes; ++j) to[j * to_stride + i] = from[i * from_stride + j];
+}
+
+#endif
+
+// Calls with the starts of pieces of `step` that cover `count`; the last one may overlap the one before it.
+template <typename Visit>
+inline void cover(int count, int step, Visit visit) {
+    for (int i = 0; i + step <= count; i += step) visit(i);
+    if (count % step) visit(count - step);
+}
+
+template <typename T>
+inline void copy_row(const T *from, int count, T *to) {
+    constexpr int lanes = Simd<T>::lanes;
+    if (count >= lanes) return cover(count, lanes, [&](int i) { vector_at(to + i) = vector_at(from + i); });
+    if (count >= lanes / 2 && lanes > 2) {  // two halves that may overlap
+        constexpr int half = lanes > 2 ? lanes / 2 : 1;
+        typedef T Half __attribute__((vector_size(half * sizeof(T)), aligned(sizeof(T)), may_alias));
+        const Half first = *reinterpret_cast<const Half *>(from),
+                   last = *reinterpret_cast<const Half *>(from + count - half);
+        *reinterpret_cast<Half *>(to) = first;
+        *reinterpret_cast<Half *>(to + count - half) = last;
+        return;
     }
-    return rows[0];
+    for (int i = 0; i < count; ++i) to[i] = from[i];
 }
 
-// Copies 16 x 16 numbers, transposed.
-inline void turn(const float *from, long from_stride, float *to, long to_stride) {
-    __m512i rows[kTile];
-#pragma GCC unroll 16
-    for (int i = 0; i < kTile; ++i) rows[i] = _mm512_loadu_si512(from + i * from_stride);
-    transpose(rows);
-#pragma GCC unroll 16
-    for (int i = 0; i < kTile; ++i) _mm512_storeu_si512(to + i * to_stride, rows[i]);
+template <typename T>
+inline void copy_rows(int rows, int columns, const T *from, long from_stride, T *to, long to_stride) {
+    if (from_stride == columns && to_stride == columns) {
+        std::copy_n(from, long(rows) * columns, to);
+        return;
+    }
+    for (int i = 0; i < rows; ++i) copy_row(from + i * from_stride, columns, to + i * to_stride);
 }
 
-}  // namespace lipstream::tiles
+// Copies [rows][columns] as [columns][rows].
+template <typename T>
+inline void turn_rows(int rows, int columns, const T *from, long from_stride, T *to, long to_stride) {
+    constexpr int lanes = Simd<T>::lanes;
+    if (rows >= lanes && columns >= lanes) {
+        cover(columns, lanes, [&](int j) {
+            cover(rows, lanes, [&](int i) {
+                turn(from + i * from_stride + j, from_stride, to + j * to_stride + i, to_stride);
+            });
+        });
+        return;
+    }
+    for (int i = 0; i < rows; ++i)
+        for (int j = 0; j < columns; ++j) to[j * to_stride + i] = from[i * from_stride + j];
+}
+
+}  // namespace lipstream

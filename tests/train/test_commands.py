@@ -68,15 +68,13 @@ def test_a_run_goes_into_a_folder_of_the_recipe_s_name(
     assert len(list((folder / "runs" / "cache").glob("*.npy"))) == 3
 
 
-@pytest.mark.parametrize("rounds", [False, True])
-def test_a_processor_without_fast_bfloat16_is_told(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, rounds: bool
+def test_bfloat16_is_refused_on_a_cpu_before_anything_starts(
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("lipstream.kernels.cpu_calls.rounds", lambda: rounds)
-    (folder / "short.toml").write_text('precision = "bfloat16"\n' + RECIPE)
-    assert main(["train", "short.toml", "--steps", "1"]) == 0
-    warned = "bfloat16 is no faster on this processor: training in float32" in capsys.readouterr().err
-    assert warned is not rounds
+    (folder / "short.toml").write_text('device = "cuda"\nprecision = "bfloat16"\n' + RECIPE)
+    assert main(["train", "short.toml", "--device", "cpu"]) == 2
+    assert 'set precision = "float32" to train on a CPU' in capsys.readouterr().err
+    assert not (folder / "runs").exists()
 
 
 def test_folders_data_steps_and_threads_can_be_named(folder: Path) -> None:

@@ -97,6 +97,7 @@ def test_keys_and_tables_replace_their_defaults_alone(written) -> None:
         ("preset = 'semamba'\n[mix]\nseconds = 0.51", "8160 samples are no whole hops of 100"),
         ("device = 'tpu'", "device 'tpu' is unknown: choose one of cpu, cuda"),
         ("precision = 'half'", "precision 'half' is unknown: choose one of float32, bfloat16"),
+        ("precision = 'bfloat16'", 'set precision = "float32" to train on a CPU, or device = "cuda"'),
         ("max_bad_batches = 0", "max_bad_batches must be at least 1"),
         ("[optimizer]\nschedule = 'steps'", r"\[optimizer\]: unknown schedule 'steps'"),
         ("[optimizer]\nmatrices = 'sgd'", r"\[optimizer\]: unknown matrices 'sgd'"),

@@ -1,6 +1,5 @@
 """The models that can be trained, from mixture to aligned estimate, as loop and validation see them."""
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import InputError
-from ...kernels import cpu_calls
 from ...models.config import preset
 from ...models.layers.stft import Analysis, Synthesis
 from ...models.lite_avse import LiteAVSEMamba
@@ -17,11 +15,6 @@ from ...models.parents.semamba import SEMamba, SEMambaConfig, load_semamba_check
 from ...models.store.checkpoint import grow_model
 from ..mixing.video_mixtures import VideoBatch, embed
 from ..recipe import SEMAMBA, Recipe
-
-
-def real_precision(recipe: Recipe) -> str:
-    """The precision of a run of the recipe here: float32 where bfloat16 would change nothing."""
-    return recipe.precision if recipe.device != "cpu" or cpu_calls.rounds() else "float32"
 
 
 class Estimate(NamedTuple):
@@ -38,16 +31,6 @@ class Estimate(NamedTuple):
     alpha: Tensor
 
 
-def _mixed_precision(device: torch.device, enabled: bool) -> AbstractContextManager[None]:
-    """Products of bfloat16: all of them under autocast on CUDA, on a CPU those of the compiled kernels.
-
-    Autocast would take a CPU's work away from those kernels, which win more.
-    """
-    if device.type == "cpu":
-        return cpu_calls.bfloat16_products(enabled)
-    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
-
-
 class StreamingEstimator(nn.Module):
     """A `LiteAVSEMamba` between analysis and synthesis, its lag taken out: `models.wave` for training."""
 
@@ -59,9 +42,9 @@ class StreamingEstimator(nn.Module):
         self.lag = net.config.stft.window - net.config.stft.hop
 
     def forward(self, noisy: Tensor, video: VideoBatch | None = None, mixed: bool = False) -> Estimate:
-        """Mixtures ``[B, N]`` of whole hops, with faces or without; the network ``mixed`` with bfloat16."""
+        """Mixtures ``[B, N]`` of whole hops, with faces or without; ``mixed``: the network under autocast."""
         given, _ = self.analysis(noisy)
-        with _mixed_precision(noisy.device, mixed):
+        with torch.autocast(noisy.device.type, torch.bfloat16, enabled=mixed):
             embedding, age_s = (None, None) if video is None else embed(self.net, video)
             spectrum, alpha, _ = self.net(given, embedding, age_s)
         spectrum = spectrum.float()
@@ -88,11 +71,11 @@ class SEMambaEstimator(nn.Module):
         self.register_buffer("window", torch.hann_window(net.config.win_size), persistent=False)
 
     def forward(self, noisy: Tensor, video: VideoBatch | None = None, mixed: bool = False) -> Estimate:
-        """Mixtures ``[B, N]``; faces are not looked at. The network ``mixed`` with bfloat16."""
+        """Mixtures ``[B, N]``; faces are not looked at. ``mixed``: the network under autocast."""
         config = self.net.config
         rms = noisy.square().mean(-1, keepdim=True).sqrt().clamp(min=1e-8)
         given = analyse(noisy / rms, config)
-        with _mixed_precision(noisy.device, mixed):
+        with torch.autocast(noisy.device.type, torch.bfloat16, enabled=mixed):
             magnitude, phase, _ = self.net(*given)
         magnitude, phase = magnitude.float(), phase.float()
         wave = synthesise(magnitude, phase, config, noisy.shape[-1]) * rms

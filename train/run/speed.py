@@ -13,7 +13,6 @@ from ...kernels import cpu_calls
 from ..mixing.batches import draw_ahead, read_sources
 from ..recipe import Recipe
 from .distributed import Group, torch_device
-from .estimator import real_precision
 from .learner import Learner
 
 #: Steps before the clock starts: the kernel is built, caches are filled.
@@ -26,7 +25,7 @@ class TrainingSpeed:
 
     Attributes:
         machine: what it ran on.
-        preset, device, precision: what was trained, where and how; float32 where bfloat16 changes nothing.
+        preset, device, precision: what was trained, where and how.
         threads, workers: of torch, and those that drew mixtures.
         kernel: whether the compiled CPU kernel was there to be used.
         batch, seconds: mixtures of a step, and the length of each.
@@ -99,7 +98,7 @@ def measure_training(recipe: Recipe, cache: Path, steps: int) -> TrainingSpeed:
         machine=machine,
         preset=recipe.preset,
         device=device.type,
-        precision=real_precision(recipe),
+        precision=recipe.precision,
         threads=torch.get_num_threads(),
         workers=recipe.workers,
         kernel=device.type == "cpu" and cpu_calls.available(),

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 import torch
@@ -11,7 +10,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lipstream.errors import InputError
-from lipstream.kernels import cpu_calls
 from lipstream.models.lite_avse import build
 from lipstream.models.parents.inference import enhance_offline
 from lipstream.models.parents.semamba import SEMamba, SEMambaConfig
@@ -46,22 +44,6 @@ def test_training_hears_what_the_stream_gives_without_its_lag(tiny: str, lips: V
         found = StreamingEstimator(net)(noise(), video)
         torch.testing.assert_close(found.wave, wave[:, 200:])
         torch.testing.assert_close(found.alpha, alpha)
-
-
-@pytest.mark.parametrize("mixed", [False, True])
-def test_mixed_precision_on_a_cpu_is_for_the_compiled_kernels_alone(
-    monkeypatch: pytest.MonkeyPatch, tiny: str, mixed: bool
-) -> None:
-    rounding = Mock(wraps=cpu_calls.bfloat16_products)
-    monkeypatch.setattr(cpu_calls, "bfloat16_products", rounding)
-    net = build(tiny)
-    autocast = []
-    net.register_forward_pre_hook(lambda *_: autocast.append(torch.is_autocast_enabled("cpu")))
-    found = StreamingEstimator(net)(noise(), mixed=mixed)
-    rounding.assert_called_once_with(mixed)
-    assert autocast == [False]
-    assert found.wave.dtype == torch.float32
-    assert found.wave.isfinite().all()
 
 
 @torch.no_grad()
