@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..kernels import cpu_peak
+from ..kernels.cpu import peak as cpu_peak
 from ..models.lite_avse import build
 from ..stream.runtimes import Runtime, load_runtime
 from .complexity import hop_bytes, streaming_complexity

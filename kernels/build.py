@@ -31,7 +31,7 @@ def library(source: str, flags: Sequence[str] = (), libraries: Sequence[str] = (
     as ``x86-64-v3`` (AVX2) on one that has AVX-512.
 
     Args:
-        source: name of the file; its headers lie beside it.
+        source: of the file, relative to `SOURCES`; it names its headers relative to itself.
         flags: more flags of the compiler, such as macros.
         libraries: what the linker needs.
 
@@ -91,14 +91,14 @@ def _build(plan: _Plan) -> None:
 
 
 def _contents(path: Path) -> list[str]:
-    """The texts of a source and of all headers that it includes from its folder."""
+    """The texts of a source and of all headers of ours that it includes, from whichever folder."""
     texts: dict[Path, str] = {}
     waiting = [path]
     while waiting:
         file = waiting.pop()
         if file not in texts:
             texts[file] = file.read_text()
-            waiting += [file.with_name(name) for name in _INCLUDE.findall(texts[file])]
+            waiting += [(file.parent / name).resolve() for name in _INCLUDE.findall(texts[file])]
     return list(texts.values())
 
 

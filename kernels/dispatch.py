@@ -1,4 +1,4 @@
-"""Which code runs the pieces of `kernels.fused`: Triton in inference on CUDA, torch everywhere else."""
+"""Who runs the pieces of `kernels.reference.fused`: Triton in inference on CUDA, torch everywhere else."""
 
 import functools
 import importlib
@@ -8,15 +8,15 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor
 
-from . import fused
-from .fused import Mamba1Weights, Mamba2Weights, Pair
+from .reference import fused
+from .reference.fused import Mamba1Weights, Mamba2Weights, Pair
 
 #: Most numbers of one row's state (or of one row) that the kernels keep in registers.
 MOST_NUMBERS = 8192
 
 
 class FusedOps(Protocol):
-    """The functions of `kernels.fused` that have a Triton twin."""
+    """The functions of `kernels.reference.fused` that have a Triton twin."""
 
     def mamba1_conv_step(
         self, projected: Tensor, weights: Mamba1Weights, context: Tensor

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from . import selective_scan as reference
-from .ssd import ssd_chunked
+from .reference import selective_scan as reference
+from .reference.ssd import ssd_chunked
 
 #: Frames of one chunk of mamba-ssm's Mamba-2 kernels.
 CHUNK = 64
@@ -62,7 +62,7 @@ def _may_serve(x: Tensor) -> bool:
 def selective_scan(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, h0: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """`kernels.selective_scan.selective_scan`; ``h0`` None begins from zeros.
+    """`kernels.reference.selective_scan.selective_scan`; ``h0`` None begins from zeros.
 
     mamba-ssm serves sequences that begin from zeros; the state that it gives has no gradient.
     """
@@ -79,7 +79,7 @@ def selective_scan(
 def ssd_scan(
     x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, h0: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """`kernels.ssd.ssd_chunked`."""
+    """`kernels.reference.ssd.ssd_chunked`."""
     scan = mamba_ssm().mamba_chunk_scan_combined if _may_serve(x) else None
     rows, length = x.shape[:2]
     if scan is None or rows * -(-length // CHUNK) > MOST_CHUNKS:

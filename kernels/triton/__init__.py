@@ -1,1 +1,1 @@
-"""Triton twins of `kernels.fused`, for CUDA. `kernels.dispatch` alone imports them."""
+"""Triton twins of `kernels.reference.fused`, for CUDA. `kernels.dispatch` alone imports them."""

@@ -85,7 +85,7 @@ def both_kernel(
     BLOCK_N: tl.constexpr,
     BLOCK_P: tl.constexpr,
 ) -> None:
-    """Program (row, head, block of positions): `kernels.ssd.ssd_two_sided` of ``mixed [R, L, E + 2N]``.
+    """Program (row, head, block of positions): `ssd_two_sided` of ``mixed [R, L, E + 2N]``.
 
     ``y [R, L, E]`` is neither gated nor normalised yet: that needs all heads.
     """

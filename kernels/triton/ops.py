@@ -1,4 +1,4 @@
-"""The Triton kernels as torch operators ``lipstream::*``, behind the signatures of `kernels.fused`.
+"""The Triton kernels as torch operators ``lipstream::*``, behind the signatures of `kernels.reference.fused`.
 
 The operators are functional, as the state protocol is: a kernel reads the old state and writes the new one,
 which moves no more bytes than a step in place. As `triton_op` they have fake implementations, and
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.library import triton_op, wrap_triton
 
-from ..fused import Mamba1Weights, Mamba2Weights, Pair
+from ..reference.fused import Mamba1Weights, Mamba2Weights, Pair
 from .conv import conv_kernel, conv_step_kernel
 from .mamba1 import scan_both_kernel
 from .mamba1 import step_kernel as mamba1_step_kernel

@@ -12,7 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...kernels import cpu_calls, cpu_conv, cpu_filter
+from ...kernels.cpu import calls as cpu_calls
+from ...kernels.cpu import conv as cpu_conv
+from ...kernels.cpu import filter as cpu_filter
 from ..config import BandCodecConfig
 
 #: Largest gain of one tap: 2, and the 2.1 dB by which the last layer of the shipped weights was raised, since

@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ...kernels import fused
 from ...kernels.dispatch import FusedOps, fused_ops
+from ...kernels.reference import fused
 from ..state import MixerState
 
 #: Range of the time steps that `dt_proj.bias` starts from (Gu & Dao 2023, section 3.6).

@@ -5,8 +5,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ...kernels import cpu_calls, cpu_mixer, fused
+from ...kernels.cpu import calls as cpu_calls
+from ...kernels.cpu import mixer as cpu_mixer
 from ...kernels.dispatch import FusedOps, fused_ops
+from ...kernels.reference import fused
 from ..state import MixerState
 
 #: Longest axis that the two-sided mixer treats as one dense matrix a head.

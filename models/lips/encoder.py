@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...kernels.conv import causal_conv1d
+from ...kernels.reference.conv import causal_conv1d
 from ..config import VisualConfig
 from ..state import join_context
 

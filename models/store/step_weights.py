@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ...core.arrays import Float32
 from ...errors import InputError
-from ...kernels.cpu_step import BandSizes, MemorySizes, MixerSizes, StepSizes
+from ...kernels.cpu.step import BandSizes, MemorySizes, MixerSizes, StepSizes
 from ..config import BandCodecConfig, MemoryConfig, MixerConfig, ModelConfig
 
 Array = npt.NDArray[np.float64]
@@ -75,7 +75,7 @@ def _mixer_sizes(channels: int, mixer: MixerConfig, taps: int) -> MixerSizes:
 
 
 def step_weights(config: ModelConfig, tensors: Mapping[str, Float32]) -> list[Float32]:
-    """The weights in the order in which ``kernels/cpu/step*`` reads them.
+    """The weights in the order in which ``kernels/cpu/infer`` reads them.
 
     Args:
         config: a model that `step_sizes` takes.

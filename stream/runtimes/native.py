@@ -1,4 +1,4 @@
-"""The compiled step on the CPU (`kernels.cpu_step`), one stream or many; lips go through ONNX Runtime."""
+"""The compiled step on the CPU (`kernels.cpu.step`), one stream or many; lips go through ONNX Runtime."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 from ...core.arrays import Bool, Float32, UInt8
 from ...errors import InputError
 from ...kernels.build import BuildError
-from ...kernels.cpu_step import StepPool, is_built
+from ...kernels.cpu.step import StepPool, is_built
 from ...models.config import ModelConfig, preset
 from ...models.store.registry import StreamSpec, graph_files, require_shipped, weights_file
 from ...models.store.step_weights import step_sizes, step_weights

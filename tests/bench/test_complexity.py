@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lipstream.bench.complexity import count_macs, count_parameters, offline_complexity, streaming_complexity
-from lipstream.kernels.ssd import ssd_step
+from lipstream.kernels.reference.ssd import ssd_step
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from lipstream.bench import floor
 from lipstream.bench.floor_commands import add_floor
 from lipstream.errors import InputError
-from lipstream.kernels import cpu_peak
+from lipstream.kernels.cpu import peak as cpu_peak
 
 needs_compiler = pytest.mark.skipif(
     not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="there is no C++ compiler here"

@@ -48,6 +48,20 @@ def test_other_macros_and_changed_headers_make_another_library(sources: Path) ->
     assert len(built(sources)) == 3
 
 
+def test_a_changed_header_of_another_folder_makes_another_library(sources: Path) -> None:
+    for name in ("common", "train"):
+        (sources / name).mkdir()
+    (sources / "common" / "number.h").write_text('#include "deeper.h"\n')
+    (sources / "common" / "deeper.h").write_text("constexpr int kNumber = 1;\n")
+    (sources / "train" / "number.cpp").write_text(
+        '#include "../common/number.h"\nextern "C" int number() { return kNumber; }\n'
+    )
+    assert build.library("train/number.cpp").number() == 1
+    (sources / "common" / "deeper.h").write_text("constexpr int kNumber = 2;\n")
+    assert not build.is_built("train/number.cpp")
+    assert build.library("train/number.cpp").number() == 2
+
+
 def test_it_knows_what_it_has_built(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not build.is_built("answer.cpp", ["-DMORE=1"])
     build.library("answer.cpp", ["-DMORE=1"])
@@ -66,7 +80,7 @@ def test_a_source_that_fails_leaves_nothing_behind(sources: Path) -> None:
 def test_without_a_compiler_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_: None)
     with pytest.raises(build.BuildError, match=r"no C\+\+ compiler"):
-        build.library("step.cpp")
+        build.library("infer/step.cpp")
 
 
 def test_a_cache_that_cannot_be_written_is_named(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:

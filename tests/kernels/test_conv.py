@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lipstream.kernels.conv import causal_conv1d, causal_conv1d_step, symmetric_conv1d
+from lipstream.kernels.reference.conv import causal_conv1d, causal_conv1d_step, symmetric_conv1d
 
 ROWS, CHANNELS = 2, 3
 

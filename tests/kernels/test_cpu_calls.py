@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from lipstream.kernels import cpu_calls
 from lipstream.kernels.build import BuildError
-from lipstream.kernels.cpu_conv import frequency_conv
+from lipstream.kernels.cpu import calls as cpu_calls
+from lipstream.kernels.cpu.conv import frequency_conv
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lipstream.kernels import cpu_calls
-from lipstream.kernels.cpu_conv import frequency_conv
+from lipstream.kernels.cpu import calls as cpu_calls
+from lipstream.kernels.cpu.conv import frequency_conv
 
 pytestmark = pytest.mark.skipif(not cpu_calls.available(), reason="no C++ compiler builds the kernels here")
 

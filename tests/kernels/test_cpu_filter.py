@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lipstream.kernels import cpu_calls
-from lipstream.kernels.cpu_filter import deep_filter
+from lipstream.kernels.cpu import calls as cpu_calls
+from lipstream.kernels.cpu.filter import deep_filter
 
 pytestmark = pytest.mark.skipif(not cpu_calls.available(), reason="no C++ compiler builds the kernels here")
 

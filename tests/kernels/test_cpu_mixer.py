@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lipstream.kernels import cpu_calls
-from lipstream.kernels.conv import causal_conv1d, symmetric_conv1d
-from lipstream.kernels.cpu_mixer import MixerWeights, residual_mixer
-from lipstream.kernels.ssd import ssd_chunked, ssd_two_sided
+from lipstream.kernels.cpu import calls as cpu_calls
+from lipstream.kernels.cpu.mixer import MixerWeights, residual_mixer
+from lipstream.kernels.reference.conv import causal_conv1d, symmetric_conv1d
+from lipstream.kernels.reference.ssd import ssd_chunked, ssd_two_sided
 
 EPS = 1e-5
 

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from lipstream.kernels import dispatch, fused
+from lipstream.kernels import dispatch
 from lipstream.kernels.dispatch import MOST_NUMBERS, FusedOps, fused_ops
-from lipstream.kernels.fused import Mamba1Weights, Mamba2Weights
+from lipstream.kernels.reference import fused
+from lipstream.kernels.reference.fused import Mamba1Weights, Mamba2Weights
 
 PACKAGE = Path(dispatch.__file__).parent.parent
 NAMES = [name for name in vars(FusedOps) if not name.startswith("_")]

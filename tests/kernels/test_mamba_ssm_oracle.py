@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lipstream.kernels import sequences
-from lipstream.kernels.selective_scan import selective_scan, selective_scan_step
-from lipstream.kernels.ssd import ssd_chunked, ssd_step
+from lipstream.kernels.reference.selective_scan import selective_scan, selective_scan_step
+from lipstream.kernels.reference.ssd import ssd_chunked, ssd_step
 
 ROWS, LENGTH, CHANNELS, D_STATE = 3, 11, 8, 16
 

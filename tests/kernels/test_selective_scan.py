@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lipstream.kernels import selective_scan as module
-from lipstream.kernels.selective_scan import selective_scan, selective_scan_step
+from lipstream.kernels.reference import selective_scan as module
+from lipstream.kernels.reference.selective_scan import selective_scan, selective_scan_step
 
 Inputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 

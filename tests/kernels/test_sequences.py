@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lipstream.kernels import sequences
-from lipstream.kernels.selective_scan import selective_scan
+from lipstream.kernels.reference.selective_scan import selective_scan
+from lipstream.kernels.reference.ssd import ssd_chunked
 from lipstream.kernels.sequences import MambaSsm, mamba_ssm, ssd_scan
-from lipstream.kernels.ssd import ssd_chunked, ssd_sequential
+from lipstream.tests.kernels.recurrence import ssd_sequential
 
 ROWS, LENGTH, CHANNELS, D_STATE, HEADS, SIZE = 2, 9, 6, 4, 3, 2
 

@@ -9,16 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lipstream.kernels import ssd as module
-from lipstream.kernels.selective_scan import selective_scan
-from lipstream.kernels.ssd import (
-    ssd_chunked,
-    ssd_quadratic,
-    ssd_sequential,
-    ssd_step,
-    ssd_two_sided,
-    ssd_two_sided_long,
-)
+from lipstream.kernels.reference import ssd as module
+from lipstream.kernels.reference.selective_scan import selective_scan
+from lipstream.kernels.reference.ssd import ssd_chunked, ssd_step, ssd_two_sided, ssd_two_sided_long
+from lipstream.tests.kernels.recurrence import ssd_sequential
 
 
 class Inputs(NamedTuple):
@@ -128,14 +122,6 @@ def test_the_state_carries_a_sequence_across_a_cut(cut: int, **sizes: int) -> No
     torch.testing.assert_close(h, last)
 
 
-@settings(max_examples=30, deadline=None)
-@given(**SIZES)
-def test_the_quadratic_form_gives_the_recurrence_from_zero(**sizes: int) -> None:
-    inputs = random_inputs(**sizes)
-    expected, _ = ssd_sequential(*inputs, state_of(inputs))
-    torch.testing.assert_close(ssd_quadratic(*inputs), expected)
-
-
 @pytest.mark.parametrize("two_sided", [ssd_two_sided, ssd_two_sided_long])
 @settings(max_examples=30, deadline=None)
 @given(**SIZES)
@@ -174,7 +160,7 @@ def test_strong_decay_neither_overflows_nor_spoils_gradients(two_sided: Callable
     dt = (100.0 * torch.ones_like(dt)).requires_grad_()
     inputs = Inputs(x, dt, -torch.ones_like(A), B, C, D)
     own = (B * C).sum(-1)[..., None, None] * dt[..., None] * x + x * D[:, None]
-    for y in (two_sided(*inputs), ssd_quadratic(*inputs), ssd_chunked(*inputs, state_of(inputs))[0]):
+    for y in (two_sided(*inputs), ssd_chunked(*inputs, state_of(inputs))[0]):
         torch.testing.assert_close(y, own)
         (gradient,) = torch.autograd.grad(y.sum(), dt)
         assert torch.isfinite(gradient).all()
@@ -192,7 +178,7 @@ def test_no_input_is_changed() -> None:
         assert torch.equal(tensor, copy)
 
 
-@pytest.mark.parametrize("form", [ssd_quadratic, ssd_two_sided, ssd_two_sided_long])
+@pytest.mark.parametrize("form", [ssd_two_sided, ssd_two_sided_long])
 def test_gradients_are_those_of_finite_differences(form: Callable[..., Tensor]) -> None:
     inputs = [tensor.requires_grad_() for tensor in random_inputs(1, 4, 2, 2, 2)]
     assert torch.autograd.gradcheck(form, inputs)

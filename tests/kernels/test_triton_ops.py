@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from lipstream.kernels import fused
-from lipstream.kernels.fused import Mamba1Weights, Mamba2Weights
+from lipstream.kernels.reference import fused
+from lipstream.kernels.reference.fused import Mamba1Weights, Mamba2Weights
 
 if importlib.util.find_spec("triton") is None:
     pytest.skip("Triton is not installed", allow_module_level=True)

@@ -69,8 +69,8 @@ def test_steps_and_chunks_give_one_pass(
     net, spectrum = untrained(name), random_spectrum(name)
     lips = lips_of(net, scene, watch)
     whole = net(spectrum, *lips)
-    assert_same(in_steps(net, spectrum, lips), whole)
-    assert_same(in_chunks(net, spectrum, lips), whole)
+    assert_same(in_steps(net, spectrum, lips), whole, net)
+    assert_same(in_chunks(net, spectrum, lips), whole, net)
 
 
 @EACH_PRESET
@@ -198,7 +198,7 @@ def test_the_offline_form_takes_video(untrained: Untrained, watch: Watch) -> Non
 def test_streams_of_a_batch_do_not_touch_each_other(untrained: Untrained, assert_same: Check) -> None:
     net, spectrum = untrained("lite"), random_spectrum("lite")
     together, _, _ = net(torch.cat([10 * spectrum.flip(2), spectrum]))
-    assert_same(together[1:], net(spectrum)[0])
+    assert_same(together[1:], net(spectrum)[0], net)
 
 
 def test_states_have_stable_names(untrained: Untrained) -> None:

@@ -77,8 +77,8 @@ def test_steps_and_chunks_give_one_pass(
     lips: Lips = (None, None) if scene == "audio only" else watch(model.net, scene, HOPS[name])
     dry = torch.linspace(0.0, 1.0, HOPS[name])[None]
     whole = model(wave, *lips, dry)
-    assert_same(in_steps(model, wave, lips, dry), whole)
-    assert_same(in_chunks(model, wave, lips, dry), whole)
+    assert_same(in_steps(model, wave, lips, dry), whole, model)
+    assert_same(in_chunks(model, wave, lips, dry), whole, model)
 
 
 @EACH_PRESET
@@ -91,8 +91,8 @@ def test_speech_that_stops_and_starts_again_gives_one_pass(name: str, make: Make
     wave[:, 3 * hop : 5 * hop] = 0.0
     dry = torch.zeros(1, HOPS[name])
     whole = model(wave)
-    assert_same(in_steps(model, wave, (None, None), dry), whole)
-    assert_same(in_chunks(model, wave, (None, None), dry), whole)
+    assert_same(in_steps(model, wave, (None, None), dry), whole, model)
+    assert_same(in_chunks(model, wave, (None, None), dry), whole, model)
 
 
 @EACH_PRESET
@@ -173,7 +173,7 @@ def test_training_gives_what_streaming_gives(make: Make, assert_same: Check) -> 
     model, wave = make("lite"), random_wave("lite")
     trained = model(wave)
     with torch.no_grad():
-        assert_same(trained, in_steps(model, wave, (None, None), torch.zeros(1, HOPS["lite"])))
+        assert_same(trained, in_steps(model, wave, (None, None), torch.zeros(1, HOPS["lite"])), model)
 
 
 def test_the_state_nests_that_of_the_network(make: Make) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from ...bench.machine import Machine, fingerprint
 from ...errors import InputError
-from ...kernels import cpu_calls
+from ...kernels.cpu import calls as cpu_calls
 from ..mixing.batches import draw_ahead, read_sources
 from ..recipe import Recipe
 from .distributed import Group, torch_device

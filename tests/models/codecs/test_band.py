@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lipstream.kernels import cpu_calls, cpu_conv, cpu_filter
+from lipstream.kernels.cpu import calls as cpu_calls
+from lipstream.kernels.cpu import conv as cpu_conv
+from lipstream.kernels.cpu import filter as cpu_filter
 from lipstream.models.codecs.band import MAX_GAIN, BandDecoder, BandEncoder, DeepFilter
 from lipstream.models.config import BandCodecConfig, BandRegion
 

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from lipstream.kernels import cpu_mixer
+from lipstream.kernels.cpu import mixer as cpu_mixer
 from lipstream.models.config import MixerConfig
 from lipstream.models.layers.axis_mamba import (
     BidirectionalMamba,

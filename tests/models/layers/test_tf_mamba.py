@@ -12,7 +12,8 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lipstream.kernels import cpu_calls, cpu_mixer
+from lipstream.kernels.cpu import calls as cpu_calls
+from lipstream.kernels.cpu import mixer as cpu_mixer
 from lipstream.models.config import MixerConfig
 from lipstream.models.layers.tf_mamba import CausalTFMambaBlock, TFMambaBlock
 from lipstream.models.state import flatten_state, state_names

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lipstream.kernels.cpu_step import _library
+from lipstream.kernels.cpu.step import _library
 from lipstream.stream.devices import devices
 from lipstream.stream.devices.virtual_mic import VirtualMic
 from lipstream.stream.doctor import audio as doctor_audio

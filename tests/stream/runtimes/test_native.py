@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from lipstream.errors import InputError
-from lipstream.kernels import build, cpu_step
+from lipstream.kernels import build
+from lipstream.kernels.cpu import step as cpu_step
 from lipstream.models.config import (
     BandCodecConfig,
     BandRegion,

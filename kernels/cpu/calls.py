@@ -1,0 +1,87 @@
+"""What the compiled CPU kernels share on the side of torch: whom they serve, and how they are called."""
+
+import ctypes
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..build import BuildError, library
+
+#: The types of numbers that the kernels are compiled for: suffix of their functions, type in C.
+REALS: dict[torch.dtype, tuple[str, Any]] = {
+    torch.float32: ("float", ctypes.c_float),
+    torch.float64: ("double", ctypes.c_double),
+}
+
+_OPENMP = ("-fopenmp",)
+
+
+@functools.cache
+def _library(name: str) -> ctypes.CDLL | BuildError:
+    """The library, or why there is none: what failed once in a process is not tried again."""
+    try:
+        return library(f"train/{name}.cpp", flags=_OPENMP, libraries=_OPENMP)
+    except BuildError as error:
+        return error
+
+
+def available() -> bool:
+    """Whether the kernels can be (or are) built here."""
+    return not any(isinstance(_library(name), BuildError) for name in ("mixer", "conv", "filter"))
+
+
+def serves(x: Tensor) -> bool:
+    """Whether the kernels are `available` and work on tensors like ``x``: on CPU, in float32 or float64."""
+    full_precision = x.dtype in REALS and not torch.is_autocast_enabled("cpu")
+    return x.device.type == "cpu" and full_precision and available()
+
+
+def compiled(name: str) -> ctypes.CDLL:
+    """The library of a kernel.
+
+    Raises:
+        BuildError: it can't be built here.
+    """
+    built = _library(name)
+    if isinstance(built, BuildError):
+        raise BuildError(f"{built}: use the torch reference")
+    return built
+
+
+class Kernel(NamedTuple):
+    """A kernel in one arithmetic: its library, the suffix of its functions, the type of its numbers in C."""
+
+    library: ctypes.CDLL
+    suffix: str
+    real: Any
+
+    def __call__(self, function: str, *arguments: Any) -> Any:
+        return getattr(self.library, f"{function}_{self.suffix}")(*arguments)
+
+
+def kernel(name: str, x: Tensor) -> Kernel:
+    """The kernel ``name`` for tensors like ``x``, in their own arithmetic.
+
+    Raises:
+        BuildError: it can't be built here.
+    """
+    return Kernel(compiled(name), *REALS[x.dtype])
+
+
+def pointer(tensor: Tensor | None) -> ctypes.c_void_p:
+    """Where the tensor's data lies; null for None."""
+    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
+
+
+def like(tensor: Tensor, x: Tensor) -> Tensor:
+    """The tensor with the strides of ``x``."""
+    return tensor if tensor.stride() == x.stride() else torch.empty_like(x).copy_(tensor)
+
+
+def gradient_parts(partial: Tensor, weights: Sequence[Tensor]) -> Iterator[Tensor]:
+    """One gradient for each weight, from the threads' sums over all of them, ``[threads, numbers]``."""
+    parts = partial.sum(0).split([weight.numel() for weight in weights])
+    return (part.view_as(weight) for part, weight in zip(parts, weights, strict=True))

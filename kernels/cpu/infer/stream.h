@@ -1,0 +1,147 @@
+// One hop of a group of streams, wave to wave, without allocation: weights and workspace serve any number in turn.
+// The models in models/wave.py and models/lite_avse.py are the oracle.
+
+#pragma once
+
+#include <cmath>
+#include <cstring>
+
+#include "axes.h"
+#include "fusion.h"
+#include "memory.h"
+#include "stft.h"
+
+// The codec of the model, one of two with one interface: a spectrum becomes positions along frequency, each a row of
+// kChannels, and they become the enhanced spectrum.
+#ifdef LIPSTREAM_REGIONS
+#include "band_codec.h"
+#else
+#include "separable_codec.h"
+#endif
+
+namespace lipstream {
+
+struct Weights {
+    float level_decay, level_floor;
+    CodecWeights codec;
+    FusionWeights fusion;
+    MemoryWeights memory[kBlocks];
+    LayerWeights<TimeShape> time[kBlocks];
+    LayerWeights<FrequencyShape> frequency[kBlocks];
+
+    void read(Reader &reader) {
+        for (float *number : {&level_decay, &level_floor}) reader(number, 1);
+        codec.read(reader);
+        fusion.read(reader);
+        for (int k = 0; k < kBlocks; ++k) {
+            memory[k].read(reader);
+            time[k].read(reader);
+            frequency[k].read(reader);
+        }
+    }
+};
+
+// All that a stream carries from hop to hop; zero is the start.
+struct State {
+    CausalState<TimeShape> time[kBlocks];
+    MemoryState memory[kBlocks];
+    float history[kHistory], overlap[kHistory];
+    CodecState codec;
+    float power, frames, smoothed;    // sums of models/level.py; alpha of the VCE
+};
+
+struct Stream {
+    alignas(64) State state;
+    Look look;
+
+    void reset() { std::memset(&state, 0, sizeof state); }
+};
+
+// What a stream gets for a hop, and where it wants what comes of it.
+struct Hop {
+    Stream *stream;
+    const float *in, *embedding;
+    float age_s, dry;
+    float *out, *alpha;
+};
+
+// What the end of a hop takes from its beginning.
+struct Frame {
+    Spectrum noisy;
+    CodecSkip skip;
+};
+
+// The workspace of one thread.
+class Step {
+  public:
+    explicit Step(const Weights &weights) : weights_(weights), codec_(weights.codec), fusion_(weights.fusion) {}
+
+    // Up to kGroup hops, each of another stream.
+    void operator()(const Hop *hops, int count) {
+        for (int i = 0; i < count; ++i) begin(hops[i], frames_[i], rows_[i]);
+        for (int k = 0; k < kBlocks; ++k) {
+            MemoryState *states[kGroup];
+            for (int i = 0; i < count; ++i) states[i] = &hops[i].stream->state.memory[k];
+            memory_.step(weights_.memory[k], rows_, states, count);
+            for (int i = 0; i < count; ++i) mix_axes(k, hops[i].stream->state.time[k], rows_[i]);
+        }
+        for (int i = 0; i < count; ++i) end(hops[i], frames_[i], rows_[i]);
+    }
+
+  private:
+    const Weights &weights_;
+    Stft stft_;
+    Codec codec_;
+    Fusion fusion_;
+    Memory memory_;
+    CausalMixer<TimeShape> time_;
+    FrequencyMixer frequency_;
+    Spectrum enhanced_{};
+    BandRows next_{};
+    Frame frames_[kGroup]{};
+    BandRows rows_[kGroup]{};
+
+    // From the wave to the rows of the first block.
+    void begin(const Hop &hop, Frame &frame, BandRows &rows) {
+        State &state = hop.stream->state;
+        stft_.analyse(hop.in, state.history, frame.noisy);
+        codec_.encode(frame.noisy, level(frame.noisy, state), state.codec, frame.skip, rows[0], rows.stride);
+        *hop.alpha = fusion_.fuse(hop.embedding, hop.age_s, hop.stream->look, state.smoothed, rows[0], rows.stride);
+    }
+
+    void mix_axes(int k, CausalState<TimeShape> &state, BandRows &rows) {
+        CausalState<TimeShape> *const states[] = {&state};
+        time_.step(weights_.time[k].mixer, rows, states);
+        leave(weights_.time[k], rows, next_);
+        frequency_.step(weights_.frequency[k].mixer, next_);
+        leave(weights_.frequency[k], next_, rows);
+    }
+
+    // From the rows of the last block to the wave.
+    void end(const Hop &hop, const Frame &frame, const BandRows &rows) {
+        State &state = hop.stream->state;
+        codec_.decode(rows[0], rows.stride, frame.skip, frame.noisy, state.codec, enhanced_);
+        mix(hop.dry, frame.noisy);
+        stft_.synthesise(enhanced_, state.overlap, hop.out);
+    }
+
+    // The gain that brings the running level to 1 (models/level.py).
+    float level(const Spectrum &spectrum, State &state) const {
+        float power = 0;
+        for (int f = 0; f < kBinLanes; ++f)
+            power += spectrum.real[f] * spectrum.real[f] + spectrum.imag[f] * spectrum.imag[f];
+        state.power = weights_.level_decay * state.power + power / kBins;
+        state.frames = weights_.level_decay * state.frames + 1.0f;
+        return 1.0f / std::sqrt(state.power / state.frames + weights_.level_floor);
+    }
+
+    // The dry share of the noisy spectrum comes back.
+    void mix(float dry, const Spectrum &noisy) {
+        for (int f = 0; f < kBins; ++f) {
+            enhanced_.real[f] += dry * (noisy.real[f] - enhanced_.real[f]);
+            enhanced_.imag[f] += dry * (noisy.imag[f] - enhanced_.imag[f]);
+        }
+    }
+};
+
+}  // namespace lipstream
