@@ -30,12 +30,6 @@ ALWAYS_INLINE float exponential(float x) {
 template <typename T>
 ALWAYS_INLINE T sigmoid(T x) { return T(1) / (T(1) + exponential(x > T(-80) ? -x : T(80))); }
 
-template <typename T>
-ALWAYS_INLINE T silu_slope(T x) {
-    const T s = sigmoid(x);
-    return s * (T(1) + x * (T(1) - s));
-}
-
 // log(1 + e^x); the series serves where 1 + y would round y away.
 template <typename T>
 ALWAYS_INLINE T softplus(T x) {

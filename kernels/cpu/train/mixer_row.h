@@ -21,7 +21,7 @@ class MixerRow {
           g_result(backward ? shape.length : 0, shape.channels), g_x(backward ? shape.length : 0, shape.channels), s(shape),
           eps_(eps), normed_(s.length, s.channels), parts_(s.length, s, s.taps - 1), pre_(s.length, s.mixed()),
           active_(s.length, s.mixed()), dt_(s.heads, s.length), scanned_(s.length, s.inner), gated_(s.length, s.inner),
-          normed_gated_(s.length, s.inner), scan_(s, backward), g_parts_(backward ? s.length : 0, s),
+          normed_gated_(s.length, s.inner), slope_(backward ? s.length : 1, s.inner), backward_(backward), scan_(s, backward), g_parts_(backward ? s.length : 0, s),
           g_active_(backward ? s.length + s.taps - 1 : 0, s.mixed()), g_wide_(backward ? s.length : 0, s.inner) {}
 
     void forward(const Weights<T> &w) {
@@ -57,7 +57,9 @@ class MixerRow {
     T eps_;
     Matrix<T> normed_;
     Parts<T> parts_;
-    Matrix<T> pre_, active_, dt_, scanned_, gated_, normed_gated_;
+    // Out of the convolution, where its activation is then replaced by the slope of it; the gate z gives way to silu(z).
+    Matrix<T> pre_, active_, dt_, scanned_, gated_, normed_gated_, slope_;
+    bool backward_;
     Scan<T, Shape> scan_;
     Parts<T> g_parts_;
     Matrix<T> g_active_, g_wide_;
@@ -103,7 +105,11 @@ class MixerRow {
                 vector_at(pre + m) = sum;
             }
 #pragma GCC ivdep
-            for (int m = 0; m < M; ++m) active[m] = pre[m] * sigmoid(pre[m]);
+            for (int m = 0; m < M; ++m) {
+                const T sig = sigmoid(pre[m]), silu = pre[m] * sig;
+                active[m] = silu;
+                pre[m] = sig + silu * (T(1) - sig);  // the slope, which the way back needs
+            }
         }
     }
 
@@ -135,8 +141,8 @@ class MixerRow {
     void gate(const Weights<T> &w) {
         const int P = s.head_size();
         for (int t = 0; t < s.length; ++t) {
-            T *scanned = scanned_[t], *gated = gated_[t];
-            const T *z = parts_.z[t], *active = active_[t];
+            T *scanned = scanned_[t], *gated = gated_[t], *z = parts_.z[t];
+            const T *active = active_[t];
             for (int h = 0; h < s.heads; ++h) {
                 const size_t at = scan_.at(t, h);
                 for (int p = 0; p < P; ++p) {
@@ -144,8 +150,14 @@ class MixerRow {
                     scanned[h * P + p] = y + w.D[0][h] * active[h * P + p];
                 }
             }
+            T *slope = slope_[backward_ ? t : 0];
 #pragma GCC ivdep
-            for (int e = 0; e < s.inner; ++e) gated[e] = scanned[e] * z[e] * sigmoid(z[e]);
+            for (int e = 0; e < s.inner; ++e) {
+                const T sig = sigmoid(z[e]), silu = z[e] * sig;
+                gated[e] = scanned[e] * silu;
+                slope[e] = sig + silu * (T(1) - sig);
+                z[e] = silu;
+            }
             const T scale = inverse_rms(gated, s.inner, eps_);
             for (int e = 0; e < s.inner; ++e) normed_gated_[t][e] = gated[e] * scale * w.gate_norm[0][e];
         }
@@ -156,27 +168,26 @@ class MixerRow {
         const int P = s.head_size();
         outer(normed_gated_, g_result, g.out);
         product(g_result, back.out, g_wide_[0], g_wide_.stride, false);
-        Buffer<T> g_gated(s.inner);
+        Buffer<T> g_gated(s.inner), g_skip(s.inner);  // of D, apart for each value: sums across a vector are slow
         for (int t = 0; t < s.length; ++t) {
             std::fill(g_gated.begin(), g_gated.end(), T(0));
             rms_norm_backward(gated_[t], s.inner, eps_, w.gate_norm[0], g_wide_[t], g_gated.data(), g.gate_norm[0]);
-            const T *z = parts_.z[t], *active = active_[t], *scanned = scanned_[t];
+            const T *silu = parts_.z[t], *slope = slope_[t], *active = active_[t], *scanned = scanned_[t];
             T *g_z = g_parts_.z[t], *g_active = g_pre(t, s.lead());
             for (int h = 0; h < s.heads; ++h) {
                 const T d = w.D[0][h];
-                T *g_y = &scan_.g_y[scan_.at(t, h)], sum = 0;
+                T *g_y = &scan_.g_y[scan_.at(t, h)];
 #pragma GCC ivdep
                 for (int p = 0; p < P; ++p) {
                     const int e = h * P + p;
-                    const T sig = sigmoid(z[e]);
-                    g_y[p] = g_gated[e] * z[e] * sig;
-                    g_z[e] = g_gated[e] * scanned[e] * sig * (T(1) + z[e] * (T(1) - sig));
+                    g_y[p] = g_gated[e] * silu[e];
+                    g_z[e] = g_gated[e] * scanned[e] * slope[e];
                     g_active[e] = g_y[p] * d;
-                    sum += g_y[p] * active[e];
+                    g_skip[e] += g_y[p] * active[e];
                 }
-                g.D[0][h] += sum;
             }
         }
+        for (int e = 0; e < s.inner; ++e) g.D[0][e / P] += g_skip[e];
     }
 
     // From u, b, c and decay to the activations and the step size.
@@ -211,10 +222,10 @@ class MixerRow {
         T *g_bias = g.bias[0], *g_tap = g.taps[0];
         for (int t = 0; t < s.length; ++t) {
             T *g_out = g_pre(t, s.lead());
-            const T *pre = pre_[t];
+            const T *slope = pre_[t];
 #pragma GCC ivdep
             for (int m = 0; m < M; ++m) {
-                g_out[m] *= silu_slope(pre[m]);
+                g_out[m] *= slope[m];
                 g_bias[m] += g_out[m];
             }
         }
