@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..stream.enhancer import Enhancer
+from ..stream.lips_bound import BoundedRuntime
 from ..stream.runtimes import Runtime, load_runtime
 from .evaluation import StampedLips, lips_of, trace_in_chunks
 from .metrics import SAMPLE_RATE
@@ -201,7 +203,7 @@ def parse_system(text: str, videos: Sequence[str], recordings: Sequence[Recordin
         return OfflineSystem(name or f"{model} offline", model, weights)
     graphs = weights is not None and weights.is_dir()
     runtime_name = match["runtime"] or ("onnx" if weights is None or graphs else "eager")
-    runtime = _runtime(model, runtime_name, weights)
+    runtime = BoundedRuntime(partial(_runtime, model, runtime_name, weights))
     clips = [clip for entry in recordings for clip in entry.videos]
     shown = name or (weights.stem if weights and not graphs else model)
     return ModelSystem(shown, Enhancer(model, SAMPLE_RATE, runtime), videos, clips, model, runtime_name)

@@ -17,7 +17,12 @@ MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 96_000
 
 
 class Enhancer(Controls):
-    """Cleans one channel of speech as it comes in, helped by the speaker's lips where there is video.
+    """Cleans one channel of speech as it comes in; experimentally helped by the speaker's lips.
+
+    Lips count only where `process` is given them. They help the nine speakers they were trained on and may
+    mislead with others, so what they change is bounded (`lips_bound`): they lower no hop by more than 6 dB
+    against the audio-only output, which is the output to the bit as long as no lips have come. While lips
+    count, a hop costs twice as much.
 
     The output lags the input by `latency_samples`, the same for any length of chunk, and any way to cut a
     stream into chunks gives the same samples. Use one Enhancer for each channel, from one thread at a time
@@ -28,7 +33,7 @@ class Enhancer(Controls):
         model: name of a preset, as listed by ``lipstream models``.
         sample_rate: rate of the chunks in Hz, 8000 to 96000. The model hears and gives what lies below 8 kHz.
         runtime: name of a runtime ("onnx" needs no torch), or a `Runtime` of one's own, which then brings
-            its model.
+            its model and is taken as it is, without a bound on its lips.
         atten_limit_db: attenuate no sound by more than this, in dB from 0; 100 and above: no limit.
         bypass: give the input itself, still delayed by the latency, while the model goes on listening.
         video: whether lips count. While it is False, frames are dropped unseen.
@@ -140,6 +145,6 @@ def checked_sample_rate(rate: float) -> int:
 def _loaded(model: str, runtime: str | Runtime) -> Runtime:
     if not isinstance(runtime, str):
         return runtime
-    from .runtimes import load_runtime
+    from .lips_bound import load_bounded_runtime
 
-    return load_runtime(model, runtime)
+    return load_bounded_runtime(model, runtime)

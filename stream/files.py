@@ -86,8 +86,9 @@ def enhance_file(
             enhanced as a stream of its own.
         dst: where to write, in the format its extension names, at the resolution of `src`. A file there is
             replaced, but only by a complete one.
-        video: video of the speaker, its time 0 that of the audio: lips help in all channels. One without a
-            face gets a warning, not an error.
+        video: video of the speaker, its time 0 that of the audio; None: audio only. Experimental: lips help
+            the nine speakers of their training and may harm others, by at most 6 dB (`lips_bound`). One
+            without a face gets a warning, not an error.
         face_model: path of ``face_landmarker.task``; None finds or fetches it.
         model: name of a preset.
         runtime: name of a runtime.

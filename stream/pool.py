@@ -27,7 +27,7 @@ class EnhancerPool:
         model: name of a preset, as listed by ``lipstream models``.
         sample_rate: rate of all chunks in Hz, 8000 to 96000.
         runtime: name of a runtime, or a `PoolRuntime` of one's own, which then brings its model and as many
-            streams.
+            streams, and is taken as it is, without a bound on its lips.
 
     Raises:
         InputError: a value out of range, an unknown model or runtime.
@@ -202,9 +202,9 @@ class _Seat(NamedTuple):
 
 def _loaded(streams: int, model: str, runtime: str | PoolRuntime) -> PoolRuntime:
     if isinstance(runtime, str):
-        from .runtimes import load_pool
+        from .lips_bound import load_bounded_pool
 
-        return load_pool(model, streams, runtime)
+        return load_bounded_pool(model, streams, runtime)
     if runtime.streams != streams:
         raise InputError(f"the runtime holds {runtime.streams} streams, not {streams}: give the pool as many")
     return runtime

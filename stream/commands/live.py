@@ -36,9 +36,9 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     """Register the command."""
     parser = subparsers.add_parser(
         "live",
-        help="clean a microphone while it runs, helped by a camera",
-        description="Clean a microphone in real time, helped by the speaker's lips where a camera sees them. "
-        "Keys: b bypass, +/- attenuation limit, v video, m mute, q quit.",
+        help="clean a microphone while it runs",
+        description="Clean a microphone in real time. No camera is opened unless --camera asks for one: what "
+        "lips do is experimental. Keys: b bypass, +/- attenuation limit, v video, m mute, q quit.",
     )
     parser.set_defaults(run=live)
     _add_sound(parser)
@@ -60,6 +60,10 @@ def live(args: argparse.Namespace) -> int:
     from ..ui.keys import Keyboard
 
     config = _config(args)
+    if config.camera is not None:
+        from ..lips_bound import NOTICE
+
+        complain("note", NOTICE)
     others = set(threading.enumerate())
     try:
         with _Interruption() as interruption, ExitStack() as stack:
@@ -204,10 +208,17 @@ def _add_sound(parser: argparse.ArgumentParser) -> None:
 def _add_video(parser: argparse.ArgumentParser) -> None:
     video = parser.add_argument_group("video")
     video.add_argument(
-        "--camera", default="0", metavar="C", help="index, URL, video file, or none (%(default)s)"
+        "--camera",
+        nargs="?",
+        default="none",
+        const="0",
+        metavar="C",
+        help="experimental: use lips, seen by the camera of this index or URL, or in a video file (%(const)s "
+        "without C; default: %(default)s, audio only). Lips help the nine speakers of their training and may "
+        "harm others, by at most 6 dB; they cost twice the time and a process for the camera",
     )
     video.add_argument(
-        "--no-video", dest="camera", action="store_const", const="none", help="the sound alone: --camera none"
+        "--no-video", dest="camera", action="store_const", const="none", help="audio only: --camera none"
     )
     video.add_argument(
         "--face-model",
@@ -222,7 +233,8 @@ def _add_video(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         const=ALIGN_MS,
         metavar="MS",
-        help="let the sound wait until its lips are there (%(const)g without MS; default: never wait)",
+        help="with --camera: let the sound wait until its lips are there (%(const)g without MS; default: "
+        "never wait)",
     )
 
 

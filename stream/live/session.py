@@ -15,10 +15,11 @@ from ..calibration.offsets import stored_offset
 from ..devices.endpoints import AudioSink, AudioSource
 from ..devices.file_endpoints import FileEndpoint, FileSource
 from ..dsp.clock import Clock, MonotonicClock
+from ..lips_bound import load_bounded_runtime
 from ..recording.recorder import Recorder
 from ..recording.recording import RecordingInfo
 from ..recording.recording_enhancer import RecordingEnhancer, WitnessedBox
-from ..runtimes import AUTO, fastest_runtime, load_runtime
+from ..runtimes import AUTO, fastest_runtime
 from ..runtimes.base import Runtime
 from ..ui.display import latency_words
 from .camera_watch import CameraWatch, MakeCamera, camera_maker
@@ -58,7 +59,8 @@ class LiveSession:
         source: in place of the configuration's input.
         sink: in place of its output.
         camera: makes what fills the mailbox of lips, in place of its camera.
-        runtime: a stream of a model, in place of its model and runtime.
+        runtime: a stream of a model, in place of its model and runtime; taken as it is, without a bound on
+            its lips.
         clock: by which everything is timed; must be in step with `time.perf_counter`.
         on_message: told, on any thread, in one line what goes on; None: the logger ``lipstream.live`` is.
     """
@@ -190,7 +192,9 @@ class LiveSession:
         config = self._config
         self._source, self._sink = choose_endpoints(config, *self._given, self._tell)
         chosen = fastest_runtime(config.model) if config.runtime == AUTO else config.runtime
-        runtime = self._runtime or load_runtime(config.model, chosen)
+        runtime = self._runtime or load_bounded_runtime(
+            config.model, chosen, ready=self._make_camera is not None
+        )
         self._enhancer = RecordingEnhancer(
             runtime=runtime, sample_rate=self._source.info.rate, atten_limit_db=config.atten_limit_db
         )

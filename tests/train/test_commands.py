@@ -47,9 +47,10 @@ def denormals() -> Iterator[None]:
 
 
 def error_of(capsys: pytest.CaptureFixture[str]) -> str:
-    error = capsys.readouterr().err
-    assert error.startswith("lipstream: error: ")
-    assert error.count("\n") == 1
+    """The one error told; warnings, as of a processor without fast bfloat16, may stand beside it."""
+    (error,) = [
+        line for line in capsys.readouterr().err.splitlines() if line.startswith("lipstream: error: ")
+    ]
     return error
 
 
@@ -101,8 +102,8 @@ def test_ctrl_c_ends_with_a_checkpoint_from_which_the_same_command_goes_on(
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "_validate", interrupted)
         assert main(["train", "short.toml"]) == 130
-    told = capsys.readouterr().err
-    assert told == "lipstream: warning: stopped after step 2: the same command goes on from there\n"
+    told = capsys.readouterr().err.splitlines()
+    assert "lipstream: warning: stopped after step 2: the same command goes on from there" in told
     assert signal.getsignal(signal.SIGINT) is usual
 
     assert main(["train", "short.toml"]) == 0

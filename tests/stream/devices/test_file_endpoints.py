@@ -20,7 +20,7 @@ def sound() -> Float32:
     return np.random.default_rng(0).uniform(-0.5, 0.5, (3_000, 2)).astype(np.float32)
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -19,7 +19,7 @@ def tone(hz: float, level: float, seconds: float, rate: int = RATE) -> Float32:
     return (level * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
 
 
-def until(condition: Callable[[], bool], limit_s: float = 8.0) -> bool:
+def until(condition: Callable[[], bool], limit_s: float = 60.0) -> bool:
     deadline = time.monotonic() + limit_s
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,10 @@ import pytest
 
 from lipstream.errors import InputError
 from lipstream.stream.devices.devices import find_device
+from lipstream.stream.devices.endpoints import Float32
 from lipstream.stream.devices.feedback import refuse_feedback
 from lipstream.stream.devices.virtual_mic import VirtualMic, remove_leftovers
+from lipstream.tests.stream.live.stage import until
 
 UNTIL_KILLED = """
 import sys, time
@@ -21,6 +22,11 @@ with VirtualMic("crashed"):
     print("made", flush=True)
     time.sleep(60)
 """
+
+
+def tail_of(path: Path) -> Float32:
+    """The last 0.2 s of a recording in the making."""
+    return np.fromfile(path, np.float32)[-9600:] if path.exists() else np.zeros(0, np.float32)
 
 
 def test_it_is_there_inside_the_block_only(sound_server) -> None:
@@ -38,15 +44,14 @@ def test_it_is_there_inside_the_block_only(sound_server) -> None:
 
 
 def test_it_gives_what_is_played_to_it(sound_server, tmp_path: Path) -> None:
-    seconds = np.arange(48_000 * 4) / 48_000
+    seconds = np.arange(48_000 * 30) / 48_000
     with VirtualMic() as microphone:
         recording = sound_server.record(tmp_path / "heard.raw", microphone.source)
         sound_server.play(0.25 * np.sin(2 * np.pi * 440 * seconds).astype(np.float32), sink=microphone.sink)
-        time.sleep(2.5)
+        assert until(lambda: np.abs(tail_of(tmp_path / "heard.raw")).max(initial=0.0) > 0.2)
         recording.terminate()
         recording.wait()
-    heard = np.fromfile(tmp_path / "heard.raw", np.float32)
-    assert np.abs(heard[-9600:]).max() == pytest.approx(0.25, rel=0.02)
+    assert np.abs(tail_of(tmp_path / "heard.raw")).max() == pytest.approx(0.25, rel=0.02)
 
 
 def test_reading_ones_own_virtual_microphone_is_refused(sound_server) -> None:

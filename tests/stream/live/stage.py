@@ -102,7 +102,8 @@ class Stage:
         return any(words in line for line in self.said)
 
 
-def until(condition: Callable[[], object], seconds: float = 20.0) -> bool:
+def until(condition: Callable[[], object], seconds: float = 90.0) -> bool:
+    """Whether the condition came true; the limit is for a computer that is busy with much else."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,9 +54,9 @@ def said() -> list[str]:
 def session(
     sound_server: Any, pass_through: Callable[..., Runtime], tmp_path: Path, said: list[str]
 ) -> Iterator[LiveSession]:
-    """From one null sink's monitor to another, with a tone to be heard for 30 seconds."""
+    """From one null sink's monitor to another, with a tone to be heard for two minutes."""
     config = LiveConfig(input="noisy.monitor", output="clean", record=tmp_path / "take")
-    sound_server.play(tone(30.0))
+    sound_server.play(tone(120.0))
     with LiveSession(config, runtime=pass_through(), on_message=said.append) as session:
         yield session
 
@@ -68,6 +67,11 @@ def started(options: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 before it is there."""
+    return path.stat().st_size if path.exists() else 0
+
+
 def hears_tone(session: LiveSession) -> bool:
     return until(lambda: session.stats().pipeline.input_dbfs > -20)
 
@@ -76,9 +80,9 @@ def test_a_tone_goes_through_and_the_recording_can_be_replayed(
     sound_server: Any, session: LiveSession, pass_through: Callable[..., Runtime], tmp_path: Path
 ) -> None:
     assert hears_tone(session)
-    time.sleep(1.0)
+    assert until(lambda: session.stats().pipeline.output_dbfs > -20)
     recording = sound_server.record(tmp_path / "heard.raw")
-    time.sleep(2.0)
+    assert until(lambda: size_of(tmp_path / "heard.raw") >= 2 * RATE * 4)
     recording.terminate()
     recording.wait()
     session.stop()
@@ -104,7 +108,8 @@ def test_a_network_camera_gives_lips_to_the_real_model(
         with LiveSession(config, on_message=said.append) as session:
             assert until(lambda: session.stats().pipeline.alpha > 0.1, seconds=60.0), said
             assert session.stats().camera is not None
-            time.sleep(1.0)
+            seen_s = session.stats().recorded_s or 0.0
+            assert until(lambda: (session.stats().recorded_s or 0.0) > seen_s + 1.0)
     assert any("camera tracking" in line for line in said)
     assert len(np.load(tmp_path / "take" / "lips.npy")) > 1
     assert (tmp_path / "take" / "lips.mkv").stat().st_size > 0
@@ -123,7 +128,7 @@ def test_a_killed_and_restarted_server_is_come_back_to(
     sound_server.start()
     assert until(lambda: sum("back" in line for line in said) == 2)
     begins_s = session.stats().recorded_s or 0.0
-    sound_server.play(tone(20.0))
+    sound_server.play(tone(60.0))
     assert until(lambda: (session.stats().recorded_s or 0.0) > begins_s + 2.0)
     session.stop()
     noisy, _ = soundfile.read(tmp_path / "take" / "noisy.wav", dtype="float32")
@@ -135,7 +140,7 @@ def test_an_input_that_is_gone_is_waited_for(
 ) -> None:
     headset = ("load-module", "module-remap-source", "master=noisy.monitor", "source_name=headset")
     module = sound_server.pactl(*headset).strip()
-    sound_server.play(tone(30.0))
+    sound_server.play(tone(120.0))
     config = LiveConfig(input="headset", output="clean")
     with LiveSession(config, runtime=pass_through(), on_message=said.append) as session:
         assert hears_tone(session)
@@ -157,7 +162,7 @@ def test_of_a_server_that_dies_only_the_session_speaks(sound_server: Any, shippe
         while "output lost" not in (line := process.stdout.readline()):
             assert line
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=90)
         assert (process.returncode, errors) == (0, "")
     finally:
         process.kill()
@@ -170,7 +175,7 @@ def test_ctrl_c_takes_the_virtual_microphone_along(routed_server: Any, shipped_w
     try:
         assert until(lambda: "lipstream" in routed_server.pactl("list", "short", "sources"))
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=90)
         assert (process.returncode, errors) == (0, "")
         assert routed_server.pactl("list", "short", "modules") == before
     finally:

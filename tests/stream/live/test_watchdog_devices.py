@@ -38,7 +38,7 @@ class Devices:
         block.fill(0)
         self.calls["output"] += 1
 
-    def until(self, condition: Callable[[], bool], limit_s: float = 10.0) -> bool:
+    def until(self, condition: Callable[[], bool], limit_s: float = 60.0) -> bool:
         deadline = time.monotonic() + limit_s
         while not condition() and time.monotonic() < deadline:
             self.watchdog.look()

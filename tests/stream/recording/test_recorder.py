@@ -25,7 +25,7 @@ def info_of(enhancer: Enhancer) -> RecordingInfo:
     return RecordingInfo(RATE, "lite", "onnx", 100.0, enhancer.latency_samples, 512)
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Whether the condition came true in time."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:

@@ -1,0 +1,202 @@
+"""Holds what the experimental lips may change to a share of the audio-only output; goes with these lips.
+
+The shipped lip path has learned nine speakers and misleads with others. So while lips count, a stream is
+enhanced twice, from audio alone and with lips, and the output is the first plus a bounded part of what the
+second differs by. The size of that part is measured in each hop before it is added, so the bound holds
+whatever the network does. Without lips the audio-only output passes untouched, at its usual cost.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from .runtimes.base import NO_VIDEO_AGE_S, Bool, Float32, PoolRuntime, Runtime, UInt8
+
+#: The most that lips may change in a hop, as a share of the level (RMS) of its audio-only output.
+SHARE = 0.5
+#: What that means: by so many dB lips can lower a hop at most, ``-20 * log10(1 - SHARE)``.
+BOUND_DB = 6.0
+#: What a user who asks for lips is told.
+NOTICE = (
+    "lips are experimental: they help the nine speakers of their training, may harm others (they lower "
+    f"speech by at most {BOUND_DB:g} dB), and double the cost"
+)
+#: From this age on a video frame does not count (`models.fusion.STALE_AGE_S`, which needs torch).
+STALE_AGE_S = 0.5
+#: Hops over which lips fade in and out: 100 ms in the shipped model.
+FADE_HOPS = 8
+
+
+class BoundedMix:
+    """Adds to the hops of one stream what lips change, within the bound.
+
+    Args:
+        share: see `SHARE`; 0 to 1.
+
+    Attributes:
+        gain: how much of the change the last hop ended with, 0 to ``share``.
+    """
+
+    def __init__(self, share: float = SHARE) -> None:
+        self._share = share
+        self.gain = 0.0
+
+    def mix(self, audio: Float32, helped: Float32, counts: bool) -> Float32:
+        """One hop.
+
+        Args:
+            audio: float32 ``[hop]``, enhanced from audio alone.
+            helped: float32 ``[hop]``, enhanced with lips.
+            counts: whether there are lips now; the gain rises while there are, and falls else.
+
+        Returns:
+            float32 ``[hop]``, which differs from ``audio`` by at most ``share`` of its RMS, in RMS.
+        """
+        change = helped.astype(np.float64) - audio
+        size, most = float(np.linalg.norm(change)), self._share * float(np.linalg.norm(audio))
+        step = self._share / FADE_HOPS
+        wanted = min(self._share, self.gain + step) if counts else max(0.0, self.gain - step)
+        # A steady gain that keeps the bound in this hop, whatever the shape of the change.
+        safe = self.gain if self.gain * size <= most else most / size
+        # The smoothest that keeps the bound: the last always does, with a step where the hop begins.
+        for start, end in ((self.gain, wanted), (self.gain, min(safe, wanted)), (safe, min(safe, wanted))):
+            added = np.linspace(start, end, len(audio)) * change
+            if float(np.linalg.norm(added)) <= most:
+                break
+        self.gain = end
+        return audio + added.astype(np.float32)
+
+
+class BoundedRuntime:
+    """A `Runtime` whose lips change no more than `BoundedMix` allows; two streams of a model in one.
+
+    The second stream is stepped only while lips count. It begins to listen when they begin to, as at the
+    start of a recording, and is faded in.
+
+    Args:
+        make: makes a stream of the model, at its start.
+        ready: make both now, rather than the second when lips first count.
+        share: see `SHARE`.
+    """
+
+    def __init__(self, make: Callable[[], Runtime], ready: bool = False, share: float = SHARE) -> None:
+        self._make, self._share = make, share
+        self._audio = make()
+        self.spec = self._audio.spec
+        self._none: Float32 = np.zeros(self.spec.embedding_size, np.float32)
+        self._helped: Runtime | None = make() if ready else None
+        self._begin()
+
+    @property
+    def state_bytes(self) -> int:
+        return self._audio.state_bytes + (self._helped.state_bytes if self._helped else 0)
+
+    def reset(self) -> None:
+        self._audio.reset()
+        self._begin()
+
+    def process_hop(
+        self, hop: Float32, embedding: Float32, video_age_s: float, dry: float
+    ) -> tuple[Float32, float]:
+        audio, alpha = self._audio.process_hop(hop, self._none, NO_VIDEO_AGE_S, dry)
+        counts = _counts(video_age_s)
+        if not counts and self._mix.gain == 0.0:
+            self._listens = False
+            return audio, alpha
+        if self._helped is None:
+            self._helped = self._make()
+        if not self._listens:
+            self._helped.reset()
+            self._listens = True
+        helped, alpha = self._helped.process_hop(hop, embedding, video_age_s, dry)
+        return self._mix.mix(audio, helped, counts), alpha
+
+    def encode_lips(self, crop: UInt8) -> Float32:
+        return self._audio.encode_lips(crop)
+
+    def _begin(self) -> None:
+        self._mix = BoundedMix(self._share)
+        self._listens = False
+
+
+class BoundedPool:
+    """A `PoolRuntime` of which each stream is what a `BoundedRuntime` is; two pools of a model in one.
+
+    Args:
+        make: makes a pool of the model, all streams at their start. It is called again when lips first count.
+        share: see `SHARE`.
+    """
+
+    def __init__(self, make: Callable[[], PoolRuntime], share: float = SHARE) -> None:
+        self._make, self._share = make, share
+        self._audio = make()
+        self.spec, self.streams = self._audio.spec, self._audio.streams
+        self._none: Float32 = np.zeros((self.streams, self.spec.embedding_size), np.float32)
+        self._no_video = np.full(self.streams, NO_VIDEO_AGE_S, np.float32)
+        self._helped: PoolRuntime | None = None
+        self._mixes = [BoundedMix(share) for _ in range(self.streams)]
+        self._listens = np.zeros(self.streams, np.bool_)
+
+    @property
+    def state_bytes(self) -> int:
+        return self._audio.state_bytes + (self._helped.state_bytes if self._helped else 0)
+
+    def reset(self, stream: int) -> None:
+        self._audio.reset(stream)
+        self._mixes[stream] = BoundedMix(self._share)
+        self._listens[stream] = False
+
+    def process_hops(
+        self, hops: Float32, embeddings: Float32, video_ages_s: Float32, dry: Float32, active: Bool
+    ) -> tuple[Float32, Float32]:
+        out, alphas = self._audio.process_hops(hops, self._none, self._no_video, dry, active)
+        counts = [bool(on) and _counts(age_s) for on, age_s in zip(active, video_ages_s, strict=True)]
+        fading = np.array([mix.gain > 0.0 for mix in self._mixes])
+        listen = active & (np.array(counts) | fading)
+        if listen.any():
+            if self._helped is None:
+                self._helped = self._make()
+            for stream in np.flatnonzero(listen & ~self._listens):
+                self._helped.reset(int(stream))
+            helped, helped_alphas = self._helped.process_hops(hops, embeddings, video_ages_s, dry, listen)
+            for stream in np.flatnonzero(listen):
+                out[stream] = self._mixes[stream].mix(out[stream], helped[stream], counts[stream])
+                alphas[stream] = helped_alphas[stream]
+        self._listens[active] = listen[active]
+        return out, alphas
+
+    def encode_lips(self, stream: int, crop: UInt8) -> Float32:
+        return self._audio.encode_lips(stream, crop)
+
+
+def load_bounded_runtime(model: str, runtime: str = "onnx", ready: bool = False) -> Runtime:
+    """As `load_runtime`, with bounded lips.
+
+    Args:
+        model: name of a preset.
+        runtime: name of a runtime.
+        ready: be ready for lips now, rather than load the model again when they first count.
+
+    Raises:
+        InputError: as `load_runtime`.
+    """
+    from .runtimes import load_runtime
+
+    return BoundedRuntime(partial(load_runtime, model, runtime), ready)
+
+
+def load_bounded_pool(model: str, streams: int, runtime: str = "onnx") -> PoolRuntime:
+    """As `load_pool`, with bounded lips.
+
+    Raises:
+        InputError: as `load_pool`.
+    """
+    from .runtimes import load_pool
+
+    return BoundedPool(partial(load_pool, model, streams, runtime))
+
+
+def _counts(video_age_s: float | np.float32) -> bool:
+    """In float32, as a pool gets it, so that the two agree to the bit."""
+    return bool(np.float32(video_age_s) < np.float32(STALE_AGE_S))
