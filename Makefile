@@ -23,6 +23,7 @@ demo: $(VENV)/.demo-installed
 	@mkdir -p demo-out
 	$(BIN)/lipstream enhance demo/example.flac --no-video -o demo-out/audio-only.flac
 	$(BIN)/lipstream enhance demo/example.flac --video demo/example.mp4 -o demo-out/with-video.flac
+	$(BIN)/python demo/compare.py demo-out
 
 test: $(VENV)/.test-installed
 	$(BIN)/python -m pytest

