@@ -1,4 +1,4 @@
-"""Lipstream: clean speech while it is spoken, helped by the speaker's lips.
+"""Lipstream: clean speech while it is spoken, experimentally helped by the speaker's lips.
 
 >>> enhancer = lipstream.Enhancer("lite", sample_rate=16000)
 >>> out = enhancer.process(chunk, lips=None)  # float32 [n] in and out, late by enhancer.latency_samples

@@ -54,7 +54,8 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = _Parser(
-        prog="lipstream", description="Clean speech as a stream, helped by the speaker's lips."
+        prog="lipstream",
+        description="Clean speech as a stream. Help by lips is experimental and off by default.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

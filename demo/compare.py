@@ -36,7 +36,7 @@ def verdict(audio_only_db: float, with_lips_db: float) -> str:
         return f"Lips (experimental) help here, by {change:.1f} dB; those of other speakers may harm."
     if change < -LEVEL_DB:
         return (
-            f"Lips (experimental) harm here, by {-change:.1f} dB: the model has not been trained on this face. "
+            f"Lips (experimental) harm here, by {-change:.1f} dB: this face is not one of their training. "
             "They are off unless asked for."
         )
     return "Lips (experimental) change nothing here."
@@ -46,8 +46,8 @@ def comparison(clean: Samples, signals: dict[str, Samples]) -> str:
     """A line for each signal, ``[n]`` each, aligned with ``clean``."""
     width = max(map(len, signals))
     return "\n".join(
-        f"{name:{width}}  SI-SDR {si_sdr_db(clean, samples):5.1f} dB, level {level_db(clean, samples):+5.1f} dB"
-        for name, samples in signals.items()
+        f"{name:{width}}  SI-SDR {si_sdr_db(clean, wave):5.1f} dB, level {level_db(clean, wave):+5.1f} dB"
+        for name, wave in signals.items()
     )
 
 

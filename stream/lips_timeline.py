@@ -10,6 +10,12 @@ from ..core.arrays import Float32, UInt8
 from ..errors import InputError
 from .runtimes.base import NO_VIDEO_AGE_S, StreamSpec
 
+#: Crops whose mouths differ by less, in grey levels on average, show the same: those of a photograph differ
+#: by 0.01 from one to the next and 0.5 at most, those of a speaker by more than 1.8 within any second.
+STILL_LEVELS = 0.75
+#: Seconds without a movement after which lips no longer count.
+STILL_S = 1.0
+
 #: A video frame: a crop ``[96, 96, 3]``, or what the same runtime's `encode_lips` made of one.
 Frame = UInt8 | Float32
 #: What `Enhancer.process` takes for lips: one frame, or frames with their times in seconds.
@@ -21,7 +27,8 @@ class LipsTimeline:
 
     A frame that equals the one before it is no news (a frozen camera, a player that fills gaps): it is passed
     over, and the age goes on to rise. Nor does the first frame count before a second one shows that something
-    moves: a camera that has stood still from the start is no video at all.
+    moves: a camera that has stood still from the start is no video at all. And none counts when for a second
+    crops have differed by no more than compression and tracking make a photograph differ.
 
     Args:
         spec: of the model.
@@ -42,6 +49,8 @@ class LipsTimeline:
         self._embedding = self._none
         self._captured_s: float | None = None
         self._moves = False
+        self._last_pose: Float32 | None = None
+        self._moved_s = -inf
 
     def check(self, lips: Lips | None, now_s: float) -> list[tuple[float, Frame]]:
         """Turn what the caller gave into time-stamped frames, changing nothing.
@@ -82,11 +91,26 @@ class LipsTimeline:
             captured_s, frame = self._waiting.popleft()
             if enabled and (self._captured_s is None or not np.array_equal(frame, self._newest)):
                 self._moves = self._captured_s is not None
+                self._look_for_movement(captured_s, frame)
                 self._embedding = self._embedding_of(frame)
                 self._newest, self._captured_s = frame, captured_s
         if self._captured_s is None or not (self._moves and enabled):
             return self._none, NO_VIDEO_AGE_S
+        if self._captured_s - self._moved_s > STILL_S:
+            return self._none, NO_VIDEO_AGE_S
         return self._embedding, time_s - self._captured_s
+
+    def _look_for_movement(self, captured_s: float, frame: Frame) -> None:
+        """Note when the mouth last looked unlike it did at the movement before; an embedding always moves."""
+        if frame.ndim == 1:
+            self._moved_s = captured_s
+            return
+        size = self._spec.lips_size
+        mouth = frame[size // 4 : -size // 4, size // 6 : -size // 6].astype(np.float32)
+        if self._last_pose is None:
+            self._last_pose = mouth
+        elif np.abs(mouth - self._last_pose).mean() > STILL_LEVELS:
+            self._last_pose, self._moved_s = mouth, captured_s
 
     def _embedding_of(self, frame: Frame) -> Float32:
         if frame.ndim == 1:

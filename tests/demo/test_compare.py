@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from compare import comparison, level_db, si_sdr_db, verdict
+
+from lipstream.demo.compare import comparison, level_db, si_sdr_db, verdict
 
 SCRIPT = Path(__file__).resolve().parents[2] / "demo" / "compare.py"
 

@@ -8,9 +8,11 @@ import pytest
 
 from lipstream import Enhancer, InputError
 from lipstream.core.arrays import Float32, UInt8
-from lipstream.stream.lips_timeline import Frame
+from lipstream.stream.lips_timeline import Frame, LipsTimeline
+from lipstream.stream.runtimes.base import NO_VIDEO_AGE_S, StreamSpec
 
 Make = Callable[..., Any]
+SPEC = StreamSpec("none", 16_000, 400, 200, 512, 96)
 
 
 def noise(count: int) -> Float32:
@@ -158,3 +160,30 @@ def test_alpha_is_that_of_the_last_hop_and_mean_alpha_of_all(pass_through: Make)
     enhancer.process(noise(400), [FIRST, (0.0125, crop_of(1))])  # ages of 0 and 1 hop: alpha 1 and 1/2
     assert enhancer.alpha == pytest.approx(0.5)
     assert enhancer.mean_alpha == pytest.approx(0.75)
+
+
+def noisy_still(count: int) -> list[tuple[float, UInt8]]:
+    """A photograph as a codec shows it: every picture differs a little from the one before."""
+    random = np.random.default_rng(0)
+    still = random.integers(20, 230, (96, 96, 3))
+    return [(k / 25, (still + (random.random(still.shape) < 0.2)).astype(np.uint8)) for k in range(count)]
+
+
+def test_a_photograph_whose_pictures_differ_by_noise_does_not_count() -> None:
+    lips = LipsTimeline(SPEC, lambda crop: np.full(SPEC.embedding_size, 7.0, np.float32))
+    lips.add(noisy_still(100))
+    assert all(lips.at(k / 80, True)[1] == NO_VIDEO_AGE_S for k in range(320))
+
+
+def test_a_face_that_comes_to_rest_stops_to_count_and_counts_again_when_it_moves() -> None:
+    lips = LipsTimeline(SPEC, lambda crop: np.full(SPEC.embedding_size, 7.0, np.float32))
+    random = np.random.default_rng(1)
+    frames = noisy_still(100)
+    for k in (*range(25), *range(75, 100)):
+        frames[k] = (k / 25, random.integers(0, 256, (96, 96, 3), np.uint8))
+    lips.add(frames)
+    ages = np.array([lips.at((k + 0.5) / 25, True)[1] for k in range(100)])
+    counts = ages < NO_VIDEO_AGE_S
+    assert counts[1:45].all()
+    assert not counts[52:75].any()
+    assert counts[76:].all()
