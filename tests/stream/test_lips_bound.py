@@ -5,6 +5,7 @@ from math import log10
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,7 +32,7 @@ Make = Callable[..., Any]
 HOPS = arrays.arrays(np.float32, (HOP,), elements=st.floats(-1e3, 1e3, width=32))
 
 
-def rms(samples: Float32) -> float:
+def rms(samples: npt.NDArray[Any]) -> float:
     return float(np.sqrt(np.mean(np.square(samples.astype(np.float64)))))
 
 

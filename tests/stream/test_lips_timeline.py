@@ -162,7 +162,7 @@ def test_alpha_is_that_of_the_last_hop_and_mean_alpha_of_all(pass_through: Make)
     assert enhancer.mean_alpha == pytest.approx(0.75)
 
 
-def noisy_still(count: int) -> list[tuple[float, UInt8]]:
+def noisy_still(count: int) -> list[tuple[float, Frame]]:
     """A photograph as a codec shows it: every picture differs a little from the one before."""
     random = np.random.default_rng(0)
     still = random.integers(20, 230, (96, 96, 3))
