@@ -11,7 +11,8 @@ from functools import partial
 
 import numpy as np
 
-from .runtimes.base import NO_VIDEO_AGE_S, Bool, Float32, PoolRuntime, Runtime, UInt8
+from ..core.arrays import Bool, Float32, UInt8
+from .runtimes.base import NO_VIDEO_AGE_S, PoolRuntime, Runtime
 
 #: The most that lips may change in a hop, as a share of the level (RMS) of its audio-only output.
 SHARE = 0.5

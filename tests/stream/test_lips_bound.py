@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from lipstream.core.arrays import Float32, UInt8
 from lipstream.stream.enhancer import Enhancer
 from lipstream.stream.lips_bound import (
     BOUND_DB,
@@ -23,7 +24,6 @@ from lipstream.stream.lips_bound import (
 )
 from lipstream.stream.pool import EnhancerPool
 from lipstream.stream.runtimes import load_runtime
-from lipstream.stream.runtimes.base import Float32, UInt8
 from lipstream.tests.stream.test_pool import PassThroughPool, noise
 
 HOP = 200

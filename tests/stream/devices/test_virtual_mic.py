@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lipstream.core.arrays import Float32
 from lipstream.errors import InputError
 from lipstream.stream.devices.devices import find_device
-from lipstream.stream.devices.endpoints import Float32
 from lipstream.stream.devices.feedback import refuse_feedback
 from lipstream.stream.devices.virtual_mic import VirtualMic, remove_leftovers
 from lipstream.tests.stream.live.stage import until
