@@ -10,6 +10,7 @@ from ..errors import InputError
 from .data.corpora import folders, grid, lrs2, pools, tables, voicebank, voxceleb2
 from .data.corpora.scan import HELD_OUT_NOISE, Adapter
 from .data.manifest import UNKNOWN_LICENCE
+from .makers import commands as maker_commands
 
 CORPORA = (
     grid.ADAPTER,
@@ -39,6 +40,7 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         parser = _add_corpus(kinds, adapter)
         parser.set_defaults(run=lambda args, adapter=adapter: _list(adapter, args))
     _add_folders(kinds)
+    maker_commands.add_parsers(kinds)
     _add_check(kinds)
     _add_prepare(kinds)
 

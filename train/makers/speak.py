@@ -1,0 +1,270 @@
+"""Makes a corpus of synthetic voices: a plan of takes, spoken by several processes, that can be gone on with.
+
+A take is one file: one voice, some sentences, pauses between them. Take *n* is the voice *n* modulo their
+number, so that at any time each has been heard as often as any other, or once less. What is in it depends on
+the seed, the voice and the round alone: a run that was killed goes on, and more hours are the same takes and
+further ones.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from time import monotonic
+from typing import Any, Protocol
+
+import numpy as np
+
+from ...errors import InputError
+from ..data.manifest import Item, Manifest, write_manifest
+from ..data.recordings import SAMPLE_RATE, Float32, measure
+from .texts import Texts
+from .voices import Voice
+
+FORMATS = {"flac": ("FLAC", "PCM_16"), "opus": ("OGG", "OPUS")}
+SOURCE = "kokoro"
+MANIFEST = "voices.jsonl"
+_PLAN = "plan.json"
+#: A take is at least this long, and has pauses of so many seconds between its sentences.
+TAKE_S = 20.0
+_PAUSE_S = (0.15, 0.6)
+#: Samples below this share of the peak (-46 dB), before the first and after the last louder one, are trimmed
+#: but for a margin.
+_QUIET, _MARGIN_S = 0.005, 0.05
+_LOUDEST = 0.98
+#: A take that a synthesizer says nothing to ends after this many sentences.
+_MOST_TEXTS = 60
+#: The manifest is written anew after so many seconds, at least.
+_MANIFEST_EVERY_S = 120.0
+
+Progress = Callable[[float, float], None]
+
+
+class Speaker(Protocol):
+    """A synthesizer."""
+
+    rate: int
+
+    def speak(self, text: str, language: str, styles: tuple[tuple[str, float], ...], speed: float) -> Float32:
+        """Float32 ``[N]`` at `rate` Hz."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A corpus.
+
+    Attributes:
+        folder: where it goes.
+        voices: in the order in which they take turns.
+        hours: of speech, at least.
+        seed: of all texts and pauses.
+        form: of the files, a key of `FORMATS`.
+    """
+
+    folder: Path
+    voices: tuple[Voice, ...]
+    hours: float
+    seed: int
+    form: str = "flac"
+
+    def takes(self) -> Iterator["Take"]:
+        """All of them, in the order in which they are made."""
+        for number in range(int(np.ceil(self.hours * 3600.0 / TAKE_S))):
+            cycle, index = divmod(number, len(self.voices))
+            voice = self.voices[index]
+            name = f"{voice.name}/{voice.name}-{cycle:03}.{self.form}"
+            yield Take(name, voice, (self.seed, 1 + cycle, *voice.name.encode()))
+
+    def begin(self) -> None:
+        """Make the folder, or see that what is there is of the same plan; remove what a killed run left.
+
+        Raises:
+            InputError: the folder holds a corpus of another plan, or cannot be written.
+        """
+        mine = json.loads(
+            json.dumps({"seed": self.seed, "form": self.form, "voices": self.voices}, default=asdict)
+        )
+        path = self.folder / _PLAN
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                there = json.loads(path.read_text(encoding="utf-8"))
+                other = [key for key in mine if there.get(key) != mine[key]]
+                if other:
+                    raise InputError(
+                        f"{self.folder} was begun with other {', '.join(other)}: name another folder"
+                    )
+            partial = path.with_suffix(".part")
+            partial.write_text(json.dumps(mine, indent=1), encoding="utf-8")
+            partial.replace(path)
+        except (OSError, json.JSONDecodeError) as error:
+            raise InputError(f"{self.folder} cannot be used for a corpus: {error}") from error
+        for left in self.folder.glob("*/.*.part"):
+            left.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Take:
+    """One file: relative to the folder, whose, and the seed of its texts and pauses."""
+
+    name: str
+    voice: Voice
+    seed: tuple[int, ...]
+
+
+def speak_take(take: Take, speaker: Speaker, texts: Mapping[str, Texts]) -> Float32:
+    """The sentences of a take: float32 ``[N]`` at 16 kHz, not beyond [-1, 1], of at least `TAKE_S`."""
+    import soxr
+
+    rng = np.random.default_rng(take.seed)
+    source = texts[take.voice.language[:2]]
+    pieces: list[Float32] = []
+    length = 0
+    for _ in range(_MOST_TEXTS):
+        text = " ".join(source.draw(rng) for _ in range(int(rng.integers(1, 4))))
+        pause = np.zeros(int(rng.uniform(*_PAUSE_S) * SAMPLE_RATE), np.float32)
+        sound = speaker.speak(text, take.voice.language, take.voice.styles, take.voice.speed)
+        sound = _trim(np.asarray(soxr.resample(sound, speaker.rate, SAMPLE_RATE), np.float32))
+        pieces += [sound, pause] if len(sound) else []
+        length += len(sound) + len(pause) if len(sound) else 0
+        if length >= TAKE_S * SAMPLE_RATE:
+            break
+    spoken = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    peak = float(np.max(np.abs(spoken), initial=0.0))
+    return spoken * np.float32(_LOUDEST / peak) if peak > _LOUDEST else spoken
+
+
+def _trim(sound: Float32) -> Float32:
+    loud = np.flatnonzero(np.abs(sound) > _QUIET * np.max(np.abs(sound), initial=0.0))
+    if not len(loud) or not np.all(np.isfinite(sound)):
+        return sound[:0]
+    margin = int(_MARGIN_S * SAMPLE_RATE)
+    return sound[max(int(loud[0]) - margin, 0) : int(loud[-1]) + margin]
+
+
+def write_take(sound: Float32, path: Path, form: str) -> None:
+    """Write a take whole or not at all."""
+    import soundfile
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    kind, subtype = FORMATS[form]
+    try:
+        soundfile.write(partial, sound, SAMPLE_RATE, format=kind, subtype=subtype)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def make(
+    plan: Plan,
+    open_speaker: Callable[[], Speaker],
+    texts: Mapping[str, Texts],
+    jobs: int,
+    progress: Progress,
+) -> Path:
+    """Make the takes of a plan that are not there yet, and the manifest of all.
+
+    The manifest is kept up to date on the way. Ctrl-C leaves whole takes and a manifest of them.
+
+    Args:
+        plan: what to make.
+        open_speaker: opens a synthesizer, once in each process; it must be a function that can be pickled.
+        texts: by the first two letters of a voice's language.
+        jobs: processes; 1 is this one.
+        progress: is told hours done, of this run and before, and hours in all.
+
+    Returns:
+        The path of the manifest.
+
+    Raises:
+        InputError: see `Plan.begin`; or the synthesizer is not there.
+    """
+    plan.begin()
+    lengths = {
+        take.name: measure(plan.folder / take.name).seconds for take in plan.takes() if _is_there(plan, take)
+    }
+    missing = [take for take in plan.takes() if take.name not in lengths]
+    written = -np.inf
+    try:
+        for name, seconds in _speak_all(plan, missing, open_speaker, texts, jobs):
+            lengths[name] = seconds
+            progress(sum(lengths.values()) / 3600.0, plan.hours)
+            if monotonic() > written + _MANIFEST_EVERY_S:
+                _write_manifest(plan, lengths)
+                written = monotonic()
+    finally:
+        _write_manifest(plan, lengths)
+    return plan.folder / MANIFEST
+
+
+def _is_there(plan: Plan, take: Take) -> bool:
+    return (plan.folder / take.name).is_file()
+
+
+def _write_manifest(plan: Plan, lengths: Mapping[str, float]) -> None:
+    rows = tuple(
+        Item(
+            "speech",
+            take.name,
+            SOURCE,
+            f"{SOURCE}/{take.voice.name}",
+            take.voice.split,
+            end_s=round(lengths[take.name], 3),
+            sample_rate=SAMPLE_RATE,
+            licence="Apache-2.0",
+        )
+        for take in plan.takes()
+        if take.name in lengths
+    )
+    write_manifest(Manifest(SOURCE, plan.folder, rows), plan.folder / MANIFEST)
+
+
+_worker: Any = None
+
+
+def _open(open_speaker: Callable[[], Speaker], texts: Mapping[str, Texts]) -> None:
+    global _worker
+    _worker = open_speaker(), texts
+
+
+def _do(folder: Path, take: Take, form: str) -> tuple[str, float]:
+    speaker, texts = _worker
+    sound = speak_take(take, speaker, texts)
+    if not len(sound):
+        raise InputError(f"nothing was spoken for {take.name}")
+    write_take(sound, folder / take.name, form)
+    return take.name, len(sound) / SAMPLE_RATE
+
+
+def _speak_all(
+    plan: Plan,
+    takes: Sequence[Take],
+    open_speaker: Callable[[], Speaker],
+    texts: Mapping[str, Texts],
+    jobs: int,
+) -> Iterator[tuple[str, float]]:
+    """Makes takes; yields names and seconds as they are done, few ahead at a time."""
+    if jobs == 1:
+        if takes:
+            _open(open_speaker, texts)
+        for take in takes:
+            yield _do(plan.folder, take, plan.form)
+        return
+    with ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=_open, initargs=(open_speaker, texts)
+    ) as processes:
+        waiting: set[Future[tuple[str, float]]] = set()
+        try:
+            for take in takes:
+                waiting.add(processes.submit(_do, plan.folder, take, plan.form))
+                if len(waiting) > 2 * jobs:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in done)
+            yield from (future.result() for future in wait(waiting).done)
+        except BaseException:
+            processes.shutdown(wait=False, cancel_futures=True)
+            raise
