@@ -14,15 +14,14 @@ _TELL_EVERY_S = 60.0
 
 
 class Telling:
-    """Progress as a bar on a terminal, elsewhere as a line now and then, with the time that is left.
+    """Progress in hours of speech: a bar on a terminal, elsewhere a line now and then, with the time left.
 
     Args:
         title: what goes on.
-        unit: of what is counted.
     """
 
-    def __init__(self, title: str, unit: str) -> None:
-        self._title, self._unit = title, unit
+    def __init__(self, title: str) -> None:
+        self._title = title
         self._bar = ProgressBar(title)
         self._began: tuple[float, float] | None = None
         self._told = monotonic()
@@ -44,7 +43,7 @@ class Telling:
             rate = (done - self._began[1]) / (now - self._began[0])
             left = (total - done) / rate / 3600.0 if rate > 0.0 else float("inf")
             print(
-                f"{self._title}: {done:.2f} of {total:.2f} {self._unit}, {rate * 3600.0:.2f} {self._unit} an hour, "
+                f"{self._title}: {done:.2f} of {total:.2f} hours, {rate * 3600.0:.2f} an hour, "
                 f"{left:.1f} h left",
                 file=sys.stderr,
                 flush=True,
@@ -56,9 +55,9 @@ def add_parsers(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     voices = kinds.add_parser(
         "voices",
         help="make speech in hundreds of synthetic voices",
-        description="Let Kokoro-82M speak drawn sentences in many voices, into DEST, with a manifest. The same "
-        "command goes on where a run was stopped. Needs the extra 'voices' and the files of the model; see "
-        "docs/data.md.",
+        description="Let Kokoro-82M speak drawn sentences in many voices, into DEST, with a manifest. The "
+        "same command goes on where a run was stopped. Needs the extra 'voices' and the files of the model; "
+        "see docs/data.md.",
     )
     voices.set_defaults(run=_voices)
     voices.add_argument("dest", type=Path, metavar="DEST", help="folder of the corpus")
@@ -67,15 +66,13 @@ def add_parsers(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         type=Path,
         required=True,
         metavar="DIR",
-        help="folder with the model, styles and vocabulary",
+        help="folder with model, styles and vocabulary",
     )
     voices.add_argument("--hours", type=float, default=10.0, help="of speech (%(default)s)")
     voices.add_argument("--voices", type=int, default=400, metavar="N", help="how many (%(default)s)")
     voices.add_argument("--seed", type=int, default=1, help="of voices and texts (%(default)s)")
     voices.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (%(default)s)")
-    voices.add_argument(
-        "--format", choices=("flac", "opus"), default="flac", help="of the files (%(default)s)"
-    )
+    voices.add_argument("--format", choices=("flac", "opus"), default="flac", help="of files (%(default)s)")
     voices.add_argument(
         "--texts",
         action="append",
@@ -83,6 +80,19 @@ def add_parsers(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="LANGUAGE=FILE",
         help="lines to speak instead of drawn sentences, such as en=book.txt; may be said for each language",
     )
+    shift = kinds.add_parser(
+        "shift",
+        help="make other voices of recorded speech: pitch and formants shifted apart",
+        description="Make each speaker of a manifest's training speech into others, by pitch and formants, "
+        "into DEST, with a manifest. The same command goes on where a run was stopped. Needs the extra "
+        "'voices'.",
+    )
+    shift.set_defaults(run=_shift)
+    shift.add_argument("source", type=Path, metavar="SOURCE", help="manifest, or folder with tables")
+    shift.add_argument("dest", type=Path, metavar="DEST", help="folder of the corpus")
+    shift.add_argument("--variants", type=int, default=1, metavar="N", help="of each speaker (%(default)s)")
+    shift.add_argument("--seed", type=int, default=1, help="of pitch and formants (%(default)s)")
+    shift.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (%(default)s)")
 
 
 def _voices(args: argparse.Namespace) -> int:
@@ -97,6 +107,18 @@ def _voices(args: argparse.Namespace) -> int:
     texts = texts_by_language({language: Path(file) for language, file in files.items()})
     drawn = draw_voices(read_styles(args.model), args.voices, args.seed)
     plan = Plan(args.dest, tuple(drawn), args.hours, args.seed, args.format)
-    with Telling("voices", "hours") as progress:
+    with Telling("voices") as progress:
         print(make(plan, partial(Kokoro, args.model), texts, args.jobs, progress))
+    return 0
+
+
+def _shift(args: argparse.Namespace) -> int:
+    from ..data.corpus import read_library
+    from .shift import shift
+
+    if args.jobs < 1 or args.variants < 1 or args.seed < 0:
+        raise InputError("--jobs and --variants must be at least 1, --seed not negative")
+    (manifest,) = read_library(str(args.source))
+    with Telling("shift") as progress:
+        print(shift(manifest, args.dest, args.variants, args.seed, args.jobs, progress))
     return 0

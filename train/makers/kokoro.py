@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 -- letters of the phonetic alphabet look like others
 """Kokoro-82M, a synthesizer of speech (Apache-2.0), by ONNX Runtime, with phonemes from espeak-ng.
 
 Model: StyleTTS 2 with an ISTFTNet decoder (Li et al. 2023, arXiv:2306.07691), https://huggingface.co/hexgrad/Kokoro-82M.
@@ -15,9 +16,9 @@ import numpy as np
 
 from ...errors import InputError
 from ..data.recordings import Float32
+from .floats import to_floats
 
 SAMPLE_RATE = 24000
-LICENCE = "Apache-2.0"
 #: Vectors of a style: one for each number of phonemes up to this.
 MOST_PHONEMES = 510
 _STYLE_SIZE = 256
@@ -94,9 +95,12 @@ class Kokoro:
         import onnxruntime
 
         try:
+            import onnx  # noqa: F401
             from piper.phonemize_espeak import EspeakPhonemizer
         except ImportError as error:
-            raise InputError(f"phonemes need espeak-ng: pip install piper-tts ({error})") from error
+            raise InputError(
+                f"voices need the extra 'voices': pip install 'lipstream[voices]' ({error})"
+            ) from error
         vocabularies = sorted(folder.rglob("vocab.json"))
         if not vocabularies:
             raise InputError(f"{folder} has no vocab.json of Kokoro: {_HOW}")
@@ -106,7 +110,8 @@ class Kokoro:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = False
         providers = ["CPUExecutionProvider"]
-        self._session: Any = onnxruntime.InferenceSession(assemble_model(folder), options, providers)
+        model = to_floats(assemble_model(folder))
+        self._session: Any = onnxruntime.InferenceSession(model, options, providers)
         self._espeak = EspeakPhonemizer()
 
     def phonemes(self, text: str, language: str) -> str:

@@ -7,14 +7,12 @@ further ones.
 """
 
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -23,9 +21,10 @@ from ..data.manifest import Item, Manifest, write_manifest
 from ..data.recordings import SAMPLE_RATE, Float32, measure
 from .texts import Texts
 from .voices import Voice
+from .work import do_all, remove_partial_files, write_sound
 
-FORMATS = {"flac": ("FLAC", "PCM_16"), "opus": ("OGG", "OPUS")}
 SOURCE = "kokoro"
+LICENCE = "Apache-2.0"
 MANIFEST = "voices.jsonl"
 _PLAN = "plan.json"
 #: A take is at least this long, and has pauses of so many seconds between its sentences.
@@ -61,7 +60,7 @@ class Plan:
         voices: in the order in which they take turns.
         hours: of speech, at least.
         seed: of all texts and pauses.
-        form: of the files, a key of `FORMATS`.
+        form: of the files, a key of `work.FORMATS`.
     """
 
     folder: Path
@@ -84,9 +83,8 @@ class Plan:
         Raises:
             InputError: the folder holds a corpus of another plan, or cannot be written.
         """
-        mine = json.loads(
-            json.dumps({"seed": self.seed, "form": self.form, "voices": self.voices}, default=asdict)
-        )
+        fields = {"seed": self.seed, "form": self.form, "voices": self.voices}
+        mine = json.loads(json.dumps(fields, default=asdict))
         path = self.folder / _PLAN
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -97,13 +95,12 @@ class Plan:
                     raise InputError(
                         f"{self.folder} was begun with other {', '.join(other)}: name another folder"
                     )
-            partial = path.with_suffix(".part")
-            partial.write_text(json.dumps(mine, indent=1), encoding="utf-8")
-            partial.replace(path)
+            unfinished = path.with_suffix(".part")
+            unfinished.write_text(json.dumps(mine, indent=1), encoding="utf-8")
+            unfinished.replace(path)
         except (OSError, json.JSONDecodeError) as error:
             raise InputError(f"{self.folder} cannot be used for a corpus: {error}") from error
-        for left in self.folder.glob("*/.*.part"):
-            left.unlink(missing_ok=True)
+        remove_partial_files(self.folder)
 
 
 @dataclass(frozen=True)
@@ -145,20 +142,6 @@ def _trim(sound: Float32) -> Float32:
     return sound[max(int(loud[0]) - margin, 0) : int(loud[-1]) + margin]
 
 
-def write_take(sound: Float32, path: Path, form: str) -> None:
-    """Write a take whole or not at all."""
-    import soundfile
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    kind, subtype = FORMATS[form]
-    try:
-        soundfile.write(partial, sound, SAMPLE_RATE, format=kind, subtype=subtype)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def make(
     plan: Plan,
     open_speaker: Callable[[], Speaker],
@@ -184,13 +167,12 @@ def make(
         InputError: see `Plan.begin`; or the synthesizer is not there.
     """
     plan.begin()
-    lengths = {
-        take.name: measure(plan.folder / take.name).seconds for take in plan.takes() if _is_there(plan, take)
-    }
+    there = (take for take in plan.takes() if (plan.folder / take.name).is_file())
+    lengths = {take.name: measure(plan.folder / take.name).seconds for take in there}
     missing = [take for take in plan.takes() if take.name not in lengths]
     written = -np.inf
     try:
-        for name, seconds in _speak_all(plan, missing, open_speaker, texts, jobs):
+        for name, seconds in do_all(missing, partial(_open_worker, plan, open_speaker, texts), jobs):
             lengths[name] = seconds
             progress(sum(lengths.values()) / 3600.0, plan.hours)
             if monotonic() > written + _MANIFEST_EVERY_S:
@@ -199,10 +181,6 @@ def make(
     finally:
         _write_manifest(plan, lengths)
     return plan.folder / MANIFEST
-
-
-def _is_there(plan: Plan, take: Take) -> bool:
-    return (plan.folder / take.name).is_file()
 
 
 def _write_manifest(plan: Plan, lengths: Mapping[str, float]) -> None:
@@ -215,7 +193,7 @@ def _write_manifest(plan: Plan, lengths: Mapping[str, float]) -> None:
             take.voice.split,
             end_s=round(lengths[take.name], 3),
             sample_rate=SAMPLE_RATE,
-            licence="Apache-2.0",
+            licence=LICENCE,
         )
         for take in plan.takes()
         if take.name in lengths
@@ -223,48 +201,16 @@ def _write_manifest(plan: Plan, lengths: Mapping[str, float]) -> None:
     write_manifest(Manifest(SOURCE, plan.folder, rows), plan.folder / MANIFEST)
 
 
-_worker: Any = None
+def _open_worker(
+    plan: Plan, open_speaker: Callable[[], Speaker], texts: Mapping[str, Texts]
+) -> Callable[[Take], tuple[str, float]]:
+    speaker = open_speaker()
 
+    def do(take: Take) -> tuple[str, float]:
+        sound = speak_take(take, speaker, texts)
+        if not len(sound):
+            raise InputError(f"nothing was spoken for {take.name}")
+        write_sound(sound, plan.folder / take.name, plan.form)
+        return take.name, len(sound) / SAMPLE_RATE
 
-def _open(open_speaker: Callable[[], Speaker], texts: Mapping[str, Texts]) -> None:
-    global _worker
-    _worker = open_speaker(), texts
-
-
-def _do(folder: Path, take: Take, form: str) -> tuple[str, float]:
-    speaker, texts = _worker
-    sound = speak_take(take, speaker, texts)
-    if not len(sound):
-        raise InputError(f"nothing was spoken for {take.name}")
-    write_take(sound, folder / take.name, form)
-    return take.name, len(sound) / SAMPLE_RATE
-
-
-def _speak_all(
-    plan: Plan,
-    takes: Sequence[Take],
-    open_speaker: Callable[[], Speaker],
-    texts: Mapping[str, Texts],
-    jobs: int,
-) -> Iterator[tuple[str, float]]:
-    """Makes takes; yields names and seconds as they are done, few ahead at a time."""
-    if jobs == 1:
-        if takes:
-            _open(open_speaker, texts)
-        for take in takes:
-            yield _do(plan.folder, take, plan.form)
-        return
-    with ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=_open, initargs=(open_speaker, texts)
-    ) as processes:
-        waiting: set[Future[tuple[str, float]]] = set()
-        try:
-            for take in takes:
-                waiting.add(processes.submit(_do, plan.folder, take, plan.form))
-                if len(waiting) > 2 * jobs:
-                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in done)
-            yield from (future.result() for future in wait(waiting).done)
-        except BaseException:
-            processes.shutdown(wait=False, cancel_futures=True)
-            raise
+    return do

@@ -17,6 +17,7 @@ import numpy as np
 
 from ...errors import InputError
 
+LANGUAGES = ("en", "es", "fr", "hi", "it", "pt")
 _SLOT = re.compile(r"\{([^{}]+)\}")
 _RANGE = re.compile(r"#(\d+)-(\d+)")
 _TIMES = re.compile(r"\s\*(\d+)$")
@@ -108,7 +109,7 @@ class Lines:
 
 @cache
 def shipped(language: str) -> Grammar:
-    """The grammar of a language that comes with the package: ``en``, ``es``, ``fr``, ``hi``, ``it``, ``pt``."""
+    """The grammar of a language that comes with the package: one of `LANGUAGES`."""
     file = resources.files(__package__) / "grammars" / f"{language}.txt"
     return Grammar(file.read_text(encoding="utf-8"), language)
 
@@ -119,8 +120,7 @@ def texts_by_language(files: Mapping[str, Path]) -> dict[str, Texts]:
     Raises:
         InputError: a file for a language that there is not, or one that cannot be used.
     """
-    languages = ("en", "es", "fr", "hi", "it", "pt")
-    strange = sorted(set(files) - set(languages))
+    strange = sorted(set(files) - set(LANGUAGES))
     if strange:
-        raise InputError(f"texts for '{strange[0]}': the languages are {', '.join(languages)}")
-    return {name: Lines(files[name]) if name in files else shipped(name) for name in languages}
+        raise InputError(f"texts for '{strange[0]}': the languages are {', '.join(LANGUAGES)}")
+    return {name: Lines(files[name]) if name in files else shipped(name) for name in LANGUAGES}

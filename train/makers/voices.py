@@ -65,8 +65,8 @@ def draw_voices(styles: Iterable[str], count: int, seed: int) -> list[Voice]:
         seed: of the draw.
 
     Raises:
-        InputError: fewer voices are asked for than there are styles, or the styles do not do for both sides of
-            the split.
+        InputError: fewer voices are asked for than there are styles, or the styles do not do for both
+            sides of the split.
     """
     usable = sorted(style for style in styles if style[:1] in ACCENTS)
     # An accent of few styles keeps them for training.
