@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
-from ..data.recordings import Float32
+from ...core.arrays import Float32
 from .floats import to_floats
 
 SAMPLE_RATE = 24000

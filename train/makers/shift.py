@@ -1,9 +1,10 @@
 """Voices of recorded speech made into others: pitch and formants shifted apart, words and tempo kept.
 
 Slower or faster (``tempo`` of a recipe) moves pitch and formants together. Here WORLD (Morise et al. 2016,
-doi:10.1587/transinf.2015EDP7457, by the package pyworld-prebuilt) takes speech apart into pitch, spectral envelope and
-aperiodicity, which are changed each for itself and put together again. That costs 0.12 s of a 2 GHz core a
-second of speech (2026-11-30), more than a whole training step spends on it: so a corpus is made ahead.
+doi:10.1587/transinf.2015EDP7457, by pyworld-prebuilt) takes speech apart into pitch, spectral envelope and
+aperiodicity, which are changed each for itself and put together again. That takes 0.12 s of a 2 GHz core a
+second of speech (2026-11-30), several times what training spends on it: so a corpus is made ahead. It costs
+quality, too: on six clips of LibriSpeech DNSMOS OVRL 3.28 as recorded, 3.13 put together again, 3.09 shifted.
 """
 
 import hashlib
@@ -16,7 +17,8 @@ import numpy as np
 
 from ...errors import InputError
 from ..data.manifest import Item, Manifest, write_manifest
-from ..data.recordings import SAMPLE_RATE, Float32, measure, read_audio
+from ...core.arrays import Float32
+from ..data.recordings import SAMPLE_RATE, measure, read_audio
 from .work import do_all, remove_partial_files, write_sound
 
 #: The pitch is multiplied by up to 2 ** this either way; formants by up to 2 ** the other.

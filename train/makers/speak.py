@@ -18,7 +18,8 @@ import numpy as np
 
 from ...errors import InputError
 from ..data.manifest import Item, Manifest, write_manifest
-from ..data.recordings import SAMPLE_RATE, Float32, measure
+from ...core.arrays import Float32
+from ..data.recordings import SAMPLE_RATE, measure
 from .texts import Texts
 from .voices import Voice
 from .work import do_all, remove_partial_files, write_sound
@@ -158,7 +159,7 @@ def make(
         open_speaker: opens a synthesizer, once in each process; it must be a function that can be pickled.
         texts: by the first two letters of a voice's language.
         jobs: processes; 1 is this one.
-        progress: is told hours done, of this run and before, and hours in all.
+        progress: is told hours done, by the least length of a take, and hours in all.
 
     Returns:
         The path of the manifest.
@@ -174,7 +175,7 @@ def make(
     try:
         for name, seconds in do_all(missing, partial(_open_worker, plan, open_speaker, texts), jobs):
             lengths[name] = seconds
-            progress(sum(lengths.values()) / 3600.0, plan.hours)
+            progress(min(len(lengths) * TAKE_S / 3600.0, plan.hours), plan.hours)
             if monotonic() > written + _MANIFEST_EVERY_S:
                 _write_manifest(plan, lengths)
                 written = monotonic()

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...errors import InputError
-from ..data.recordings import SAMPLE_RATE, Float32
+from ...core.arrays import Float32
+from ..data.recordings import SAMPLE_RATE
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
