@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InputError
 from ...core.arrays import Float32
+from ...errors import InputError
 from .floats import to_floats
 
 SAMPLE_RATE = 24000

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ...core.arrays import Float32
 from ...errors import InputError
 from ..data.manifest import Item, Manifest, write_manifest
-from ...core.arrays import Float32
 from ..data.recordings import SAMPLE_RATE, measure, read_audio
 from .work import do_all, remove_partial_files, write_sound
 

@@ -16,9 +16,9 @@ from typing import Protocol
 
 import numpy as np
 
+from ...core.arrays import Float32
 from ...errors import InputError
 from ..data.manifest import Item, Manifest, write_manifest
-from ...core.arrays import Float32
 from ..data.recordings import SAMPLE_RATE, measure
 from .texts import Texts
 from .voices import Voice

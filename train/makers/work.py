@@ -7,8 +7,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ...errors import InputError
 from ...core.arrays import Float32
+from ...errors import InputError
 from ..data.recordings import SAMPLE_RATE
 
 Job = TypeVar("Job")
