@@ -11,7 +11,7 @@ from ..data.corpus import Corpus
 from ..data.recordings import SAMPLE_RATE
 from .effects import overload, rms, tilt
 from .speech import Voices, by_source, root_of_length
-from .synthesis import crockery, diffuse, shape_spectrum, synthetic_noise
+from .synthesis import shape_spectrum, synthetic_noise
 
 #: The kinds of interference in `MixConfig.noise_kinds`.
 RECORDED, BABBLE, TALKER, SYNTHETIC, NONE = range(5)
@@ -21,7 +21,6 @@ _PROBABILITIES = (
     "reshape_probability",
     "overload_probability",
     "pair_probability",
-    "crowd_probability",
 )
 
 
@@ -43,7 +42,6 @@ class MixConfig:
         overload_probability: how often the mixture is cut off at the end of scale, the clean speech not.
         overload_db: how far the peaks would go beyond it.
         pair_probability: how often speech that comes with a noisy twin is taken together with it.
-        crowd_probability: how often babble is dozens of people all over a room, and what they handle.
 
     Raises:
         InputError: a value out of its range.
@@ -72,7 +70,6 @@ class MixConfig:
     overload_probability: float = 0.03
     overload_db: tuple[float, float] = (1.0, 12.0)
     pair_probability: float = 0.0
-    crowd_probability: float = 0.0
 
     def __post_init__(self) -> None:
         if self.seconds <= 0:
@@ -187,8 +184,7 @@ class Mixer:
         if kind == RECORDED:
             noise = self._recorded(rng)
         elif kind == BABBLE:
-            crowd = self.config.crowd_probability > 0 and rng.random() < self.config.crowd_probability
-            noise = self._crowd(rng, speaker) if crowd else self._babble(rng, speaker)
+            noise = self._babble(rng, speaker)
             more *= 2
         else:
             noise = synthetic_noise(self.config.length, rng)
@@ -217,20 +213,6 @@ class Mixer:
             _, voice = self.voices.draw(self.config.length, rng, speaker)
             total += voice * (10 ** (rng.uniform(-8, 0) / 20) / rms(voice))
         return self._place(total, far, rng)
-
-    def _crowd(self, rng: np.random.Generator, speaker: str) -> Float32:
-        """Dozens of people all over a room: each voice is heard several times over, from other moments."""
-        people = np.zeros(self.config.length, dtype=np.float32)
-        for _ in range(int(rng.integers(5, 11))):
-            _, voice = self.voices.draw(self.config.length, rng, speaker)
-            voice /= rms(voice)
-            for _ in range(int(rng.integers(2, 6))):
-                moment = int(rng.integers(self.config.length))
-                people += np.roll(voice, moment) * 10 ** (rng.uniform(-12, 0) / 20)
-        around = diffuse(people, rng)
-        room = around + people * (rms(around) / rms(people) * 10 ** (rng.uniform(-20, 0) / 20))
-        handled = crockery(self.config.length, rng)
-        return room + handled * (rms(room) / rms(handled) * 10 ** (rng.uniform(-30, -8) / 20))
 
 
 def _add(first: Float32, second: Float32, rng: np.random.Generator) -> Float32:

@@ -77,27 +77,6 @@ def _clicks(length: int, rng: np.random.Generator) -> Float32:
     return (struck + 0.02 * np.std(struck) * rng.standard_normal(length)).astype(np.float32)
 
 
-def crockery(length: int, rng: np.random.Generator) -> Float32:
-    """``length`` samples of cups and cutlery: fewer, longer and higher than keys; the level is arbitrary."""
-    return _struck(length, rng, per_s=(0.5, 6), ring_s=(0.03, 0.25), modes_hz=(1200, 7000))
-
-
-def diffuse(x: Float32, rng: np.random.Generator) -> Float32:
-    """The sound from all around in a large room: reverberation alone, shorter above 2 kHz than below.
-
-    The room has heard it for long: what would ring on beyond the end is heard at the start.
-    """
-    span = min(len(x), SAMPLE_RATE)
-    t = np.arange(span) / SAMPLE_RATE
-    decay_s = rng.uniform(0.4, 1.4)
-    high = np.fft.rfftfreq(span, 1 / SAMPLE_RATE) > 2000
-    tail = np.zeros(span)
-    for band, rt60_s in ((~high, decay_s), (high, decay_s * rng.uniform(0.3, 0.8))):
-        noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(span)) * band, span)
-        tail += noise * np.exp(-6.9 * t / rt60_s)  # ln 1000: by 60 dB in RT60
-    return np.fft.irfft(np.fft.rfft(x) * np.fft.rfft(tail, len(x)), len(x)).astype(np.float32)
-
-
 def synthetic_noise(length: int, rng: np.random.Generator) -> Float32:
     """``length`` samples of steady or wandering coloured noise, a motor or clicks; the level is arbitrary."""
     kind = int(rng.integers(4))

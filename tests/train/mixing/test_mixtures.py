@@ -219,17 +219,6 @@ def test_the_tempo_makes_sounds_higher_and_deeper_and_changes_no_lengths(
         assert np.abs(wave[-400:]).max() > 0.3 * np.abs(wave).max()  # to the end
 
 
-def test_a_crowd_is_steadier_than_a_few_people(corpus: Corpus) -> None:
-    def unevenness_db(crowd: float) -> float:
-        mixer = Mixer(corpus, of_kind(BABBLE, crowd_probability=crowd, second_noise_probability=0.0))
-        noises = [mixer.interference(BABBLE, False, np.random.default_rng(seed)) for seed in range(12)]
-        assert all(noise.dtype == np.float32 and np.all(np.isfinite(noise)) for noise in noises)
-        frames = np.stack([noise[: len(noise) // 800 * 800].reshape(-1, 800) for noise in noises])
-        return float(np.mean(np.std(10 * np.log10(np.mean(frames**2, axis=2)), axis=1)))
-
-    assert unevenness_db(1.0) < 0.75 * unevenness_db(0.0)
-
-
 def test_up_to_an_snr_a_talker_belongs_to_the_clean_speech(corpus: Corpus) -> None:
     for snr_db, kept in ((5.0, True), (7.0, False)):
         config = of_kind(TALKER, snr_db=(snr_db, snr_db), keep_talker_below_db=6.0)
@@ -274,7 +263,6 @@ def test_a_corpus_with_nothing_to_mix_is_told(corpus: Corpus) -> None:
         ({"overload_db": (-1.0, 3.0)}, "overload_db"),
         ({"overload_probability": 2.0}, "overload_probability must lie in"),
         ({"pair_probability": -0.1}, "pair_probability must lie in"),
-        ({"crowd_probability": 1.1}, "crowd_probability must lie in"),
         ({"noise_kinds": (0.5, 0.5)}, "five weights"),
         ({"noise_kinds": (0.5, 0.5, 0.5, -0.5, 0.0)}, "five weights"),
         ({"source_weights": (("mini", -1.0),)}, "source_weights"),
