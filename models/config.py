@@ -7,6 +7,14 @@ from ..errors import InputError
 
 Codec = Literal["dense", "separable", "band"]
 VisualEncoderName = Literal["mobilenet", "conv3d"]
+#: The running input level: its time constant in seconds, and its floor in dB of full scale.
+LEVEL_TIME_CONSTANT_S, LEVEL_FLOOR_DBFS = 2.0, -75.0
+#: Age of a video frame in seconds up to which alpha is as estimated, and from which it is 0.
+FRESH_AGE_S, STALE_AGE_S = 0.12, 0.5
+#: Hidden features of the VCE.
+VCE_HIDDEN = 64
+#: Convolutions of a dense block, each dilated twice as far as the one before.
+DENSE_DEPTH = 4
 #: Parts of the path of the lips that a model may do without, for ablations.
 FusionPart = Literal["vce", "fsvg"]
 

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from ..core.arrays import Bool, Float32, UInt8
+from ..models.config import STALE_AGE_S
 from .runtimes.base import NO_VIDEO_AGE_S, PoolRuntime, Runtime
 
 #: The most that lips may change in a hop, as a share of the level (RMS) of its audio-only output.
@@ -23,8 +24,6 @@ NOTICE = (
     "lips are experimental: they help the nine speakers of their training, may harm others (they lower "
     f"speech by at most {BOUND_DB:g} dB), and double the cost"
 )
-#: From this age on a video frame does not count (`models.fusion.STALE_AGE_S`, which needs torch).
-STALE_AGE_S = 0.5
 #: Hops over which lips fade in and out: 100 ms in the shipped model.
 FADE_HOPS = 8
 

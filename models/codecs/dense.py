@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import InputError
+from ..config import DENSE_DEPTH
 from .dense_block import DenseBlock, DenseState, DilatedConv2d, make_norm
 
 
@@ -69,7 +70,7 @@ class DenseEncoder(DenseStage):
     """Features ``[B, in_channels, T, num_bins] -> [B, channels, T, encoded_bins(num_bins)]``."""
 
     def __init__(
-        self, in_channels: int, channels: int, num_bins: int, depth: int = 4, causal: bool = True
+        self, in_channels: int, channels: int, num_bins: int, depth: int = DENSE_DEPTH, causal: bool = True
     ) -> None:
         super().__init__(channels, num_bins, depth, causal)
         encoded_bins(num_bins)  # refuses what the decoders could not undo
@@ -108,7 +109,7 @@ class MagDecoder(DenseStage):
     """Features ``[B, C, T, encoded_bins(num_bins)]`` -> mask ``[B, 1, T, num_bins]`` in (0, beta)."""
 
     def __init__(
-        self, channels: int, num_bins: int, beta: float = 2.0, depth: int = 4, causal: bool = True
+        self, channels: int, num_bins: int, beta: float = 2.0, depth: int = DENSE_DEPTH, causal: bool = True
     ) -> None:
         super().__init__(channels, encoded_bins(num_bins), depth, causal)
         self.mask_conv = nn.Sequential(
@@ -128,7 +129,7 @@ class MagDecoder(DenseStage):
 class PhaseDecoder(DenseStage):
     """Features ``[B, C, T, encoded_bins(num_bins)]`` -> phase ``[B, T, num_bins]`` in radians, (-pi, pi]."""
 
-    def __init__(self, channels: int, num_bins: int, depth: int = 4, causal: bool = True) -> None:
+    def __init__(self, channels: int, num_bins: int, depth: int = DENSE_DEPTH, causal: bool = True) -> None:
         super().__init__(channels, encoded_bins(num_bins), depth, causal)
         self.phase_conv = nn.Sequential(
             nn.ConvTranspose2d(channels, channels, (1, 3), stride=(1, 2)),

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..config import LEVEL_FLOOR_DBFS, LEVEL_TIME_CONSTANT_S
+
 #: Frames computed at once by `decaying_sum`: the matrix of decays stays small.
 _CHUNK = 256
 
@@ -46,7 +48,10 @@ class InputLevel(nn.Module):
     """
 
     def __init__(
-        self, frames_per_second: float, time_constant_s: float = 2.0, floor_dbfs: float = -75.0
+        self,
+        frames_per_second: float,
+        time_constant_s: float = LEVEL_TIME_CONSTANT_S,
+        floor_dbfs: float = LEVEL_FLOOR_DBFS,
     ) -> None:
         super().__init__()
         self.decay = math.exp(-1.0 / (frames_per_second * time_constant_s))

@@ -4,14 +4,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..config import VisualConfig
+from ..config import FRESH_AGE_S, STALE_AGE_S, VCE_HIDDEN, VisualConfig
 from ..state import State
 
 
 class VCE(nn.Module):
     """Two-layer perceptron on the visual embedding. Stateless."""
 
-    def __init__(self, embedding_size: int, hidden: int = 64) -> None:
+    def __init__(self, embedding_size: int, hidden: int = VCE_HIDDEN) -> None:
         super().__init__()
         self.layers = nn.Sequential(nn.Linear(embedding_size, hidden), nn.SiLU(), nn.Linear(hidden, 1))
 
@@ -38,7 +38,7 @@ class VCEWithTemporalSmoothing(nn.Module):
     before, ``[B, 1]``.
     """
 
-    def __init__(self, embedding_size: int, hidden: int = 64) -> None:
+    def __init__(self, embedding_size: int, hidden: int = VCE_HIDDEN) -> None:
         super().__init__()
         self.vce = VCE(embedding_size, hidden)
         self.speed_logits = nn.Parameter(torch.tensor([-1.0, 0.0]))  # rise 0.27, fall 0.5 a frame
@@ -108,12 +108,6 @@ class FSVGWithPrior(FSVG):
     def logits(self, audio: Tensor, visual: Tensor) -> Tensor:
         """``[B, C, T, F]`` twice -> ``[B, 1, T, F]``."""
         return super().logits(audio, visual) + self.prior
-
-
-#: A video frame is as good as new up to here (three frames at 25 fps) ...
-FRESH_AGE_S = 0.12
-#: ... and worth nothing from here on.
-STALE_AGE_S = 0.5
 
 
 def freshness(age_s: Tensor) -> Tensor:

@@ -13,14 +13,19 @@ import numpy.typing as npt
 from ...core.arrays import Float32
 from ...errors import InputError
 from ...kernels.cpu.step import BandSizes, MemorySizes, MixerSizes, StepSizes
-from ..config import BandCodecConfig, MemoryConfig, MixerConfig, ModelConfig
+from ..config import (
+    DENSE_DEPTH,
+    LEVEL_FLOOR_DBFS,
+    LEVEL_TIME_CONSTANT_S,
+    VCE_HIDDEN,
+    BandCodecConfig,
+    MemoryConfig,
+    MixerConfig,
+    ModelConfig,
+)
 
 Array = npt.NDArray[np.float64]
 
-_HIDDEN = 64  # of the VCE
-_DEPTH = 4  # of a dense block
-#: Of models.level: time constant in seconds and floor in dB of full scale.
-_LEVEL_S, _LEVEL_FLOOR_DB = 2.0, -75.0
 #: A logit whose sigmoid is 1.
 _CERTAIN = 80.0
 
@@ -47,7 +52,7 @@ def step_sizes(config: ModelConfig) -> StepSizes:
         positions=_positions(config),
         channels=config.channels,
         embedding=config.visual.embedding_size,
-        hidden=_HIDDEN,
+        hidden=VCE_HIDDEN,
         memory=None if config.memory is None else _memory_sizes(config.memory),
         time=_mixer_sizes(config.channels, config.time, config.time.d_conv),
         frequency=_mixer_sizes(config.channels, config.frequency, config.frequency.d_conv | 1),
@@ -102,7 +107,10 @@ class _Packer:
     def all(self) -> Iterator[Array]:
         config = self.config
         yield np.array(
-            [math.exp(-1 / (config.stft.frames_per_second * _LEVEL_S)), 10 ** (_LEVEL_FLOOR_DB / 10)]
+            [
+                math.exp(-1 / (config.stft.frames_per_second * LEVEL_TIME_CONSTANT_S)),
+                10 ** (LEVEL_FLOOR_DBFS / 10),
+            ]
         )
         yield from self.band_codec() if config.codec == "band" else self.separable_codec()
         yield from self.fusion()
@@ -172,7 +180,7 @@ class _Packer:
     def dense_block(self, name: str) -> Iterator[Array]:
         """Of separable convolutions; those of a layer see the newest channels first."""
         channels = self.config.channels
-        for k in range(_DEPTH):
+        for k in range(DENSE_DEPTH):
             inputs = (k + 1) * channels
             yield self.take(f"{name}.{k}.0.depthwise.weight", inputs, 1, 3, 3)
             yield self.take(f"{name}.{k}.0.pointwise.weight", channels, inputs, 1, 1)
@@ -207,11 +215,11 @@ class _Packer:
         size, smoothing = self.config.visual.embedding_size, "fusion.vce.speed_logits" in self.tensors
         name = "fusion.vce.vce.layers" if smoothing else "fusion.vce.layers"
         if f"{name}.0.weight" in self.tensors:
-            yield from self.linear(f"{name}.0", _HIDDEN, size)
-            yield self.take(f"{name}.2.weight", 1, _HIDDEN)
+            yield from self.linear(f"{name}.0", VCE_HIDDEN, size)
+            yield self.take(f"{name}.2.weight", 1, VCE_HIDDEN)
             yield self.take(f"{name}.2.bias", 1)
         else:  # certain of every picture
-            yield from (np.zeros((size + 2) * _HIDDEN), np.array([_CERTAIN]))
+            yield from (np.zeros((size + 2) * VCE_HIDDEN), np.array([_CERTAIN]))
         yield 1 / (1 + np.exp(-self.take("fusion.vce.speed_logits", 2))) if smoothing else np.ones(2)
 
     def memory(self, name: str, config: MemoryConfig) -> Iterator[Array]:

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from lipstream.core.arrays import Float32, UInt8
+from lipstream.models.config import STALE_AGE_S
 from lipstream.stream.enhancer import Enhancer
 from lipstream.stream.lips_bound import (
     BOUND_DB,
     FADE_HOPS,
     SHARE,
-    STALE_AGE_S,
     BoundedMix,
     BoundedPool,
     BoundedRuntime,
@@ -77,11 +77,6 @@ def test_no_hop_differs_by_more_than_the_share_of_its_level(
 
 def test_the_bound_in_db_is_that_of_the_share() -> None:
     assert pytest.approx(-20 * log10(1 - SHARE), abs=0.05) == BOUND_DB
-
-
-def test_the_age_from_which_on_lips_do_not_count_is_that_of_the_model() -> None:
-    fusion = pytest.importorskip("lipstream.models.lips.fusion")
-    assert fusion.STALE_AGE_S == STALE_AGE_S
 
 
 def test_lips_that_mute_take_six_db_and_come_in_without_a_step() -> None:

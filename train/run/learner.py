@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...models.lips.fusion import FRESH_AGE_S
+from ...models.config import FRESH_AGE_S
 from ..losses.loss import SpectralLoss
 from ..mixing.batches import Batch
 from ..mixing.video_mixtures import VideoBatch

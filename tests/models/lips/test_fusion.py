@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from lipstream.models.config import VisualConfig
-from lipstream.models.lips.fusion import FRESH_AGE_S, STALE_AGE_S, VCE, VisualFusion, freshness
+from lipstream.models.config import FRESH_AGE_S, STALE_AGE_S, VisualConfig
+from lipstream.models.lips.fusion import VCE, VisualFusion, freshness
 from lipstream.stream.runtimes.base import NO_VIDEO_AGE_S
 
 Check = Callable[..., None]
