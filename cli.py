@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells bad usage the way bad input is told, without the whole usage in front of it."""
+    """Reports bad usage the way bad input is reported, without the whole usage in front of it."""
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message} (see {self.prog} --help)")

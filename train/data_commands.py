@@ -57,7 +57,7 @@ def check(args: argparse.Namespace) -> int:
     print(found.text())
     if found.problems:
         _name(found.problems)
-        raise InputError(f"{len(found.problems)} problems: make the manifest anew")
+        raise InputError(f"{len(found.problems)} problems: make the manifest again")
     return 0
 
 
@@ -74,7 +74,7 @@ def prepare(args: argparse.Namespace) -> int:
         problems = fill(library, args.cache, args.jobs, bar)
     if problems:
         _name(problems)
-        raise InputError(f"{len(problems)} recordings cannot be used: make the manifest anew")
+        raise InputError(f"{len(problems)} recordings cannot be used: make the manifest again")
     return 0
 
 

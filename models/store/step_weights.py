@@ -218,7 +218,7 @@ class _Packer:
             yield from self.linear(f"{name}.0", VCE_HIDDEN, size)
             yield self.take(f"{name}.2.weight", 1, VCE_HIDDEN)
             yield self.take(f"{name}.2.bias", 1)
-        else:  # certain of every picture
+        else:  # certain of every video frame
             yield from (np.zeros((size + 2) * VCE_HIDDEN), np.array([_CERTAIN]))
         yield 1 / (1 + np.exp(-self.take("fusion.vce.speed_logits", 2))) if smoothing else np.ones(2)
 

@@ -125,7 +125,7 @@ def lips() -> Callable[[int, int], Tensor]:
 
 
 class Video(NamedTuple):
-    """What a net is told of the lips at each audio frame: ``embedding [1, T, E]`` and ``age_s [1, T]``."""
+    """What a net gets of the lips at each audio frame: ``embedding [1, T, E]`` and ``age_s [1, T]``."""
 
     embedding: Tensor
     age_s: Tensor

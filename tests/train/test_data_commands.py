@@ -122,7 +122,7 @@ def test_check_names_what_is_wrong(speech: Path, capsys: pytest.CaptureFixture[s
 
     rows = (row("a", end_s=99.0), row("a", split="valid"), row("b", noisy="b/y.flac"), row("d"))
     write_manifest(Manifest("mine", speech, rows), Path("m.jsonl"))
-    with pytest.raises(InputError, match="4 problems: make the manifest anew"):
+    with pytest.raises(InputError, match="4 problems: make the manifest again"):
         run("check", "m.jsonl")
     told = capsys.readouterr().err
     assert "d/x.flac does not exist" in told

@@ -120,7 +120,7 @@ def read_manifest(path: Path) -> Manifest:
     if header.get("version") != VERSION:
         raise InputError(
             f"{path} has version {header.get('version')} of the manifest and this lipstream reads {VERSION}: "
-            "make it anew with lipstream data"
+            "make it again with lipstream data"
         )
     if not isinstance(header.get("root"), str):
         raise InputError(f"{path}: the first line must name the root of its files")
@@ -161,9 +161,9 @@ def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {number}: no JSON: make it anew with lipstream data") from error
+        raise InputError(f"{path}, line {number}: no JSON: make it again with lipstream data") from error
     if not isinstance(row, dict):
-        raise InputError(f"{path}, line {number}: no JSON object: make it anew with lipstream data")
+        raise InputError(f"{path}, line {number}: no JSON object: make it again with lipstream data")
     return row
 
 

@@ -94,7 +94,7 @@ def prepare(library: Library, cache: Path, jobs: int, progress: Progress) -> tup
         library: the recordings.
         cache: of the runs that are to come.
         jobs: processes; a face takes about 150 MB in each.
-        progress: is told how many recordings are done, of how many.
+        progress: called with how many recordings are done, of how many.
 
     Returns:
         A line for each recording that cannot be read.

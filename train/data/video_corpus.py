@@ -57,7 +57,7 @@ class Face(Protocol):
         """ "train" or "valid"."""
 
     def load(self) -> FaceClip:
-        """Pictures and sound."""
+        """Video frames and audio."""
 
 
 def extract_face(path: Path, cache: Path) -> Path:

@@ -122,7 +122,7 @@ def shift(
         variants: how many other voices each speaker becomes.
         seed: of their pitch and formants.
         processes: that work at once.
-        progress: is told hours done and in all.
+        progress: called with the hours done and in all.
 
     Returns:
         The path of the new manifest, ``shifted.jsonl`` in the folder.

@@ -37,7 +37,7 @@ _QUIET, _MARGIN_S = 0.005, 0.05
 _LOUDEST = 0.98
 #: A take that a synthesizer says nothing to ends after this many sentences.
 _MOST_TEXTS = 60
-#: The manifest is written anew after so many seconds, at least.
+#: The manifest is written again after so many seconds, at least.
 _MANIFEST_EVERY_S = 120.0
 
 Progress = Callable[[float, float], None]
@@ -159,7 +159,7 @@ def make(
         open_speaker: opens a synthesizer, once in each process; it must be a function that can be pickled.
         texts: by the first two letters of a voice's language.
         jobs: processes; 1 is this one.
-        progress: is told hours done, by the least length of a take, and hours in all.
+        progress: called with the hours done, by the least length of a take, and hours in all.
 
     Returns:
         The path of the manifest.

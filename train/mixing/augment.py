@@ -1,6 +1,6 @@
 """Other faces and voices out of the few there are: the network shall learn what lips say, not who speaks.
 
-A clip keeps one look from its first picture to its last; sound and pictures change their tempo together.
+A clip keeps one look from its first video frame to its last; audio and video change their tempo together.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -13,7 +13,7 @@ from ...errors import InputError
 from ..data.video_corpus import FaceClip, UInt8
 from .effects import faster, random_tempo
 
-#: Of red, green and blue in the brightness of a picture (ITU-R BT.601).
+#: Of red, green and blue in the brightness of an image (ITU-R BT.601).
 _LUMA = (0.299, 0.587, 0.114)
 
 
@@ -61,19 +61,19 @@ def vary(clip: FaceClip, config: AugmentConfig, rng: np.random.Generator) -> Fac
 
 
 def vary_look(crops: UInt8, config: AugmentConfig, rng: np.random.Generator) -> UInt8:
-    """The pictures alone, uint8 ``[N, S, S, 3]``."""
+    """The video alone, uint8 ``[N, S, S, 3]``."""
     if config == AugmentConfig():
         return crops
     return _recoloured(_moved(crops, config, rng), config.colour, rng)
 
 
 def vary_voice(sound: Float32, config: AugmentConfig, rng: np.random.Generator) -> Float32:
-    """The sound alone at another tempo, ``[N] -> [N / tempo]``."""
+    """The audio alone at another tempo, ``[N] -> [N / tempo]``."""
     return sound if config.tempo == 0.0 else faster(sound, random_tempo(config.tempo, rng))
 
 
 def _moved(crops: UInt8, config: AugmentConfig, rng: np.random.Generator) -> UInt8:
-    """The pictures ``[N, S, S, 3]`` turned, zoomed, shifted and mirrored, all alike."""
+    """The video frames ``[N, S, S, 3]`` turned, zoomed, shifted and mirrored, all alike."""
     size = crops.shape[1]
     centre = (size - 1) / 2
     turn, shift = config.turn_deg * rng.uniform(-1, 1), config.shift * size * rng.uniform(-1, 1, 2)
@@ -89,7 +89,7 @@ def _moved(crops: UInt8, config: AugmentConfig, rng: np.random.Generator) -> UIn
 
 
 def _recoloured(crops: UInt8, strength: float, rng: np.random.Generator) -> UInt8:
-    """The pictures ``[N, S, S, 3]`` under another light and through another camera, all alike."""
+    """The video frames ``[N, S, S, 3]`` under another light and through another camera, all alike."""
     saturation = 1.0 - strength * rng.uniform(-0.3, 1.0)
     balance = 1.0 + 0.25 * strength * rng.uniform(-1, 1, 3)
     contrast, gamma = 2.0 ** (strength * rng.uniform(-0.7, 0.7, 2))

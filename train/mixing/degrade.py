@@ -23,7 +23,7 @@ _KINDS = 9
 
 @dataclass(frozen=True)
 class DegradeConfig:
-    """Weights of what happens to a clip, and how late its pictures may be (in video frames).
+    """Weights of what happens to a clip, and how late its video may be (in video frames).
 
     ``weights``: untouched, black, dropped frames, Gaussian noise, blur, dim, frozen, another speaker, none.
     """
@@ -46,7 +46,7 @@ class VideoView(NamedTuple):
         newest: int64 ``[T]``, for each audio frame the newest crop; 0 where there is none.
         age_s: float32 ``[T]``, how old it is; `NO_VIDEO_AGE_S` where there is none.
         trust: what alpha should learn: 1.0 where the lips help, 0.0 where there are none to be seen, NaN
-            where pictures alone cannot tell (another person's lips look as good).
+            where video alone cannot tell (another person's lips look as good).
         lips: whether moving lips are to be seen at all, anybody's.
     """
 
@@ -118,7 +118,7 @@ def degrade(
     elif kind == 5:
         crops = (crops * rng.uniform(0.15, 0.6)).astype(np.uint8)
     elif kind == 6:
-        usable[1:] = False  # a picture that repeats is no news: a stream lets it age
+        usable[1:] = False  # a video frame that repeats is no news: a stream lets it age
     elif kind == 7:
         crops, trust = other, math.nan
     elif kind == 8:

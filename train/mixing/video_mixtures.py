@@ -36,7 +36,7 @@ class VideoConfig:
         alpha_weight: weight of the cross-entropy that teaches alpha whether the lips can be trusted.
         held_out_speakers: faces kept for validation.
         augment: how speakers are varied.
-        degrade: what happens to the pictures.
+        degrade: what happens to the video frames.
     """
 
     share: float = 0.0
@@ -81,7 +81,7 @@ class VideoBatch(NamedTuple):
 
     @classmethod
     def of(cls, views: list[VideoView]) -> "VideoBatch":
-        """Views side by side, filled up to the one with the most pictures; filling is never the newest."""
+        """Views side by side, filled up to the one with the most video frames; filling is never the newest."""
         most = max(len(view.crops) for view in views)
         return cls(
             torch.from_numpy(np.stack([_filled(view.crops, most) for view in views])),

@@ -26,7 +26,7 @@ _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 def keep_freed_memory() -> None:
     """Have the allocator of this process keep freed memory for itself, where it is glibc's.
 
-    Unasked it hands that of large tensors back, and the system clears each page anew that the next step
+    Unasked it hands that of large tensors back, and the system clears each page again that the next step
     touches: thousands of page faults a step.
     """
     if sys.platform != "linux":

@@ -25,7 +25,7 @@ class ValidationSet:
         self.faces = None if source.faces is None else source.draw_with_faces(items, *_SEED)
 
     def rank(self, scores: dict[str, float]) -> float:
-        """What the best model has most of: PESQ-WB with lips and of sound alone, weighed as in training."""
+        """What the best model has most of: PESQ-WB with lips and audio-only, weighed as in training."""
         weights = {"val_pesq": self.share, "val_sound_pesq": 1.0 - self.share}
         return sum(weight * scores[name] for name, weight in weights.items() if weight > 0.0)
 
@@ -33,7 +33,7 @@ class ValidationSet:
     def score(self, model: Estimator) -> dict[str, float]:
         """Mean PESQ-WB, STOI, ESTOI and SI-SDR (dB) of the enhanced mixtures.
 
-        ``val_sound_*`` of sound alone, ``val_*`` with the lips, ``val_blind_*`` of the same without them.
+        ``val_sound_*`` audio-only, ``val_*`` with the lips, ``val_blind_*`` of the same without them.
         """
         device, scores = next(model.parameters()).device, {}
         if self.sound is not None:

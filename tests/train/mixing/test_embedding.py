@@ -1,4 +1,4 @@
-"""Embeddings for the network: each picture encoded once, and held while it is the newest."""
+"""Embeddings for the network: each video frame encoded once, and held while it is the newest."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from lipstream.models.lite_avse import LiteAVSEMamba, build
 from lipstream.stream.runtimes.base import NO_VIDEO_AGE_S
 from lipstream.train.mixing.video_mixtures import VideoBatch, embed
 
-PICTURES = 4
+FRAMES = 4
 NEWEST = torch.tensor([[0, 0, 1, 1, 3, 3], [0, 0, 0, 2, 2, 3]])
 AGE_S = torch.tensor([[0.0, 0.1, 0.0, 0.1, 0.0, 0.9], [NO_VIDEO_AGE_S, NO_VIDEO_AGE_S, 0.1, 0.2, 0.3, 0.0]])
 
@@ -21,8 +21,8 @@ def net(tiny: str) -> LiteAVSEMamba:
 
 @pytest.fixture
 def video() -> VideoBatch:
-    """Two clips of four pictures over six audio frames; the second clip starts without video."""
-    crops = torch.randint(0, 256, (2, PICTURES, 32, 32, 3), generator=torch.Generator().manual_seed(1))
+    """Two clips of four video frames over six audio frames; the second clip starts without video."""
+    crops = torch.randint(0, 256, (2, FRAMES, 32, 32, 3), generator=torch.Generator().manual_seed(1))
     return VideoBatch(crops.to(torch.uint8), NEWEST, AGE_S, torch.ones(2))
 
 
@@ -37,7 +37,7 @@ def test_each_picture_is_encoded_once_and_held_for_the_audio_frames_it_is_the_ne
     net.visual.register_forward_hook(keep)
     embedding, age_s = embed(net, video)
     (frames,) = calls
-    assert frames.shape == (2, PICTURES, 8)
+    assert frames.shape == (2, FRAMES, 8)
     assert embedding.shape == (2, 6, 8)
     assert torch.equal(age_s, AGE_S)
     for item in range(2):
@@ -50,7 +50,7 @@ def test_each_picture_is_encoded_once_and_held_for_the_audio_frames_it_is_the_ne
 def test_training_encodes_as_the_stream_does_crop_by_crop(net: LiteAVSEMamba, video: VideoBatch) -> None:
     embedding, _ = embed(net, video)
     state = net.visual.init_state(2)
-    for picture in range(PICTURES):
+    for picture in range(FRAMES):
         crop = video.crops[:, picture].permute(0, 3, 1, 2) / 255
         streamed, state = net.visual.step(crop, state)
         for item, time in torch.nonzero(NEWEST.eq(picture)).tolist():

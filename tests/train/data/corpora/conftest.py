@@ -29,7 +29,7 @@ def sounds(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def films(tmp_path: Path) -> Write:
-    """Writes films of 0.2 s by their names below the test's folder; an .m4a holds the sound alone."""
+    """Writes films of 0.2 s by their names below the test's folder; an .m4a holds audio only."""
 
     def write(*names: str, rate: int = 48000, silent: bool = False) -> None:
         for name in names:
