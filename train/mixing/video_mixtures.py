@@ -81,7 +81,7 @@ class VideoBatch(NamedTuple):
 
     @classmethod
     def of(cls, views: list[VideoView]) -> "VideoBatch":
-        """Views side by side, filled up to the one with the most video frames; filling is never the newest."""
+        """Views side by side, filled up to the one with most video frames; filling is never the newest."""
         most = max(len(view.crops) for view in views)
         return cls(
             torch.from_numpy(np.stack([_filled(view.crops, most) for view in views])),

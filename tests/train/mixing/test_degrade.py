@@ -12,20 +12,20 @@ from lipstream.train.mixing.degrade import DegradeConfig, UInt8, VideoView, degr
 KINDS = ("untouched", "black", "dropped", "noise", "blur", "dim", "frozen", "other", "none")
 FRAME_S = 200 / 16000
 FRAMES = 80
-FRAMES = 25
+VIDEO_FRAMES = 25
 
 
 def pictures(seed: int, size: int = 32) -> UInt8:
     """A second of video in which every picture has its own coarse pattern; nobody may write into it."""
-    coarse = np.random.default_rng(seed).integers(60, 196, (FRAMES, size // 4, size // 4, 3), np.uint8)
+    coarse = np.random.default_rng(seed).integers(60, 196, (VIDEO_FRAMES, size // 4, size // 4, 3), np.uint8)
     crops = np.repeat(np.repeat(coarse, 4, axis=1), 4, axis=2)
     crops.setflags(write=False)
     return crops
 
 
 CROPS, OTHER = pictures(0), pictures(1)
-TIMES_S = np.arange(FRAMES) / 25
-USABLE = np.ones(FRAMES, bool)
+TIMES_S = np.arange(VIDEO_FRAMES) / 25
+USABLE = np.ones(VIDEO_FRAMES, bool)
 USABLE.setflags(write=False)
 
 
@@ -122,7 +122,7 @@ def test_dropped_pictures_leave_the_ones_before_them() -> None:
         there = seen.age_s < NO_VIDEO_AGE_S
         ends_s = (np.flatnonzero(there) + 1) * FRAME_S
         np.testing.assert_allclose(seen.age_s[there], ends_s - TIMES_S[seen.newest[there]], atol=1e-6)
-        kept.append(len(set(seen.newest[there])) / FRAMES)
+        kept.append(len(set(seen.newest[there])) / VIDEO_FRAMES)
     assert np.mean(kept) == pytest.approx(0.6, abs=0.08)  # of 10 to 70 % dropped
     assert min(kept) < 0.4
     assert max(kept) > 0.8
@@ -160,7 +160,7 @@ def test_pictures_come_up_to_two_frames_late_under_unchanged_time_stamps() -> No
     for seed in range(20):
         seen = view("untouched", seed, max_delay_frames=2)
         delay = int(np.argmax([(seen.crops[-1] == CROPS[-1 - late]).all() for late in range(3)]))
-        np.testing.assert_array_equal(seen.crops, CROPS[np.maximum(np.arange(FRAMES) - delay, 0)])
+        np.testing.assert_array_equal(seen.crops, CROPS[np.maximum(np.arange(VIDEO_FRAMES) - delay, 0)])
         np.testing.assert_array_equal(seen.age_s, view("untouched").age_s)
         delays.add(delay)
     assert delays == {0, 1, 2}
