@@ -58,7 +58,7 @@ def complex_error(pair: Comparison) -> Tensor:
 
 
 def lost_speech(pair: Comparison) -> Tensor:
-    """Squared compressed magnitude that the estimate lacks: over-suppression hurts more than residual noise."""
+    """Squared compressed magnitude that the estimate lacks: over-suppression hurts more than residue."""
     return (pair.clean.magnitude - pair.estimate.magnitude).clamp(min=0.0).square().mean()
 
 
