@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import __version__
-from .bench import commands as bench_commands
-from .bench import evaluate_commands
+from .bench.commands import evaluate as evaluate_commands
+from .bench.commands import quality as bench_commands
 from .core.console import complain
 from .errors import InputError
 from .stream.commands import calibrate as calibrate_commands

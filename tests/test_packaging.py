@@ -61,7 +61,7 @@ def test_the_wheel_carries_all_data_files_of_the_rooms(installed: Path) -> None:
         ("models/weights", "*"),
         ("kernels/cpu", "*"),
         ("train/recipes", "*.toml"),
-        ("bench/templates", "*"),
+        ("bench/report/templates", "*"),
     )
     for room, pattern in rooms:
         expected |= {f"{room}/{file}" for file in files_of(REPOSITORY / room, pattern)}

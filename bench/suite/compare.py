@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ..readings import Reading
-from ..report import format_table
+from ..output import format_table
+from ..speed.measurements import Reading
 
 #: What must be equal for times to mean the same, as `Machine` names it.
 HARDWARE = ("cpu", "cores", "governor")

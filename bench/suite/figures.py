@@ -5,20 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..figures import COLOURS, NOISY_COLOUR, new_figure
+from ..report.figures import COLOURS, NOISY_COLOUR, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..crossover import CrossoverReport
-    from ..cuda import CudaReport
-    from ..floor import FloorReport
-    from ..layers import LayersReport
-    from ..pipeline import PipelineReport
-    from ..scaling import ScalingReport
-    from ..speed import LatencyReport
-    from ..streams import StreamsReport
+    from ..speed.cuda import CudaReport
+    from ..speed.latency import LatencyReport
+    from ..speed.layers import LayersReport
+    from ..speed.offline import CrossoverReport
+    from ..speed.pipeline import PipelineReport
+    from ..speed.roofline import FloorReport
+    from ..speed.scaling import ScalingReport
+    from ..speed.streams import StreamsReport
 
 BLUE, RED, GREEN = COLOURS[:3]
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..figures import as_svg
-from ..page import Block, Section, about_machine, write_page
-from ..page_tables import Row, Table, plain_row
-from ..pipeline import PipelineReport
-from ..report import plain
-from ..speed import LatencyReport
+from ..output import plain
+from ..report.figures import as_svg
+from ..report.page import Block, Section, about_machine, write_page
+from ..report.tables import Row, Table, plain_row
+from ..speed.latency import LatencyReport
+from ..speed.pipeline import PipelineReport
 from .figures import figure_of
 from .run import Part, SuiteReport
 

@@ -8,10 +8,10 @@ from importlib.util import find_spec
 
 from ...errors import InputError
 from ...kernels.build import BuildError
-from ..arguments import Report
-from ..candidates import available_runtimes
-from ..machine import Machine, fingerprint
-from ..readings import Reading
+from ..commands.arguments import Report
+from ..speed.candidates import available_runtimes
+from ..speed.machine import Machine, fingerprint
+from ..speed.measurements import Reading
 
 #: Told the title of each measurement before it starts, its number from 1 and how many there are.
 Tell = Callable[[str, int, int], None]
@@ -118,48 +118,48 @@ def _plan(quick: bool, cores: int) -> Iterator[tuple[str, Callable[[], Report]]]
 
 
 def _latency(model: str, runtimes: Sequence[str], hops: int, threads: Sequence[int]) -> Report:
-    from ..speed import measure_latency
+    from ..speed.latency import measure_latency
 
     return measure_latency([model], runtimes, hops, threads)
 
 
 def _layers(models: Sequence[str], hops: int) -> Report:
-    from ..layers import measure_layers
+    from ..speed.layers import measure_layers
 
     return measure_layers(models, hops)
 
 
 def _crossover(runtimes: Sequence[str], lengths: Sequence[float], hops: int) -> Report:
-    from ..crossover import measure_crossover
+    from ..speed.offline import measure_crossover
 
     return measure_crossover(MODEL, runtimes, lengths, hops)
 
 
 def _scaling(runtime: str, sizes: Mapping[str, Sequence[int]] | None, hops: int) -> Report:
-    from ..scaling import SIZES, measure_scaling
+    from ..speed.scaling import SIZES, measure_scaling
 
     return measure_scaling(MODEL, [runtime], hops, SIZES if sizes is None else sizes)
 
 
 def _streams(runtime: str, counts: Sequence[int], hops: int) -> Report:
-    from ..streams import measure_streams
+    from ..speed.streams import measure_streams
 
     return measure_streams(MODEL, runtime, counts, hops)
 
 
 def _pipeline(chirps: int) -> Report:
-    from ..pipeline import measure_pipeline
+    from ..speed.pipeline import measure_pipeline
 
     return measure_pipeline(MODEL, "auto", chirps)
 
 
 def _floor(hops: int) -> Report:
-    from ..floor import measure_floor
+    from ..speed.roofline import measure_floor
 
     return measure_floor(MODEL, ["onnx", "native"], hops)
 
 
 def _cuda(hops: int) -> Report:
-    from ..cuda import measure_cuda
+    from ..speed.cuda import measure_cuda
 
     return measure_cuda(MODEL, hops)

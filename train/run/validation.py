@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...bench.metrics import score, stoi
+from ...bench.metrics.intrusive import score, stoi
 from ..mixing.batches import Batch, BatchSource
 from .estimator import Estimator
 from .learner import to_device

@@ -5,19 +5,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from lipstream.bench.crossover import CrossoverReport, StreamCost, find_crossovers
-from lipstream.bench.cuda import CudaReport, CudaTimes
-from lipstream.bench.floor import Floor, FloorReport, HopTimes
-from lipstream.bench.latency import RuntimeTimes, StepTimes
-from lipstream.bench.layers import Layer, LayersReport, ModelLayers
-from lipstream.bench.machine import Machine
-from lipstream.bench.offline import OfflineTimes
-from lipstream.bench.pipeline import PipelineReport, Setting
-from lipstream.bench.readings import Reading
-from lipstream.bench.scaling import ScalingReport, SizeCost
-from lipstream.bench.simulated_camera import CameraDelays
-from lipstream.bench.speed import LatencyReport
-from lipstream.bench.streams import StreamsReport, StreamsTimes
+from lipstream.bench.speed.cuda import CudaReport, CudaTimes
+from lipstream.bench.speed.latency import LatencyReport
+from lipstream.bench.speed.layers import Layer, LayersReport, ModelLayers
+from lipstream.bench.speed.machine import Machine
+from lipstream.bench.speed.measurements import Reading, RuntimeTimes, StepTimes
+from lipstream.bench.speed.offline import CrossoverReport, OfflineTimes, StreamCost, find_crossovers
+from lipstream.bench.speed.pipeline import PipelineReport, Setting
+from lipstream.bench.speed.roofline import Floor, FloorReport, HopTimes
+from lipstream.bench.speed.scaling import ScalingReport, SizeCost
+from lipstream.bench.speed.simulated_camera import CameraDelays
+from lipstream.bench.speed.streams import StreamsReport, StreamsTimes
 from lipstream.bench.suite.run import Part, SuiteReport
 from lipstream.stream.live.config import LiveLatency
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipstream.bench.readings import Reading
-from lipstream.bench.report import write_json
+from lipstream.bench.output import write_json
+from lipstream.bench.speed.measurements import Reading
 from lipstream.bench.suite.compare import Change, SuiteRun, compare_suites, load_suite
 from lipstream.bench.suite.run import SuiteReport
 from lipstream.errors import InputError

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lipstream.bench.metrics import score
+from lipstream.bench.metrics.intrusive import score
 from lipstream.tests.train.losses.test_perceptual import noise, voice
 from lipstream.train.losses.perceptual import LostIntelligibility
 

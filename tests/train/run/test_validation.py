@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lipstream.bench.metrics import score, stoi
+from lipstream.bench.metrics.intrusive import score, stoi
 from lipstream.models.lite_avse import build
 from lipstream.train.data.corpus import read_corpus, read_library
 from lipstream.train.mixing.batches import Batch, BatchSource

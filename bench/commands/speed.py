@@ -1,0 +1,225 @@
+"""``lipstream bench layers | offline | scaling | streams | pipeline | cuda``. Light at import."""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from ...errors import InputError
+from .arguments import (
+    Report,
+    add_count,
+    add_json,
+    add_model,
+    add_models,
+    add_runtimes,
+    add_threads,
+    at_least,
+    run_and_show,
+)
+
+if TYPE_CHECKING:
+    from ..speed.roofline import FloorReport
+
+#: Seconds of the recordings that the offline form is given.
+LENGTHS_S = (1, 4, 10, 60)
+
+
+def add_costs(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the commands."""
+    _add_layers(kinds)
+    _add_offline(kinds)
+    _add_scaling(kinds)
+    _add_streams(kinds)
+    _add_pipeline(kinds)
+    _add_cuda(kinds)
+
+
+def _add(kinds: Any, name: str, measure: Any, help_text: str, description: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = kinds.add_parser(name, help=help_text, description=description)
+    parser.set_defaults(run=lambda args: run_and_show(lambda: measure(args), args.json))
+    add_json(parser)
+    return parser
+
+
+def _add_layers(kinds: Any) -> None:
+    parser = _add(
+        kinds,
+        "layers",
+        _layers,
+        "time, products, weights and state of each layer",
+        "Time each layer of the streaming step in eager torch, and count its multiply-accumulates, weights "
+        "and bytes of state. With one thread the times are processor time. Needs the extra 'torch'.",
+    )
+    add_models(parser)
+    add_threads(parser)
+    add_count(parser, "--hops", 300, "hops to time after the warm-up")
+
+
+def _layers(args: argparse.Namespace) -> Report:
+    from ..speed.layers import measure_layers
+
+    return measure_layers(args.model, args.hops, args.threads)
+
+
+def _add_offline(kinds: Any) -> None:
+    parser = _add(
+        kinds,
+        "offline",
+        _offline,
+        "the offline form on whole recordings against the stream",
+        "Time the bidirectional offline form on recordings of several lengths, which must be there as a "
+        "whole before it can start, and say from which length on the stream gives its first and its last "
+        "output earlier and computes less. Needs the extra 'torch'.",
+    )
+    add_model(parser)
+    add_runtimes(parser)
+    add_threads(parser)
+    parser.add_argument(
+        "--seconds",
+        nargs="+",
+        type=at_least(1),
+        default=list(LENGTHS_S),
+        metavar="S",
+        help=f"lengths of the recordings ({' '.join(map(str, LENGTHS_S))})",
+    )
+    add_count(parser, "--hops", 1000, "hops of the stream to time after the warm-up")
+
+
+def _offline(args: argparse.Namespace) -> Report:
+    from ..speed.candidates import available_runtimes
+    from ..speed.offline import measure_crossover
+
+    runtimes = args.runtime or available_runtimes()
+    return measure_crossover(args.model, runtimes, args.seconds, args.hops, args.threads)
+
+
+def _add_scaling(kinds: Any) -> None:
+    parser = _add(
+        kinds,
+        "scaling",
+        _scaling,
+        "cost of a hop over bands, channels and blocks",
+        "Vary the bands, the channels and the blocks of a preset one at a time, with random weights, and "
+        "time a hop. Needs the extra 'torch'.",
+    )
+    add_model(parser)
+    parser.add_argument(
+        "--runtime",
+        nargs="+",
+        choices=("eager", "native"),
+        default=["eager"],
+        help="eager, native or both (eager); native compiles a step for each size, seconds each, once",
+    )
+    add_threads(parser)
+    add_count(parser, "--hops", 200, "hops to time for each size")
+
+
+def _scaling(args: argparse.Namespace) -> Report:
+    from ..speed.scaling import measure_scaling
+
+    return measure_scaling(args.model, args.runtime, args.hops, threads=args.threads)
+
+
+def _add_streams(kinds: Any) -> None:
+    parser = _add(
+        kinds,
+        "streams",
+        _streams,
+        "many streams stepped together, against one runtime each",
+        "Time a joint step of n streams against n single runtimes in turns, and say how many streams a core "
+        "serves.",
+    )
+    add_model(parser)
+    parser.add_argument("--runtime", default="onnx", metavar="R", help="name of a runtime (%(default)s)")
+    parser.add_argument(
+        "--streams",
+        nargs="+",
+        type=at_least(1),
+        default=[1, 2, 4, 8, 16],
+        metavar="N",
+        help="numbers of streams (1 2 4 8 16)",
+    )
+    add_count(parser, "--hops", 300, "joint steps to time for each number")
+
+
+def _streams(args: argparse.Namespace) -> Report:
+    from ..speed.streams import measure_streams
+
+    return measure_streams(args.model, args.runtime, args.streams, args.hops)
+
+
+def _add_pipeline(kinds: Any) -> None:
+    parser = _add(
+        kinds,
+        "pipeline",
+        _pipeline,
+        "delay from mouth to ear and from camera to alpha, simulated devices",
+        "Run the live pipeline between simulated devices in simulated time, where a block takes as long as "
+        "it was measured to take here, and find by chirps how late sound comes out, with the default setting "
+        "and with low latency, beside the declared budget; and how long a picture takes to count in alpha.",
+    )
+    add_model(parser)
+    parser.add_argument("--runtime", default="auto", metavar="R", help="name of a runtime (%(default)s)")
+    add_count(parser, "--chirps", 8, "chirps for each setting")
+
+
+def _pipeline(args: argparse.Namespace) -> Report:
+    from ..speed.pipeline import measure_pipeline
+
+    return measure_pipeline(args.model, args.runtime, args.chirps)
+
+
+def _add_cuda(kinds: Any) -> None:
+    parser = _add(
+        kinds,
+        "cuda",
+        _cuda,
+        "a hop on an NVIDIA GPU",
+        "Time a hop on the GPU as one captured graph and kernel by kernel, with CUDA events, beside the time "
+        "that memory bandwidth allows. Says 'not measured' where there is no GPU. Needs the extra 'torch'.",
+    )
+    add_model(parser)
+    add_count(parser, "--hops", 2000, "hops to time each way after the warm-up")
+
+
+def _cuda(args: argparse.Namespace) -> Report:
+    from ..speed.cuda import measure_cuda
+
+    return measure_cuda(args.model, args.hops)
+
+
+def add_floor(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the command."""
+    parser = kinds.add_parser(
+        "floor",
+        help="how close a hop comes to what the core can do",
+        description="Measure what one core does at most, and the hops of the runtimes, which take turns in "
+        "one process: their ratios hold on a machine that has other work too. Needs the extra 'torch' and a "
+        "C++ compiler.",
+    )
+    parser.set_defaults(run=floor)
+    add_model(parser)
+    parser.add_argument(
+        "--runtime",
+        nargs="+",
+        default=["onnx", "native"],
+        metavar="R",
+        help="the first is what the others are compared with (onnx native)",
+    )
+    add_count(parser, "--hops", 2000, "of each runtime, after the warm-up")
+    add_json(parser)
+
+
+def floor(args: argparse.Namespace) -> int:
+    """``lipstream bench floor``."""
+    from ...kernels.build import BuildError
+
+    try:
+        return run_and_show(lambda: _measure(args), args.json)
+    except BuildError as error:
+        raise InputError(f"bench floor needs a C++ compiler: install g++ or clang++ ({error})") from error
+
+
+def _measure(args: argparse.Namespace) -> "FloorReport":
+    from ..speed.roofline import measure_floor
+
+    return measure_floor(args.model, args.runtime, args.hops)
