@@ -1,9 +1,19 @@
 """What the commands of the bench share: arguments, and how a report is shown and kept. Light at import."""
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+from ...core.console import complain
+from ...errors import InputError
+
+#: What the extra 'bench' brings.
+BENCH_PACKAGES = ("jinja2", "matplotlib", "pesq", "pystoi", "scipy", "soxr")
+
+Entry = TypeVar("Entry")
 
 
 class Report(Protocol):
@@ -49,6 +59,13 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all results to this file as well")
 
 
+def add_data(parser: Any) -> None:
+    """``--data``, the folder of the test sets."""
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="data folder (default: LIPSTREAM_DATA, else ../shared/data)"
+    )
+
+
 def at_least(least: int) -> Callable[[str], int]:
     """A type for argparse: a whole number from ``least``."""
 
@@ -91,8 +108,6 @@ def run_and_show(measure: Callable[[], Report], path: Path | None) -> int:
     Raises:
         InputError: the JSON file cannot be written, or a package that the measurement needs is missing.
     """
-    from ...errors import InputError
-
     check_json(path)
     try:
         report = measure()
@@ -102,3 +117,33 @@ def run_and_show(measure: Callable[[], Report], path: Path | None) -> int:
         ) from error
     show(report.text(), report, path)
     return 0
+
+
+def require_bench(command: str) -> None:
+    """Find out whether the extra 'bench' is installed.
+
+    Raises:
+        InputError: it is not.
+    """
+    missing = [name for name in BENCH_PACKAGES if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"{command} needs the extra 'bench' ({', '.join(missing)} missing): "
+            "pip install 'lipstream[bench]'"
+        )
+
+
+def tell_new_name(old: str, new: str) -> None:
+    """Say that a command has a new name; the old one works until the next release."""
+    complain("note", f"'{old}' will go, it is now '{new}'")
+
+
+def with_bar(entries: Iterable[Entry], total: int) -> Iterable[Entry]:
+    """The recordings as they are finished, with a bar on stderr where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(
+        entries, "recordings", total=total, console=console, transient=True, disable=not sys.stderr.isatty()
+    )

@@ -1,149 +1,131 @@
-"""``lipstream bench latency | rtf | quality | fidelity``, and what other rooms add. Light at import."""
+"""Short forms of ``lipstream evaluate`` that write no folder: ``bench quality | fidelity | peers``.
+
+They go with the next release. Light at import.
+"""
 
 import argparse
-import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import InputError
-from ...train import commands as train_commands
 from .arguments import (
-    add_count,
+    add_data,
     add_json,
     add_model,
-    add_models,
-    add_runtimes,
-    add_threads,
     at_least,
     check_json,
-    run_and_show,
-    show,
+    require_bench,
+    tell_new_name,
+    with_bar,
 )
-from .peers import add_peers
-from .speed import add_costs, add_floor
-from .suite import add_suite
 
 if TYPE_CHECKING:
-    from ..data.builtin import Item, RecordingSet
-    from ..data.fidelity import FidelityReport
-    from ..evaluation.quality import QualityReport
-    from ..speed.machine import Machine
+    from ..data.recordings import Recordings
+    from ..evaluation.results import Results
+    from ..evaluation.run import EvaluateConfig
+    from ..systems.base import System
 
 
-def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register the commands of this room."""
-    bench = subparsers.add_parser(
-        "bench", help="measure speed and quality", description="Measure speed and quality."
-    )
-    kinds = bench.add_subparsers(title="measurements", metavar="WHAT", required=True)
-    _add_latency(kinds)
-    _add_rtf(kinds)
-    add_floor(kinds)
-    add_costs(kinds)
+def add_quality(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the commands."""
     _add_quality(kinds)
     _add_fidelity(kinds)
-    add_peers(kinds)
-    train_commands.add_bench_parser(kinds)
-    add_suite(kinds)
+    _add_peers(kinds)
 
 
-def latency(args: argparse.Namespace) -> int:
-    """``lipstream bench latency``."""
-    from ..speed.candidates import available_runtimes
-    from ..speed.latency import measure_latency
-
-    runtimes = args.runtime or available_runtimes()
-    return run_and_show(lambda: measure_latency(args.model, runtimes, args.hops, args.threads), args.json)
-
-
-def rtf(args: argparse.Namespace) -> int:
-    """``lipstream bench rtf``."""
-    from ..speed.candidates import available_runtimes
-    from ..speed.rtf import measure_rtf
-
-    runtimes = args.runtime or available_runtimes()
-    return run_and_show(
-        lambda: measure_rtf(args.model, runtimes, args.input, args.seconds, args.threads), args.json
-    )
-
-
-def quality(args: argparse.Namespace) -> int:
-    """``lipstream bench quality``."""
-    try:
-        from ..data.builtin import RecordingSet
-        from ..systems.chunks import evaluate
-    except ImportError as error:
-        raise _needs_bench(error) from error
-    from ..speed.machine import fingerprint
-
+def _quality(args: argparse.Namespace) -> int:
+    tell_new_name("bench quality", f"evaluate --set {args.set} --metrics pesq stoi si-sdr")
+    require_bench("bench quality")
     check_json(args.json)
-    machine = fingerprint()
-    recordings = _with_bar(RecordingSet(args.set, args.data))
-    report = evaluate(recordings, args.model, args.runtime, not args.no_video, args.jobs)
-    _show_scores(args, machine, args.set, report)
+    from ..data.builtin import RecordingSet
+    from ..evaluation.run import EvaluateConfig
+    from ..metrics.scoring import CORE_FAMILIES
+    from ..report.text import conditions_table
+    from ..systems.named import parse_system
+
+    recordings = RecordingSet(args.set, args.data)
+    spec, videos = f"{args.model}:{args.runtime}", [] if args.no_video else ["good"]
+    system = parse_system(spec, videos, [recordings])
+    config = EvaluateConfig(CORE_FAMILIES, args.jobs, costs=False)
+    results = _evaluate(recordings, [system], [spec], videos, config)
+    _show(
+        f"{args.model} {args.runtime}, test set {args.set}\n{conditions_table(results)}", results, args.json
+    )
     return 0
 
 
-def fidelity(args: argparse.Namespace) -> int:
-    """``lipstream bench fidelity``."""
-    try:
-        from ..data.builtin import RecordingSet
-        from ..data.fidelity import measure_fidelity
-    except ImportError as error:
-        raise _needs_bench(error) from error
-    from ..speed.machine import fingerprint
-
+def _fidelity(args: argparse.Namespace) -> int:
+    tell_new_name("bench fidelity", "evaluate --set fidelity")
+    require_bench("bench fidelity")
     check_json(args.json)
-    machine = fingerprint()
-    recordings = _with_bar(RecordingSet("audio", args.data))
-    report = measure_fidelity(recordings, args.model, args.runtime, args.items, args.jobs)
-    _show_scores(args, machine, "audio", report)
+    from ..data.conditions import FidelitySet
+    from ..evaluation.run import EvaluateConfig
+    from ..metrics.scoring import FIDELITY_FAMILIES
+    from ..report.text import fidelity_table
+    from ..systems.named import parse_system
+
+    recordings = FidelitySet(args.data, args.items)
+    spec = f"{args.model}:{args.runtime}"
+    system = parse_system(spec, (), [recordings])
+    config = EvaluateConfig(FIDELITY_FAMILIES, args.jobs, noisy=False, costs=False)
+    results = _evaluate(recordings, [system], [spec], (), config)
+    table = fidelity_table(results, system.name)
+    _show(f"{args.model} {args.runtime}, test set audio\n{table}", results, args.json)
     return 0
 
 
-def _add_latency(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = kinds.add_parser(
-        "latency",
-        help="time of each hop, time to the first output, memory, sizes",
-        description="Time each hop through the public step of each runtime with each number of threads, and "
-        "each video frame, each in a process of its own: percentiles, missed deadlines, jitter (p99 - p50, "
-        "and the standard deviation), time to the first output, memory that loading and running take. With "
-        "the extra 'torch' also the bidirectional offline form of the same preset, and the sizes. A preset "
-        "whose weights do not ship is timed with random ones (on onnx it is exported first: extra 'train').",
-    )
-    parser.set_defaults(run=latency)
-    add_models(parser)
-    add_runtimes(parser)
-    parser.add_argument(
-        "--threads",
-        nargs="+",
-        type=at_least(1),
-        default=[1],
-        metavar="N",
-        help="numbers of threads of torch; onnx and native always have one (1)",
-    )
-    add_count(parser, "--hops", 2000, "hops to time after the warm-up")
-    add_json(parser)
+def _peers(args: argparse.Namespace) -> int:
+    new = " ".join(f"--system peer:{key}" for key in [*args.model, *(args.peers or ["NAME"])])
+    tell_new_name("bench peers", f"evaluate --set {args.set} {new}")
+    require_bench("bench peers")
+    check_json(args.json)
+    from ..data.builtin import RecordingSet
+    from ..evaluation.run import EvaluateConfig
+    from ..metrics.scoring import CORE_FAMILIES
+    from ..report.text import systems_table
+    from ..systems.peers.process import PeerError
+    from ..systems.peers.registry import PEERS, find_peer
+    from ..systems.peers.system import PeerSystem
+
+    keys = [*args.model, *([entry.key for entry in PEERS] if args.peers is None else args.peers)]
+    entries = [find_peer(key) for key in [*keys, *map(str, args.onnx)]]
+    recordings = RecordingSet(args.set, args.data)
+    systems, missing = [], []
+    for entry in entries:
+        try:
+            systems.append(PeerSystem(entry.name, entry, [recordings]))
+        except PeerError as error:
+            missing.append(f"{entry.name}: {error.reason}")
+    config = EvaluateConfig(CORE_FAMILIES, args.jobs)
+    specs = [f"peer:{entry.key}" for entry in entries]
+    results = _evaluate(recordings, systems, specs, (), config)
+    left_out = "\n".join([*missing, *results.notes])
+    table = systems_table(results) + (f"\n\n{left_out}" if left_out else "")
+    _show(f"test set {args.set}\n{table}", results, args.json)
+    return 0
 
 
-def _add_rtf(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = kinds.add_parser(
-        "rtf",
-        help="real-time factor of whole files",
-        description="Time how long a file takes with each runtime. With the extra 'torch' also the "
-        "bidirectional offline form of the same preset.",
-    )
-    parser.set_defaults(run=rtf)
-    add_models(parser)
-    add_runtimes(parser)
-    add_threads(parser)
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--input", type=Path, metavar="FILE", help="audio file (default: a made one)")
-    source.add_argument(
-        "--seconds", type=at_least(1), default=30, metavar="S", help="length of the made file (%(default)s)"
-    )
-    add_json(parser)
+def _evaluate(
+    recordings: "Recordings",
+    systems: "Sequence[System]",
+    specs: Sequence[str],
+    videos: Sequence[str],
+    config: "EvaluateConfig",
+) -> "Results":
+    from ..evaluation.run import evaluate_systems
+
+    settings = {"sets": [recordings.name], "systems": specs, "metrics": config.families, "videos": videos}
+    return evaluate_systems([recordings], systems, settings, config, track=with_bar)
+
+
+def _show(text: str, results: "Results", path: Path | None) -> None:
+    """Print the scores of a test set, and keep them where a path is given."""
+    from ..evaluation.results import save_results
+    from ..speed.machine import Machine
+
+    print(f"{Machine(**results.machine).describe()}\n\n{text}")
+    if path is not None:
+        save_results(path, results)
 
 
 def _add_quality(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -153,7 +135,7 @@ def _add_quality(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         description="Stream test recordings through a model and score them beside the noisy ones. Needs the "
         "extra 'bench', and 'video' for the set av.",
     )
-    parser.set_defaults(run=quality)
+    parser.set_defaults(run=_quality)
     parser.add_argument("--set", choices=("audio", "av"), default="audio", help="recordings (%(default)s)")
     parser.add_argument("--no-video", action="store_true", help="leave the videos of the set av unused")
     _add_scored(parser)
@@ -169,7 +151,7 @@ def _add_fidelity(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "recordings in noise, and the share of speech frames that have lost more than 10 dB. Needs the extra "
         "'bench'.",
     )
-    parser.set_defaults(run=fidelity)
+    parser.set_defaults(run=_fidelity)
     parser.add_argument(
         "--items",
         type=at_least(1),
@@ -179,11 +161,42 @@ def _add_fidelity(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     _add_scored(parser)
 
 
+def _add_peers(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = kinds.add_parser(
+        "peers",
+        help="quality, speed, latency and memory beside other enhancers",
+        description="Measure lipstream beside other enhancers on the same recordings: each at its own rate, "
+        "its delay found and taken out, one thread, a process each. Those that are not installed are "
+        "listed with the way to get them. Needs the extra 'bench'.",
+    )
+    parser.set_defaults(run=_peers)
+    parser.add_argument("--model", nargs="*", default=["lite"], metavar="M", help="presets (lite)")
+    parser.add_argument(
+        "--peers",
+        nargs="*",
+        metavar="NAME",
+        help="rnnoise, deepfilternet3, dtln, webrtc, noisereduce (default: all)",
+    )
+    parser.add_argument(
+        "--onnx",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="DESCRIPTION",
+        help="streaming ONNX graphs, each by a TOML file that names its state inputs and outputs, "
+        "see lipstream/bench/systems/peers/onnx.py",
+    )
+    add_data(parser)
+    parser.add_argument("--set", choices=("audio", "av"), default="audio", help="recordings (%(default)s)")
+    parser.add_argument(
+        "--jobs", type=int, choices=(1, 2), default=1, help="processes that score (%(default)s)"
+    )
+    add_json(parser)
+
+
 def _add_scored(parser: argparse.ArgumentParser) -> None:
     """What the commands that score recordings share."""
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="data folder (default: LIPSTREAM_DATA, else ../shared/data)"
-    )
+    add_data(parser)
     add_model(parser)
     parser.add_argument(
         "--runtime", default="onnx", metavar="R", help="onnx, eager, native or cuda-graph (%(default)s)"
@@ -192,40 +205,3 @@ def _add_scored(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=int, choices=(1, 2), default=1, help="processes that score (%(default)s)"
     )
     add_json(parser)
-
-
-def _needs_bench(error: ImportError) -> InputError:
-    return InputError(f"this measurement needs the extra 'bench': pip install 'lipstream[bench]' ({error})")
-
-
-def _show_scores(
-    args: argparse.Namespace, machine: "Machine", name: str, report: "QualityReport | FidelityReport"
-) -> None:
-    """Print the scores of a test set, and keep them where a path is given."""
-    show(
-        f"{machine.describe()}\n\n{args.model} {args.runtime}, test set {name}\n{report.table()}",
-        {
-            "machine": machine,
-            "set": name,
-            "model": args.model,
-            "runtime": args.runtime,
-            "summaries": report.summaries(),
-            "items": report.items,
-        },
-        args.json,
-    )
-
-
-def _with_bar(recordings: "RecordingSet") -> "Iterable[Item]":
-    """The recordings, with a bar on stderr where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(
-        recordings,
-        "scoring",
-        total=len(recordings),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )

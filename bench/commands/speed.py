@@ -1,7 +1,8 @@
-"""``lipstream bench layers | offline | scaling | streams | pipeline | cuda``. Light at import."""
+"""What a model costs: ``lipstream bench latency | cost | layers | roofline | ...``. Light at import."""
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from ...errors import InputError
 from .arguments import (
@@ -14,23 +15,68 @@ from .arguments import (
     add_threads,
     at_least,
     run_and_show,
+    tell_new_name,
 )
-
-if TYPE_CHECKING:
-    from ..speed.roofline import FloorReport
 
 #: Seconds of the recordings that the offline form is given.
 LENGTHS_S = (1, 4, 10, 60)
 
 
-def add_costs(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_speed(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Register the commands."""
+    _add_latency(kinds)
+    add_cost(kinds, "cost")
+    add_cost(kinds, "rtf", "bench rtf")
     _add_layers(kinds)
     _add_offline(kinds)
+    _add_roofline(kinds, "roofline")
+    _add_roofline(kinds, "floor", "bench floor")
     _add_scaling(kinds)
     _add_streams(kinds)
     _add_pipeline(kinds)
     _add_cuda(kinds)
+
+
+def add_cost(kinds: Any, name: str, old: str = "") -> None:
+    """Register ``lipstream bench cost``, or an old name of it, which is not shown in the help."""
+    parser = kinds.add_parser(
+        name,
+        **({} if old else {"help": "parameters, operations, real-time factor and memory"}),
+        description="Measure what presets cost on each runtime and as the bidirectional offline form, each "
+        "in a process of its own: parameters, operations, latency, real-time factor of hops and of a whole "
+        "file, state, peak memory. A preset whose weights do not ship is measured with random ones. Counts "
+        "need the extra 'torch'.",
+    )
+    parser.set_defaults(run=lambda args: _run_cost(args, old))
+    add_models(parser)
+    parser.add_argument(
+        "--runtime",
+        nargs="+",
+        metavar="R",
+        help="runtimes, and offline (default: of onnx, eager, native and offline those that can run here)",
+    )
+    add_threads(parser)
+    add_count(parser, "--hops", 800, "hops to time after the warm-up")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--input", type=Path, metavar="FILE", help="audio file (default: a made one)")
+    source.add_argument(
+        "--seconds", type=at_least(1), default=30, metavar="S", help="length of the made file (%(default)s)"
+    )
+    add_json(parser)
+
+
+def _run_cost(args: argparse.Namespace, old: str) -> int:
+    if old:
+        tell_new_name(old, "bench cost")
+    return run_and_show(lambda: _cost(args), args.json)
+
+
+def _cost(args: argparse.Namespace) -> Report:
+    from ..speed.candidates import available_runtimes, has_torch
+    from ..speed.cost import OFFLINE, measure_cost_report
+
+    runtimes = args.runtime or [*available_runtimes(), *([OFFLINE] if has_torch() else [])]
+    return measure_cost_report(args.model, runtimes, args.hops, args.threads, args.input, args.seconds)
 
 
 def _add(kinds: Any, name: str, measure: Any, help_text: str, description: str) -> argparse.ArgumentParser:
@@ -187,16 +233,48 @@ def _cuda(args: argparse.Namespace) -> Report:
     return measure_cuda(args.model, args.hops)
 
 
-def add_floor(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register the command."""
+def _add_latency(kinds: Any) -> None:
+    parser = _add(
+        kinds,
+        "latency",
+        _latency,
+        "time of each hop, time to the first output, memory, sizes",
+        "Time each hop through the public step of each runtime with each number of threads, and "
+        "each video frame, each in a process of its own: percentiles, missed deadlines, jitter (p99 - p50, "
+        "and the standard deviation), time to the first output, memory that loading and running take. With "
+        "the extra 'torch' also the bidirectional offline form of the same preset, and the sizes. A preset "
+        "whose weights do not ship is timed with random ones (on onnx it is exported first: extra 'train').",
+    )
+    add_models(parser)
+    add_runtimes(parser)
+    parser.add_argument(
+        "--threads",
+        nargs="+",
+        type=at_least(1),
+        default=[1],
+        metavar="N",
+        help="numbers of threads of torch; onnx and native always have one (1)",
+    )
+    add_count(parser, "--hops", 2000, "hops to time after the warm-up")
+
+
+def _latency(args: argparse.Namespace) -> Report:
+    from ..speed.candidates import available_runtimes
+    from ..speed.latency import measure_latency
+
+    runtimes = args.runtime or available_runtimes()
+    return measure_latency(args.model, runtimes, args.hops, args.threads)
+
+
+def _add_roofline(kinds: Any, name: str, old: str = "") -> None:
     parser = kinds.add_parser(
-        "floor",
-        help="how close a hop comes to what the core can do",
+        name,
+        **({} if old else {"help": "how close a hop comes to what the core can do"}),
         description="Measure what one core does at most, and the hops of the runtimes, which take turns in "
         "one process: their ratios hold on a machine that has other work too. Needs the extra 'torch' and a "
         "C++ compiler.",
     )
-    parser.set_defaults(run=floor)
+    parser.set_defaults(run=lambda args: _run_roofline(args, old))
     add_model(parser)
     parser.add_argument(
         "--runtime",
@@ -209,17 +287,18 @@ def add_floor(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     add_json(parser)
 
 
-def floor(args: argparse.Namespace) -> int:
-    """``lipstream bench floor``."""
+def _run_roofline(args: argparse.Namespace, old: str) -> int:
     from ...kernels.build import BuildError
 
+    if old:
+        tell_new_name(old, "bench roofline")
     try:
-        return run_and_show(lambda: _measure(args), args.json)
+        return run_and_show(lambda: _roofline(args), args.json)
     except BuildError as error:
-        raise InputError(f"bench floor needs a C++ compiler: install g++ or clang++ ({error})") from error
+        raise InputError(f"bench roofline needs a C++ compiler: install g++ or clang++ ({error})") from error
 
 
-def _measure(args: argparse.Namespace) -> "FloorReport":
-    from ..speed.roofline import measure_floor
+def _roofline(args: argparse.Namespace) -> Report:
+    from ..speed.roofline import measure_roofline
 
-    return measure_floor(args.model, args.runtime, args.hops)
+    return measure_roofline(args.model, args.runtime, args.hops)

@@ -69,7 +69,7 @@ def _add_suite(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser = kinds.add_parser(
         "suite",
         help="all measurements of speed, as one page and one JSON file",
-        description="Run latency, layers, offline, scaling, streams, pipeline, floor and cuda with sizes "
+        description="Run latency, layers, offline, scaling, streams, pipeline, roofline and cuda with sizes "
         f"that take a few minutes on one core, and write {JSON}, to compare with, and {PAGE}, to look at. "
         "What cannot be measured here is told so. Needs the extra 'bench', for most of it 'torch'.",
     )
@@ -82,9 +82,9 @@ def _add_compare(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser = kinds.add_parser(
         "compare",
         help="two runs of the suite: what got worse",
-        description=f"Compare two {JSON} of bench suite, reading by reading. A reading got worse where it "
-        "moved by more than the threshold and by more than the noise that both runs measured of it. The exit "
-        "code is 1 if one did.",
+        description=f"Compare two {JSON} of bench suite. A measurement got worse where it moved by more "
+        "than the threshold and by more than the noise that both runs measured of it. The exit code is 1 if "
+        "one did.",
     )
     parser.set_defaults(run=compare)
     parser.add_argument("a", type=Path, metavar="A.json", help="the run to keep up with")

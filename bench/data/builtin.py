@@ -1,47 +1,34 @@
-"""The recordings that quality is measured on: noisy and clean pairs, some with a video of the speaker."""
+"""The test sets of the data folder: noisy and clean pairs, some with a video of the speaker."""
 
 import csv
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 
 from ...errors import InputError
-from ..metrics.intrusive import SAMPLE_RATE
-
-Float32 = npt.NDArray[np.float32]
+from ..metrics import SAMPLE_RATE
+from .recordings import Float32, Item
 
 #: The test sets by name: a csv file and a folder of recordings, `<name>.csv` and `<name>/`.
 SETS = ("audio", "av")
 
+_COLUMNS = {"id", "condition", "snr_db"}
 
-@dataclass(frozen=True, eq=False)
-class Item:
-    """One recording to enhance and to score.
 
-    Attributes:
-        id: unique name.
-        condition: what disturbs the speech: ``noise``, ``babble``, ``talker`` or ``clean``.
-        snr_db: level of the speech over the disturbance; infinite where there is none.
-        noisy: float32 ``[samples]`` at 16 kHz; empty where only its enhanced form is there to be scored.
-        clean: the reference, float32 ``[samples]``, aligned with ``noisy``.
-        kind: what else sets it apart, such as whether the speaker was seen in training.
-        video: the video of the speaker, where there is one.
-        speaker: who speaks, where that is known.
-    """
+class Entry(NamedTuple):
+    """What the list of a test set says of a recording, see `Item`; ``stem`` is where its files begin."""
 
     id: str
     condition: str
     snr_db: float
-    noisy: Float32
-    clean: Float32
-    kind: str = ""
-    video: Path | None = None
-    speaker: str = ""
+    kind: str
+    speaker: str
+    video: Path | None
+    stem: Path
 
 
 class RecordingSet:
@@ -51,67 +38,86 @@ class RecordingSet:
         name: one of `SETS`.
         data: the data folder; see `default_data_folder` for None.
 
+    Attributes:
+        entries: what the list says of each recording.
+
     Raises:
         InputError: the set is not there or its list cannot be read.
     """
 
+    notes: tuple[str, ...] = ()
+
     def __init__(self, name: str, data: Path | None = None) -> None:
         folder = default_data_folder() if data is None else data
         self.name = name
-        self._recordings = folder / "test" / name
         table = folder / "test" / f"{name}.csv"
         if not table.is_file():
             raise InputError(
                 f"no test set '{name}' in '{folder}': give the data folder with --data or in LIPSTREAM_DATA"
             )
         with table.open(newline="", encoding="utf-8") as lines:
-            self._rows = list(csv.DictReader(lines))
-        missing = {"id", "condition", "snr_db"} - set(self._rows[0] if self._rows else ())
+            rows = list(csv.DictReader(lines))
+        missing = _COLUMNS - set(rows[0] if rows else ())
         if missing:
             raise InputError(f"'{table}' has no rows with the columns {', '.join(sorted(missing))}")
+        self.entries = [
+            _entry(row, folder / "test" / name, f"'{table}' line {line}") for line, row in enumerate(rows, 2)
+        ]
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.entries)
 
     def __iter__(self) -> Iterator[Item]:
-        return map(self._read, self._rows)
+        return map(read_entry, self.entries)
 
     @property
     def ids(self) -> list[str]:
         """The id of each recording, in order."""
-        return [self._name(row) for row in self._rows]
+        return [entry.id for entry in self.entries]
 
     @property
     def videos(self) -> list[tuple[str, Path]]:
         """Speaker and file of every video of the set."""
-        found = {self._video(row): row.get("speaker", "") for row in self._rows}
-        return [(speaker, path) for path, speaker in found.items() if path.is_file()]
+        found = {entry.video: entry.speaker for entry in self.entries if entry.video is not None}
+        return [(speaker, path) for path, speaker in found.items()]
 
-    def _read(self, row: dict[str, str]) -> Item:
-        video, name = self._video(row), self._name(row)
-        return Item(
-            id=name,
-            condition=row["condition"],
-            snr_db=float(row["snr_db"]),
-            noisy=_read_wave(self._recordings / f"{name}.noisy.flac"),
-            clean=_read_wave(self._recordings / f"{name}.clean.flac"),
-            kind=row.get("kind", ""),
-            video=video if video.is_file() else None,
-            speaker=row.get("speaker", ""),
-        )
 
-    def _video(self, row: dict[str, str]) -> Path:
-        return self._recordings / f"{row['id']}.mp4"
+def read_entry(entry: Entry) -> Item:
+    """Read the sound of a recording.
 
-    def _name(self, row: dict[str, str]) -> str:
-        """Several recordings belong to one video: their condition tells them apart."""
-        return f"{row['id']}.{row['condition']}" if self._video(row).is_file() else row["id"]
+    Raises:
+        InputError: a file cannot be read, or is not one channel at 16 kHz.
+    """
+    noisy, clean = (
+        _read_wave(entry.stem.with_name(f"{entry.stem.name}.{k}.flac")) for k in ("noisy", "clean")
+    )
+    return Item(entry.id, entry.condition, entry.snr_db, noisy, clean, entry.kind, entry.video, entry.speaker)
 
 
 def default_data_folder() -> Path:
     """The data folder named by LIPSTREAM_DATA, else ``shared/data`` beside the checkout."""
     beside_the_checkout = Path(__file__).resolve().parents[3] / "shared" / "data"
     return Path(os.environ.get("LIPSTREAM_DATA", beside_the_checkout))
+
+
+def _entry(row: dict[str, str], folder: Path, where: str) -> Entry:
+    video = folder / f"{row['id']}.mp4"
+    filmed = video.is_file()
+    # Several recordings belong to one video: their condition tells them apart.
+    name = f"{row['id']}.{row['condition']}" if filmed else row["id"]
+    try:
+        snr_db = float(row["snr_db"])
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where}: snr_db '{row['snr_db']}' is no number of dB") from error
+    return Entry(
+        name,
+        row["condition"],
+        snr_db,
+        row.get("kind") or "",
+        row.get("speaker") or "",
+        video if filmed else None,
+        folder / name,
+    )
 
 
 def _read_wave(path: Path) -> Float32:

@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
 from ...errors import InputError
+from ..data.recordings import NOISY
 from ..metrics.scoring import METRICS
-from ..output import format_table
-from .results import NOISY, Results
+from .results import Results
 
 #: Columns of `comparison_cells`.
 COMPARISON_HEADERS = (
@@ -39,6 +40,7 @@ class Comparison:
         t, p_t: paired t-test, two-sided.
         w, p_w: Wilcoxon signed-rank test, two-sided.
         cohens_d: effect size d_z, the mean difference over its standard deviation.
+        undefined: recordings of both that are no pair, as one of them has no such score.
     """
 
     metric: str
@@ -52,6 +54,7 @@ class Comparison:
     w: float
     p_w: float
     cohens_d: float
+    undefined: int = 0
 
 
 def compare_paired(metric: str, a: Sequence[float], b: Sequence[float]) -> Comparison:
@@ -126,8 +129,25 @@ def compare_results(
         finite = [pair for pair in pairs if all(map(math.isfinite, pair))]
         if finite:
             first, second = zip(*finite, strict=True)
-            comparisons.append(compare_paired(metric, first, second))
+            compared = compare_paired(metric, first, second)
+            comparisons.append(replace(compared, undefined=len(pairs) - len(finite)))
     return comparisons
+
+
+def unmatched(a: Results, b: Results, signal_a: str, signal_b: str) -> str:
+    """Says how many recordings only one of the two signals has; empty where there are none.
+
+    Raises:
+        InputError: no such signal.
+    """
+    keys_a, keys_b = set(_scores_of(a, signal_a)), set(_scores_of(b, signal_b))
+    only = {"A": len(keys_a - keys_b), "B": len(keys_b - keys_a)}
+    return ", ".join(f"{count} recordings only in {name}" for name, count in only.items() if count)
+
+
+def signal_pairs(results: Results) -> list[tuple[str, str]]:
+    """Every two signals of a file, noisy against each and each against every later one."""
+    return list(combinations(results.signals, 2))
 
 
 def only_signal(results: Results, where: str) -> str:
@@ -142,17 +162,12 @@ def only_signal(results: Results, where: str) -> str:
     return signals[0]
 
 
-def comparison_table(comparisons: Sequence[Comparison]) -> str:
-    """The comparisons as text."""
-    return format_table(COMPARISON_HEADERS, [comparison_cells(entry) for entry in comparisons])
-
-
 def comparison_cells(entry: Comparison) -> list[str]:
     """A comparison as cells of a table."""
     low, high = entry.ci95
     return [
         METRICS[entry.metric].title,
-        str(entry.count),
+        f"{entry.count} of {entry.count + entry.undefined}" if entry.undefined else str(entry.count),
         *(f"{value:.3f}" for value in (entry.mean_a, entry.mean_b)),
         f"{entry.difference:+.3f}",
         f"{low:+.3f} to {high:+.3f}",

@@ -2,19 +2,22 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ...errors import InputError
-from ..metrics.scoring import METRICS
-from ..output import format_number, write_csv, write_json
+from ..data.recordings import NOISY
+from ..metrics import METRICS
+from ..output import format_number, plain, write_csv, write_json
+from ..speed.cost import Cost
 
-#: The signal that systems are held against, in every file of results.
-NOISY = "noisy"
+#: Of the format; files without a number are of version 1, whose costs were called complexity.
+VERSION = 2
 
 Scores = Mapping[str, float]
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
@@ -69,32 +72,39 @@ class Results:
     """What a file of results holds.
 
     Attributes:
-        machine: fingerprint of the machine, as `lipstream.bench.machine.Machine`.
+        machine: fingerprint of the machine, as `lipstream.bench.speed.machine.Machine`.
         settings: what was evaluated, and how.
         items: one for each recording.
         alpha: traces of the recordings with video.
-        complexity: one row for each system that is a model, as `lipstream.bench.variants.Variant`.
+        costs: one for each system of which it was measured, by the name of the system.
         examples: some of the recordings, their paths relative to the file of results until it is loaded.
+        notes: what was left out and why, one line each.
     """
 
     machine: Mapping[str, Any]
     settings: Mapping[str, Any]
     items: Sequence[Record]
     alpha: Sequence[AlphaTrace] = ()
-    complexity: Sequence[Mapping[str, Any]] = ()
+    costs: Sequence[Cost] = ()
     examples: Sequence[Example] = ()
+    notes: Sequence[str] = ()
 
     @property
     def signals(self) -> list[str]:
         """The names of all signals, noisy first."""
-        names = dict.fromkeys(name for item in self.items for name in item.scores)
-        return sorted(names, key=lambda name: name != NOISY)
+        return signals_of(self.items)
 
     @property
     def metrics(self) -> list[str]:
         """The names of all scores, in the order of `METRICS`."""
         found = {name for item in self.items for scores in item.scores.values() for name in scores}
         return [name for name in METRICS if name in found]
+
+
+def signals_of(items: Sequence[Record]) -> list[str]:
+    """The signals that at least one of the recordings has, noisy first."""
+    names = dict.fromkeys(name for item in items for name in item.scores)
+    return sorted(names, key=lambda name: name != NOISY)
 
 
 def record_of(row: Mapping[str, Any]) -> Record:
@@ -120,12 +130,12 @@ def record_of(row: Mapping[str, Any]) -> Record:
 
 
 def save_results(path: Path, results: Results) -> None:
-    """Write results as JSON, whole or not at all.
+    """Write results as JSON with the `VERSION` of the format, whole or not at all.
 
     Raises:
         InputError: the file cannot be written.
     """
-    write_json(path, results)
+    write_json(path, {"version": VERSION, **plain(results)})
 
 
 def save_scores_csv(path: Path, results: Results) -> None:
@@ -141,34 +151,32 @@ def save_scores_csv(path: Path, results: Results) -> None:
     write_csv(path, header, rows)
 
 
-Kept = TypeVar("Kept")
-
-
 def load_results(path: Path) -> Results:
-    """Read a file of results.
+    """Read a file of results, of this version or an earlier one.
 
     Raises:
-        InputError: the file cannot be read or holds no results.
+        InputError: the file cannot be read, holds no results or those of a later version.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        version = int(content.get("version", 1))
+        if version > VERSION:
+            raise InputError(f"'{path}' is of version {version}, beyond {VERSION}: use a newer lipstream")
+        # Files of `bench quality` of version 1 name their one set at the top.
         dataset = str(content.get("set", ""))
-        records: dict[tuple[str, str], Record] = {}
-        for row in _rows(content):
-            record = record_of({"dataset": dataset, **row})
-            known = records.setdefault(record.key, record)
-            records[record.key] = replace(known, scores=_joined(known.scores, record.scores))
         return Results(
             machine=content.get("machine", {}),
-            # Files of the bench keep what was measured beside the items.
             settings=content.get("settings") or {k: v for k, v in content.items() if isinstance(v, str)},
-            items=list(records.values()),
+            items=[record_of({"dataset": dataset, **row}) for row in content["items"]],
             alpha=[AlphaTrace(**trace) for trace in content.get("alpha", ())],
-            complexity=content.get("complexity", ()),
+            costs=[_cost(row) for row in content.get("costs", content.get("complexity", ()))],
             examples=[_example(entry, path.parent) for entry in content.get("examples", ())],
+            notes=content.get("notes", ()),
         )
     except OSError as error:
         raise InputError(f"cannot read '{path}': {error.strerror}") from error
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"'{path}' holds no results: give a JSON file that lipstream evaluate or bench wrote"
@@ -193,7 +201,8 @@ def merge_results(files: Mapping[str, Results]) -> Results:
     examples: dict[tuple[str, str], Example] = {}
     taken: set[str] = set()
     alpha: list[AlphaTrace] = []
-    complexity: list[Mapping[str, Any]] = []
+    costs: list[Cost] = []
+    notes: list[str] = []
     for file, results in files.items():
         names = {
             signal: f"{file}: {signal}" if signal in taken and signal != NOISY else signal
@@ -211,10 +220,11 @@ def merge_results(files: Mapping[str, Results]) -> Results:
             heard = examples.get((example.dataset, example.id), example)
             examples[example.dataset, example.id] = replace(heard, files=_joined(heard.files, renamed))
         alpha += [replace(trace, signal=names.get(trace.signal, trace.signal)) for trace in results.alpha]
-        complexity += results.complexity
+        costs += [replace(cost, name=names.get(cost.name, cost.name)) for cost in results.costs]
+        notes += [note for note in results.notes if note not in notes]
     first = next(iter(files.values()))
     items, kept = list(merged.values()), list(examples.values())
-    return Results(first.machine, first.settings, items, alpha, complexity, kept)
+    return Results(first.machine, first.settings, items, alpha, costs, kept, notes)
 
 
 def _joined(first: Mapping[str, Kept], later: Mapping[str, Kept]) -> dict[str, Kept]:
@@ -222,17 +232,9 @@ def _joined(first: Mapping[str, Kept], later: Mapping[str, Kept]) -> dict[str, K
     return {**first, **{name: value for name, value in later.items() if name not in first}}
 
 
-def _rows(content: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The items of a file, of any kind; those of each peer with its name in place of ``enhanced``."""
-    if "report" not in content:
-        yield from content["items"]
-        return
-    for peer in content["report"]["measured"]:
-        for item in peer["quality"]["items"]:
-            scores = {
-                peer["name"] if name == "enhanced" else name: row for name, row in item["scores"].items()
-            }
-            yield {**item, "scores": scores}
+def _cost(row: Mapping[str, Any]) -> Cost:
+    """A cost from its JSON; those of version 1 had no name of their own."""
+    return Cost(**{"name": f"{row.get('model')} {row.get('runtime')}", **row})
 
 
 def _example(entry: Mapping[str, Any], folder: Path) -> Example:

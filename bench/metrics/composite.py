@@ -96,7 +96,7 @@ def composite(reference: Wave, estimate: Wave, pesq: float) -> Composite:
         pesq: wide-band PESQ of the pair; NaN leaves the ratings undefined.
 
     Raises:
-        InputError: as `lipstream.bench.metrics.score`.
+        InputError: as `check_pair`.
     """
     snr, envelope, slope = seg_snr(reference, estimate), llr(reference, estimate), wss(reference, estimate)
     return Composite(

@@ -6,7 +6,6 @@ leaves such items out and says how many there were. Only input that no score cou
 
 import math
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,43 +29,6 @@ PESQ_MAX_SAMPLES = 20 * SAMPLE_RATE
 SILENCE = 1e-9
 
 Wave = npt.NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True)
-class Scores:
-    """How close a recording is to its reference; NaN where a score is not defined.
-
-    Attributes:
-        pesq_wb: perceived quality, ITU-T P.862.2, about 1.0 (bad) to 4.64 (identical).
-        estoi: extended short-time objective intelligibility, about 0 to 1 (identical).
-        si_sdr_db: scale-invariant signal-to-distortion ratio, limited to +-`SI_SDR_LIMIT_DB`.
-    """
-
-    pesq_wb: float
-    estoi: float
-    si_sdr_db: float
-
-
-#: The names of the scores, in the order in which reports show them.
-METRICS = ("pesq_wb", "estoi", "si_sdr_db")
-
-
-def score(reference: Wave, estimate: Wave) -> Scores:
-    """Score an estimate against its clean reference.
-
-    Args:
-        reference: the clean recording, float ``[samples]`` at 16 kHz.
-        estimate: the recording to judge, float ``[samples]`` at 16 kHz, aligned with the reference.
-
-    Raises:
-        InputError: the two are not one-dimensional, differ in length or hold NaN or infinity.
-    """
-    check_pair(reference, estimate)
-    return Scores(
-        pesq_wb=pesq_wb(reference, estimate),
-        estoi=estoi(reference, estimate),
-        si_sdr_db=si_sdr(reference, estimate),
-    )
 
 
 def si_sdr(reference: Wave, estimate: Wave) -> float:

@@ -1,4 +1,4 @@
-"""Whether speech keeps its level: an enhancer that turns speech down along with the noise eats it."""
+"""Whether speech keeps its level: an enhancer that turns it down along with the noise over-suppresses."""
 
 import math
 
@@ -19,8 +19,8 @@ DYNAMIC_RANGE_DB = 40.0
 TIME_CONSTANT_S, HANGOVER_S, MARGIN_DB = 0.03, 0.2, 15.9
 THRESHOLDS = 0.5 ** np.arange(1, 25)
 
-#: A frame of speech that has lost more than this is counted as eaten.
-EATEN_DB = 10.0
+#: A frame of speech that has lost more than this counts as over-suppressed.
+OVER_SUPPRESSED_DB = 10.0
 
 Float64 = npt.NDArray[np.float64]
 
@@ -69,7 +69,7 @@ def level_error_db(reference: Wave, estimate: Wave) -> float:
         The error, 0 for the same level; NaN for silence and for less than a frame.
 
     Raises:
-        InputError: as `lipstream.bench.metrics.score`.
+        InputError: as `check_pair`.
     """
     check_pair(reference, estimate)
     if is_silent(reference) or is_silent(estimate) or reference.size < FRAME:
@@ -89,7 +89,7 @@ def projected_gain_db(reference: Wave, estimate: Wave) -> float:
         The gain in dB, 0 for the same level; NaN where there is nothing of the reference in the estimate.
 
     Raises:
-        InputError: as `lipstream.bench.metrics.score`.
+        InputError: as `check_pair`.
     """
     check_pair(reference, estimate)
     clean, given = reference.astype(np.float64), estimate.astype(np.float64)
@@ -97,8 +97,8 @@ def projected_gain_db(reference: Wave, estimate: Wave) -> float:
     return 20 * math.log10(common / float(clean @ clean)) if common > 0 else math.nan
 
 
-def eaten_percent(reference: Wave, estimate: Wave) -> float:
-    """Frames of speech that have lost more than `EATEN_DB`, in percent of all of them.
+def over_suppressed_percent(reference: Wave, estimate: Wave) -> float:
+    """Frames of speech that have lost more than `OVER_SUPPRESSED_DB`, in percent of all of them.
 
     A frame is speech where its level is no further below the active level than P.56's margin.
 
@@ -106,7 +106,7 @@ def eaten_percent(reference: Wave, estimate: Wave) -> float:
         The share; NaN where the reference has no active level or less than a frame.
 
     Raises:
-        InputError: as `lipstream.bench.metrics.score`.
+        InputError: as `check_pair`.
     """
     check_pair(reference, estimate)
     level_db = active_level_db(reference)
@@ -114,7 +114,7 @@ def eaten_percent(reference: Wave, estimate: Wave) -> float:
         return math.nan
     clean, given = _frame_energies(reference), _frame_energies(estimate)
     speech = clean >= FRAME * 10 ** ((level_db - MARGIN_DB) / 10)
-    lost = given < clean * 10 ** (-EATEN_DB / 10)
+    lost = given < clean * 10 ** (-OVER_SUPPRESSED_DB / 10)
     return 100 * float(np.mean(lost[speech])) if speech.any() else math.nan
 
 

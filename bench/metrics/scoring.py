@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Literal
 
 from ...errors import InputError
-from . import dnsmos, predictors
 from .composite import composite
 from .intrusive import Wave, check_pair, estoi, pesq_wb, si_sdr, stoi
-from .level import level_error_db
+from .level import level_error_db, over_suppressed_percent, projected_gain_db
+from .non_intrusive import dnsmos, predict, require
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ METRICS: Mapping[str, Metric] = {
     "dnsmos_bak": Metric("DNSMOS BAK", 2),
     "dnsmos_ovrl": Metric("DNSMOS OVRL", 2),
     "level_error_db": Metric("level, dB", 2, "zero"),
+    "speech_level_db": Metric("speech level, dB", 2, "zero"),
+    "over_suppressed_percent": Metric("over-suppressed, %", 2, "low"),
     "utmos": Metric("UTMOS", 2),
     "nisqa_mos": Metric("NISQA", 2),
     "nisqa_noisiness": Metric("NISQA noisiness", 2),
@@ -70,8 +73,15 @@ def _composite(reference: Wave, estimate: Wave) -> dict[str, float]:
     return {"pesq_wb": pesq, **asdict(composite(reference, estimate, pesq))}
 
 
+def _over_suppression(reference: Wave, estimate: Wave) -> dict[str, float]:
+    return {
+        "speech_level_db": projected_gain_db(reference, estimate),
+        "over_suppressed_percent": over_suppressed_percent(reference, estimate),
+    }
+
+
 def _predictor(name: str) -> Family:
-    return Family(lambda _, estimate: predictors.predict(name, estimate), lambda: predictors.require(name))
+    return Family(lambda _, estimate: predict(name, estimate), partial(require, name))
 
 
 #: By the name that ``--metrics`` takes.
@@ -83,13 +93,20 @@ FAMILIES: Mapping[str, Family] = {
     "si-sdr": Family(lambda reference, estimate: {"si_sdr_db": si_sdr(reference, estimate)}),
     "composite": Family(_composite),
     "level": Family(lambda reference, estimate: {"level_error_db": level_error_db(reference, estimate)}),
-    "dnsmos": Family(lambda _, estimate: dnsmos.dnsmos(estimate), dnsmos.require),
+    "over-suppression": Family(_over_suppression),
+    "dnsmos": Family(lambda _, estimate: dnsmos(estimate), partial(require, "dnsmos")),
     "utmos": _predictor("utmos"),
     "nisqa": _predictor("nisqa"),
     "scoreq": _predictor("scoreq"),
 }
 
-#: What is computed unless asked otherwise; ``composite`` brings PESQ with it.
+#: What most papers give.
+CORE_FAMILIES = ("pesq", "stoi", "si-sdr")
+
+#: What is left of speech that should stay as it is.
+FIDELITY_FAMILIES = ("pesq", "stoi", "level", "over-suppression")
+
+#: What ``lipstream evaluate`` computes unless asked otherwise; ``composite`` brings PESQ with it.
 DEFAULT_FAMILIES = ("stoi", "si-sdr", "composite", "level", "dnsmos")
 
 
@@ -105,7 +122,7 @@ def check_families(families: Sequence[str]) -> None:
         FAMILIES[family].require()
 
 
-def score_all(reference: Wave, estimate: Wave, families: Sequence[str]) -> dict[str, float]:
+def score(reference: Wave, estimate: Wave, families: Sequence[str] = CORE_FAMILIES) -> dict[str, float]:
     """Score an estimate against its clean reference.
 
     Args:

@@ -1,5 +1,6 @@
-"""The pictures of a report: scores over the signal-to-noise ratio, spectrograms, confidence in the video."""
+"""The figures of a report: scores over the signal-to-noise ratio, spectrograms, confidence in the video."""
 
+import math
 from collections.abc import Mapping, Sequence
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING
@@ -7,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..data.builtin import Float32
-from ..evaluation.results import NOISY, AlphaTrace, Results
+from ..data.recordings import NOISY, Float32
+from ..evaluation.results import AlphaTrace, Results
 from ..evaluation.summaries import Group, groups_by_snr
 from ..metrics.intrusive import SAMPLE_RATE
 from ..metrics.scoring import METRICS
@@ -41,7 +42,7 @@ def snr_figure(results: Results, dataset: str) -> "Figure | None":
     """
     by_condition: dict[str, list[Group]] = {}
     for group in groups_by_snr(results):
-        if group.dataset == dataset:
+        if group.dataset == dataset and group.snr_db is not None and math.isfinite(group.snr_db):
             by_condition.setdefault(group.label, []).append(group)
     rows = {label: groups for label, groups in by_condition.items() if len(groups) > 1}
     metrics = [metric for metric in PLOTTED if metric in results.metrics]

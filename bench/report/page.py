@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..data.custom import read_speech
-from ..evaluation.results import NOISY, Example, Results
+from ..data.recordings import NOISY, read_speech
+from ..evaluation.results import Example, Results
 from ..output import write_text
 from .figures import MISLEADING, alpha_figure, as_png, as_svg, snr_figure, spectrogram_figure
-from .tables import Table, comparison_tables, complexity_table, score_tables, snr_tables, video_tables
+from .tables import Table, comparison_tables, cost_table, score_tables, snr_tables, video_tables
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
 
@@ -93,13 +93,14 @@ def about_machine(machine: Mapping[str, Any]) -> Iterator[str]:
 def _about_settings(results: Results) -> Iterator[str]:
     for name, value in results.settings.items():
         yield f"{name}: {', '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
+    yield from results.notes
 
 
 def _sections(results: Results) -> Iterator[Section]:
     yield Section(
         "Scores",
-        "Means over recordings, by what disturbs the speech. The best of each group is marked. A recording "
-        "counts for a score where every signal that was scored so has it.",
+        "Means over recordings, by what disturbs the speech. The best of each group is marked. Recordings "
+        "that lack a signal are in groups of their own; those without a defined score are counted.",
         [Block(table.title, table=table) for table in score_tables(results)],
     )
     datasets = dict.fromkeys(item.dataset for item in results.items)
@@ -112,7 +113,7 @@ def _sections(results: Results) -> Iterator[Section]:
     )
     yield Section(
         "Lips",
-        "The change of SI-SDR, in dB, against the same system from sound alone, with its 95 % confidence "
+        "The change of SI-SDR, in dB, against the same system audio-only, with its 95 % confidence "
         "interval, and alpha, the mean confidence in the video. Black, frozen and wrong videos should change "
         "nothing, one that gets stuck half way nothing for the worse.",
         [Block(table.title, table=table) for table in video_tables(results)]
@@ -124,12 +125,12 @@ def _sections(results: Results) -> Iterator[Section]:
         "something by chance: read small p-values with their effect sizes.",
         [Block(table.title, table=table) for table in comparison_tables(results)],
     )
-    cost = complexity_table(results)
+    costs = cost_table(results)
     yield Section(
         "Cost",
         "Multiply-accumulates count elementwise products, too. Peak memory is that of a fresh process, "
         "interpreter and libraries included.",
-        [Block(table=cost)] if cost else [],
+        [Block(table=costs)] if costs else [],
     )
     yield Section("Examples", "", [_example_block(example) for example in results.examples])
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 
+from ..data.recordings import NOISY
 from ..evaluation.comparison import COMPARISON_HEADERS, compare_results, comparison_cells
-from ..evaluation.results import NOISY, Results
-from ..evaluation.summaries import Group, Mean, groups_by_condition, groups_by_snr
-from ..evaluation.video_effect import video_effects
+from ..evaluation.results import Results
+from ..evaluation.summaries import Group, Mean, groups_by_condition, groups_by_snr, video_effects
 from ..metrics.scoring import METRICS
-from ..speed.cost import VARIANT_HEADERS, Variant, variant_cells
+from ..speed.cost import COST_HEADERS, cost_cells
 from ..systems.ours import VIDEOS
 from .figures import MISLEADING
 
@@ -61,7 +61,7 @@ def video_tables(results: Results) -> Iterator[Table]:
     for system in dict.fromkeys(effect.system for effect in effects):
         rows = [effect for effect in effects if effect.system == system]
         kinds = [kind for kind in VIDEOS if kind in rows[0].change]
-        headers = ["", "recordings", "sound alone, dB"]
+        headers = ["", "recordings", "audio-only, dB"]
         headers += [f"{kind} video, dB" for kind in kinds] + [f"alpha, {kind}" for kind in kinds]
         yield Table(
             system,
@@ -69,8 +69,8 @@ def video_tables(results: Results) -> Iterator[Table]:
             [
                 plain_row(
                     effect.group,
-                    str(effect.sound_alone.count),
-                    f"{effect.sound_alone.value:.2f}",
+                    _of(effect.audio_only.count, effect.recordings),
+                    f"{effect.audio_only.value:.2f}",
                     *(_change_text(effect.change[kind]) for kind in kinds),
                     *(f"{effect.alpha[kind].value:.2f}" for kind in kinds),
                 )
@@ -97,10 +97,10 @@ def comparison_tables(results: Results) -> Iterator[Table]:
         )
 
 
-def complexity_table(results: Results) -> Table | None:
-    """The cost of the models, if it was measured."""
-    rows = [variant_cells(Variant(**row)) for row in results.complexity]
-    headers = [header.replace("\n", " ") for header in VARIANT_HEADERS]
+def cost_table(results: Results) -> Table | None:
+    """The cost of the systems, if it was measured."""
+    rows = [cost_cells(cost) for cost in results.costs]
+    headers = [header.replace("\n", " ") for header in COST_HEADERS]
     return Table("", headers, [plain_row(*row) for row in rows]) if rows else None
 
 
@@ -114,13 +114,11 @@ def _tables_of_groups(groups: Sequence[Group], metrics: Sequence[str]) -> Iterat
 def _group_rows(group: Group, metrics: Sequence[str]) -> Iterator[Row]:
     means = {signal: {metric: group.mean(signal, metric) for metric in metrics} for signal in group.signals}
     best = {metric: _best(metric, [row[metric].value for row in means.values()]) for metric in metrics}
-    ratio = "" if group.snr_db is None else f" {group.snr_db:g} dB"
     for number, (signal, row) in enumerate(means.items()):
-        counts = sorted({mean.count for mean in row.values() if mean.count}) or [0]
         cells = [
-            Cell(f"{group.label}{ratio}" if number == 0 else ""),
+            Cell(group.title if number == 0 else ""),
             Cell(signal, "signal"),
-            Cell(" to ".join(map(str, dict.fromkeys(counts[:1] + counts[-1:])))),
+            Cell(group.counts([signal], metrics)),
         ]
         for metric, mean in row.items():
             is_best = len(means) > 1 and mean.value == best[metric]
@@ -143,6 +141,10 @@ def _mean_text(metric: str, mean: Mean) -> str:
 
 def _change_text(change: Mean) -> str:
     return f"{change.value:+.2f} ± {change.ci95:.2f}" if change.count > 1 else f"{change.value:+.2f}"
+
+
+def _of(count: int, recordings: int) -> str:
+    return str(count) if count == recordings else f"{count} of {recordings}"
 
 
 def plain_row(*texts: str) -> Row:

@@ -13,7 +13,7 @@ from ...stream.runtimes.cuda_graph import CudaGraphCapture
 from ..output import format_table
 from .complexity import hop_bytes
 from .machine import Machine, fingerprint
-from .measurements import Reading, StepTimes, measure_hops, spread_percent, time_calls
+from .measurements import Measurement, StepTimes, measure_hops, spread_percent, time_calls
 
 #: Bytes of the copies that the bandwidth is measured with, far beyond any cache; the fastest of some counts.
 COPIED_BYTES, COPIES = 2**28, 20
@@ -71,13 +71,13 @@ class CudaReport:
         moved = f"{times.moved_bytes / 1e6:.2f} MB a hop, {times.bytes_per_second / 1e9:.0f} GB/s"
         return f"{head}{times.device}, {moved}\n\n{format_table(['', 'us'], rows)}"
 
-    def readings(self) -> Iterator[Reading]:
+    def measurements(self) -> Iterator[Measurement]:
         """The times of a hop, where they were measured."""
         if self.times is not None:
             times, name = self.times, f"cuda.{self.model}"
-            yield Reading(f"{name}.graph.p50", times.graph.p50_ms, "ms", times.graph.p50_noise_percent)
-            yield Reading(f"{name}.replay", times.replay_us, "us", times.replay_noise_percent)
-            yield Reading(f"{name}.eager.p50", times.eager.p50_ms, "ms", times.eager.p50_noise_percent)
+            yield Measurement(f"{name}.graph.p50", times.graph.p50_ms, "ms", times.graph.p50_noise_percent)
+            yield Measurement(f"{name}.replay", times.replay_us, "us", times.replay_noise_percent)
+            yield Measurement(f"{name}.eager.p50", times.eager.p50_ms, "ms", times.eager.p50_noise_percent)
 
 
 class _TimedCapture(CudaGraphCapture):

@@ -13,7 +13,7 @@ from ...models.store.registry import is_shipped
 from ..output import format_count, format_table
 from .candidates import THREADED, has_torch, load_candidate, prepare_graphs, set_torch_threads
 from .machine import Machine, fingerprint
-from .measurements import Reading, RuntimeTimes, StepTimes, measure_runtime
+from .measurements import Measurement, RuntimeTimes, StepTimes, measure_runtime
 
 if TYPE_CHECKING:
     from .complexity import Complexity
@@ -55,20 +55,20 @@ class LatencyReport:
         note = f"\nrandom weights: {', '.join(self.untrained)}" if self.untrained else ""
         return f"{self.machine.describe()}{note}\n\n{self._steps()}\n\n{self._models()}"
 
-    def readings(self) -> Iterator[Reading]:
+    def measurements(self) -> Iterator[Measurement]:
         """The times of hops and video frames, the first output, the memory of loading, and sizes."""
         for entry in self.runtimes:
             name = f"latency.{entry.model}.{entry.runtime}.{entry.threads}"
             for kind, step in (("hop", entry.hop), ("video_frame", entry.video_frame)):
-                yield Reading(f"{name}.{kind}.p50", step.p50_ms, "ms", step.p50_noise_percent)
-                yield Reading(f"{name}.{kind}.p99", step.p99_ms, "ms", step.p99_noise_percent)
-            yield Reading(f"{name}.first_output", entry.first_output_ms, "ms", ONCE_NOISE_PERCENT)
+                yield Measurement(f"{name}.{kind}.p50", step.p50_ms, "ms", step.p50_noise_percent)
+                yield Measurement(f"{name}.{kind}.p99", step.p99_ms, "ms", step.p99_noise_percent)
+            yield Measurement(f"{name}.first_output", entry.first_output_ms, "ms", ONCE_NOISE_PERCENT)
             if entry.loading_mib is not None:
-                yield Reading(f"{name}.loading", entry.loading_mib, "MiB", ONCE_NOISE_PERCENT)
-            yield Reading(f"{name}.state", entry.state_bytes, "B")
+                yield Measurement(f"{name}.loading", entry.loading_mib, "MiB", ONCE_NOISE_PERCENT)
+            yield Measurement(f"{name}.state", entry.state_bytes, "B")
         for model, size in self.streaming_size.items():
-            yield Reading(f"latency.{model}.parameters", size.parameters, "")
-            yield Reading(f"latency.{model}.macs", size.macs_per_second, "MAC/s")
+            yield Measurement(f"latency.{model}.parameters", size.parameters, "")
+            yield Measurement(f"latency.{model}.macs", size.macs_per_second, "MAC/s")
 
     def _steps(self) -> str:
         rows = [

@@ -16,7 +16,7 @@ from ...models.wave import WaveModel
 from ..output import format_count, format_table
 from .complexity import Macs, count_macs
 from .machine import Machine, fingerprint
-from .measurements import LEVEL, Clock, Reading, spread_percent
+from .measurements import LEVEL, Clock, Measurement, spread_percent
 
 #: Steps before timing starts.
 WARM_UP = 20
@@ -77,14 +77,14 @@ class LayersReport:
         """The machine and a table for each preset."""
         return "\n\n".join([self.machine.describe(), *map(_table, self.models)])
 
-    def readings(self) -> Iterator[Reading]:
+    def measurements(self) -> Iterator[Measurement]:
         """The time, the products and the state of each layer."""
         for model in self.models:
             for layer in (*model.layers, model.visual):
                 name = f"layers.{model.model}.{layer.name.replace(' ', '_')}"
-                yield Reading(f"{name}.time", layer.us, "us", layer.noise_percent)
-                yield Reading(f"{name}.macs", layer.products + layer.elementwise, "MAC")
-                yield Reading(f"{name}.state", layer.state_bytes, "B")
+                yield Measurement(f"{name}.time", layer.us, "us", layer.noise_percent)
+                yield Measurement(f"{name}.macs", layer.products + layer.elementwise, "MAC")
+                yield Measurement(f"{name}.state", layer.state_bytes, "B")
 
 
 class _Stage(NamedTuple):

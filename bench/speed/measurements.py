@@ -15,7 +15,7 @@ PARTS = 5
 
 
 @dataclass(frozen=True)
-class Reading:
+class Measurement:
     """One number of a report.
 
     Attributes:

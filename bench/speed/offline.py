@@ -12,7 +12,7 @@ from ...stream.runtimes import Runtime, load_runtime
 from ..output import format_table
 from .candidates import set_torch_threads
 from .machine import Machine, fingerprint
-from .measurements import LEVEL, Clock, Reading, StepTimes, measure_hops
+from .measurements import LEVEL, Clock, Measurement, StepTimes, measure_hops
 
 #: A single run may differ by so much from the next.
 ONE_RUN_NOISE_PERCENT = 10.0
@@ -175,11 +175,11 @@ class CrossoverReport:
             f"{self.machine.describe()}\n\n{self.model}\n{format_table(headers, rows)}\n\n{self._verdicts()}"
         )
 
-    def readings(self) -> Iterator[Reading]:
+    def measurements(self) -> Iterator[Measurement]:
         """The computing time of each length; the streams' hops are in the latency report."""
         for times in self.offline:
             name = f"offline.{self.model}.{times.seconds:g}s.compute"
-            yield Reading(name, times.elapsed_s, "s", times.noise_percent)
+            yield Measurement(name, times.elapsed_s, "s", times.noise_percent)
 
     def _verdicts(self) -> str:
         lengths = [times.seconds for times in self.offline]

@@ -21,7 +21,7 @@ from ...stream.live.simulation import DeviceTiming, SimulatedSink, SimulatedSour
 from ...stream.runtimes import AUTO, Runtime, fastest_runtime, load_runtime
 from ..output import format_table
 from .machine import Machine, fingerprint
-from .measurements import LEVEL, Reading, StepTimes, measure_video_frames, time_calls
+from .measurements import LEVEL, Measurement, StepTimes, measure_video_frames, time_calls
 from .simulated_camera import CameraDelays, SimulatedCamera, Witness
 
 #: The devices: rate in Hz, samples a block, and what they hold back themselves on each side, in seconds.
@@ -98,15 +98,15 @@ class PipelineReport:
         ]
         return "\n\n".join(parts)
 
-    def readings(self) -> Iterator[Reading]:
+    def measurements(self) -> Iterator[Measurement]:
         """The delays of each setting, and the time of a block."""
         name = f"pipeline.{self.model}.{self.runtime}"
-        yield Reading(f"{name}.block.p50", self.block.p50_ms, "ms", self.block.p50_noise_percent)
+        yield Measurement(f"{name}.block.p50", self.block.p50_ms, "ms", self.block.p50_noise_percent)
         for setting in self.settings:
-            yield Reading(
+            yield Measurement(
                 f"{name}.{setting.name}.heard", float(np.mean(setting.heard_ms)), "ms", NOISE_PERCENT
             )
-            yield Reading(f"{name}.{setting.name}.alpha", setting.camera.to_alpha_ms, "ms", NOISE_PERCENT)
+            yield Measurement(f"{name}.{setting.name}.alpha", setting.camera.to_alpha_ms, "ms", NOISE_PERCENT)
 
     def _stages(self) -> str:
         headers = ["mouth to ear, ms", *(f"{s.name}\n{kind}" for s in self.settings for kind in KINDS)]

@@ -12,11 +12,11 @@ from ...stream.runtimes import Runtime, load_runtime
 from ..output import format_table
 from .complexity import hop_bytes, streaming_complexity
 from .machine import Machine, fingerprint
-from .measurements import WARM_UP, Reading, hop_call, spread_percent
+from .measurements import WARM_UP, Measurement, hop_call, spread_percent
 
 
 @dataclass(frozen=True)
-class Floor:
+class Roofline:
     """The least time of a hop on one core of this machine.
 
     Attributes:
@@ -41,7 +41,7 @@ class Floor:
 
 
 @dataclass(frozen=True)
-class HopTimes:
+class TurnTimes:
     """A runtime, its hops taking turns with those of the others.
 
     Attributes:
@@ -62,16 +62,16 @@ class HopTimes:
 
 
 @dataclass(frozen=True)
-class FloorReport:
-    """The floor, and every runtime with the lips fresh."""
+class RooflineReport:
+    """The roofline, and every runtime with the lips fresh."""
 
     machine: Machine
-    floor: Floor
-    runtimes: Sequence[HopTimes]
+    roofline: Roofline
+    runtimes: Sequence[TurnTimes]
 
     def text(self) -> str:
-        """The machine, the floor in two lines, a table."""
-        floor = self.floor
+        """The machine, the roofline in two lines, a table."""
+        roofline = self.roofline
         rows = [
             [
                 entry.runtime,
@@ -79,27 +79,27 @@ class FloorReport:
                 f"{entry.cpu_us:.0f}",
                 f"{entry.percent_of_hop:.2f}",
                 f"{entry.times_faster:.2f}",
-                f"{entry.cpu_us / floor.compute_us:.1f}",
+                f"{entry.cpu_us / roofline.compute_us:.1f}",
             ]
             for entry in self.runtimes
         ]
         headers = ["", "median\nus", "processor\nus", "% of\nhop", "times\nfaster", "times\nfloor"]
         return (
             f"{self.machine.describe()}\n\n"
-            f"compute floor {floor.compute_us:.0f} us: {floor.macs / 1e6:.2f} M products a hop, "
-            f"{floor.macs_per_second / 1e9:.0f} G a second\n"
-            f"memory floor {floor.memory_us:.0f} us: {floor.bytes / 1e6:.2f} MB a hop, "
-            f"{floor.bytes_per_second / 1e9:.0f} GB a second\n\n{format_table(headers, rows)}"
+            f"compute roofline {roofline.compute_us:.0f} us: {roofline.macs / 1e6:.2f} M products a hop, "
+            f"{roofline.macs_per_second / 1e9:.0f} G a second\n"
+            f"memory roofline {roofline.memory_us:.0f} us: {roofline.bytes / 1e6:.2f} MB a hop, "
+            f"{roofline.bytes_per_second / 1e9:.0f} GB a second\n\n{format_table(headers, rows)}"
         )
 
-    def readings(self) -> Iterator[Reading]:
+    def measurements(self) -> Iterator[Measurement]:
         """The processor time of each runtime."""
         for entry in self.runtimes:
-            yield Reading(f"floor.{entry.runtime}", entry.cpu_us, "us", entry.noise_percent)
+            yield Measurement(f"roofline.{entry.runtime}", entry.cpu_us, "us", entry.noise_percent)
 
 
-def measure_floor(model: str, runtimes: Sequence[str], hops: int) -> FloorReport:
-    """Measure the floor, and the runtimes hop by hop in turns.
+def measure_roofline(model: str, runtimes: Sequence[str], hops: int) -> RooflineReport:
+    """Measure the roofline, and the runtimes hop by hop in turns.
 
     Args:
         model: name of a preset.
@@ -111,13 +111,15 @@ def measure_floor(model: str, runtimes: Sequence[str], hops: int) -> FloorReport
         kernels.build.BuildError: there is no C++ compiler.
     """
     loaded = {name: load_runtime(model, name) for name in runtimes}
-    return FloorReport(fingerprint(), _floor(model, next(iter(loaded.values()))), _take_turns(loaded, hops))
+    return RooflineReport(
+        fingerprint(), _roofline(model, next(iter(loaded.values()))), _take_turns(loaded, hops)
+    )
 
 
-def _floor(model: str, runtime: Runtime) -> Floor:
+def _roofline(model: str, runtime: Runtime) -> Roofline:
     complexity, spec = streaming_complexity(model), runtime.spec
     moved = hop_bytes(build(model))
-    return Floor(
+    return Roofline(
         macs=complexity.products_per_second * spec.hop_samples / spec.sample_rate,
         macs_per_second=cpu_peak.macs_per_second(),
         bytes=moved,
@@ -125,7 +127,7 @@ def _floor(model: str, runtime: Runtime) -> Floor:
     )
 
 
-def _take_turns(runtimes: Mapping[str, Runtime], hops: int) -> list[HopTimes]:
+def _take_turns(runtimes: Mapping[str, Runtime], hops: int) -> list[TurnTimes]:
     calls = {name: hop_call(runtime) for name, runtime in runtimes.items()}
     wall_ns: dict[str, list[int]] = {name: [] for name in calls}
     cpu_ns: dict[str, list[int]] = {name: [] for name in calls}
@@ -142,5 +144,5 @@ def _take_turns(runtimes: Mapping[str, Runtime], hops: int) -> list[HopTimes]:
         wall, spec = float(np.median(wall_ns[name][WARM_UP:])), runtimes[name].spec
         share = wall / (1e9 * spec.hop_samples / spec.sample_rate)
         noise = spread_percent(cpu_ns[name][WARM_UP:])
-        times.append(HopTimes(name, wall / 1e3, cpu / 1e3, first / cpu, 100 * share, noise))
+        times.append(TurnTimes(name, wall / 1e3, cpu / 1e3, first / cpu, 100 * share, noise))
     return times

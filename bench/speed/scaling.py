@@ -13,7 +13,7 @@ from ..output import format_count, format_table
 from .candidates import load_untrained, set_torch_threads
 from .complexity import net_complexity, stream_bytes
 from .machine import Machine, fingerprint
-from .measurements import Reading, measure_hops
+from .measurements import Measurement, measure_hops
 
 #: What is varied, and the values: the size that a value of each axis gives the preset.
 SIZES: Mapping[str, Sequence[int]] = {
@@ -89,12 +89,12 @@ class ScalingReport:
 
         return {name: sorted(costs, key=lambda c: c.value) for name, costs in groupby(self.costs, key)}
 
-    def readings(self) -> Iterator[Reading]:
+    def measurements(self) -> Iterator[Measurement]:
         """The time of a hop and the state of each size."""
         for cost in self.costs:
             name = f"scaling.{self.model}.{cost.axis}_{cost.value}.{cost.runtime}"
-            yield Reading(f"{name}.hop", cost.hop_us, "us", cost.noise_percent)
-            yield Reading(f"{name}.state", cost.state_bytes, "B")
+            yield Measurement(f"{name}.hop", cost.hop_us, "us", cost.noise_percent)
+            yield Measurement(f"{name}.state", cost.state_bytes, "B")
 
 
 def measure_scaling(

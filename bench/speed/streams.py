@@ -9,7 +9,7 @@ import numpy as np
 from ...stream.runtimes import PoolRuntime, load_pool, load_runtime
 from ..output import format_table
 from .machine import Machine, fingerprint
-from .measurements import LEVEL, VIDEO_FPS, Reading, hop_call
+from .measurements import LEVEL, VIDEO_FPS, Measurement, hop_call
 
 #: Numbers of streams to measure.
 COUNTS = (1, 2, 4, 8, 16)
@@ -88,11 +88,11 @@ class StreamsReport:
             ]
         return "\n".join(lines)
 
-    def readings(self) -> Iterator[Reading]:
+    def measurements(self) -> Iterator[Measurement]:
         """The time of a joint step for each stream."""
         for entry in self.times:
             name = f"streams.{self.model}.{self.runtime}.{entry.streams}"
-            yield Reading(f"{name}.together", entry.joint_us, "us", NOISE_PERCENT)
+            yield Measurement(f"{name}.together", entry.joint_us, "us", NOISE_PERCENT)
 
 
 def measure_streams(

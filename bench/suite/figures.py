@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..speed.layers import LayersReport
     from ..speed.offline import CrossoverReport
     from ..speed.pipeline import PipelineReport
-    from ..speed.roofline import FloorReport
+    from ..speed.roofline import RooflineReport
     from ..speed.scaling import ScalingReport
     from ..speed.streams import StreamsReport
 
@@ -155,10 +155,14 @@ def pipeline_figure(report: "PipelineReport") -> "Figure":
     return figure
 
 
-def floor_figure(report: "FloorReport") -> "Figure":
+def roofline_figure(report: "RooflineReport") -> "Figure":
     """The runtimes above what the core could do."""
-    names = ["memory floor", "compute floor", *(entry.runtime for entry in report.runtimes)]
-    values = [report.floor.memory_us, report.floor.compute_us, *(entry.cpu_us for entry in report.runtimes)]
+    names = ["memory roofline", "compute roofline", *(entry.runtime for entry in report.runtimes)]
+    values = [
+        report.roofline.memory_us,
+        report.roofline.compute_us,
+        *(entry.cpu_us for entry in report.runtimes),
+    ]
     return _bars(names, values, [NOISY_COLOUR] * 2 + [BLUE] * len(report.runtimes))
 
 
@@ -179,7 +183,7 @@ _DRAW: Mapping[str, Callable[[Any], "Figure | None"]] = {
     "ScalingReport": scaling_figure,
     "StreamsReport": streams_figure,
     "PipelineReport": pipeline_figure,
-    "FloorReport": floor_figure,
+    "RooflineReport": roofline_figure,
     "CudaReport": cuda_figure,
 }
 

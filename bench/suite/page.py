@@ -29,7 +29,7 @@ NOTES = {
     "Many streams": "Independent streams stepped in one call, against one runtime for each.",
     "Live pipeline": "Simulated devices and simulated time, with the time of a block as measured. Chirps "
     "find the delay, whatever the budget says.",
-    "Floor": "What one core could do at most, and runtimes that take turns in one process.",
+    "Roofline": "What one core could do at most, and runtimes that take turns in one process.",
 }
 
 

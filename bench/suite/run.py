@@ -11,7 +11,7 @@ from ...kernels.build import BuildError
 from ..commands.arguments import Report
 from ..speed.candidates import available_runtimes
 from ..speed.machine import Machine, fingerprint
-from ..speed.measurements import Reading
+from ..speed.measurements import Measurement
 
 #: Told the title of each measurement before it starts, its number from 1 and how many there are.
 Tell = Callable[[str, int, int], None]
@@ -47,13 +47,13 @@ class SuiteReport:
         machine: what it ran on.
         quick: whether the short form was run.
         parts: the measurements.
-        readings: the numbers of all of them, for `compare`.
+        measurements: the numbers of all of them, for `compare`.
     """
 
     machine: Machine
     quick: bool
     parts: Sequence[Part]
-    readings: Sequence[Reading]
+    measurements: Sequence[Measurement]
 
     def text(self) -> str:
         """What was measured and what was not, with the time it took."""
@@ -61,7 +61,7 @@ class SuiteReport:
             f"{part.title}: {f'not measured: {part.missing}' if part.missing else f'{part.took_s:.0f} s'}"
             for part in self.parts
         ]
-        return "\n".join([self.machine.describe(), "", *rows, f"{len(self.readings)} readings"])
+        return "\n".join([self.machine.describe(), "", *rows, f"{len(self.measurements)} measurements"])
 
 
 def run_suite(quick: bool, tell: Tell = lambda title, number, count: None) -> SuiteReport:
@@ -77,8 +77,8 @@ def run_suite(quick: bool, tell: Tell = lambda title, number, count: None) -> Su
     for number, (title, measure) in enumerate(plan, 1):
         tell(title, number, len(plan))
         parts.append(_measured(title, measure))
-    readings = [reading for part in parts for reading in _readings(part.report)]
-    return SuiteReport(machine, quick, parts, readings)
+    measurements = [measurement for part in parts for measurement in _measurements_of(part.report)]
+    return SuiteReport(machine, quick, parts, measurements)
 
 
 def _measured(title: str, measure: Callable[[], Report]) -> Part:
@@ -90,8 +90,8 @@ def _measured(title: str, measure: Callable[[], Report]) -> Part:
     return Part(title, report, missing, time.perf_counter() - began)
 
 
-def _readings(report: Report | None) -> Iterator[Reading]:
-    yield from getattr(report, "readings", tuple)()
+def _measurements_of(report: Report | None) -> Iterator[Measurement]:
+    yield from getattr(report, "measurements", tuple)()
 
 
 def _plan(quick: bool, cores: int) -> Iterator[tuple[str, Callable[[], Report]]]:
@@ -113,7 +113,7 @@ def _plan(quick: bool, cores: int) -> Iterator[tuple[str, Callable[[], Report]]]
     yield "Many streams", partial(_streams, "native" if native else "onnx", counts, rounds)
     yield "Live pipeline", partial(_pipeline, 4 if quick else 8)
     if native:
-        yield "Floor", partial(_floor, 200 if quick else 1000)
+        yield "Roofline", partial(_roofline, 200 if quick else 1000)
     yield "CUDA", partial(_cuda, 2000)
 
 
@@ -153,10 +153,10 @@ def _pipeline(chirps: int) -> Report:
     return measure_pipeline(MODEL, "auto", chirps)
 
 
-def _floor(hops: int) -> Report:
-    from ..speed.roofline import measure_floor
+def _roofline(hops: int) -> Report:
+    from ..speed.roofline import measure_roofline
 
-    return measure_floor(MODEL, ["onnx", "native"], hops)
+    return measure_roofline(MODEL, ["onnx", "native"], hops)
 
 
 def _cuda(hops: int) -> Report:

@@ -1,108 +1,75 @@
-"""What is evaluated: models of this project on a runtime, and folders that another program has enhanced."""
+"""Models of this project: streaming on a runtime, with a video of several kinds, and the offline form."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from ...errors import InputError
 from ...stream.enhancer import Enhancer
-from ...stream.runtimes import Runtime, load_runtime
-from ..data.builtin import Float32, Item
-from ..data.custom import Recordings, align_length, audio_files, read_speech, require_names
-from ..evaluation.results import NOISY
-from ..metrics.intrusive import SAMPLE_RATE
-from .chunks import StampedLips, lips_of, trace_in_chunks
+from ...stream.runtimes.base import UInt8
+from ..data.recordings import Float32, Item, require_noisy
+from ..speed.cost import OFFLINE, Cost, measure_costs
+from .base import Output, System
 
 #: What a model may get to see: the video as it is, a covered lens, a stuck camera, somebody else's video.
 VIDEOS = ("good", "black", "frozen", "stuck", "wrong")
 
-#: How a model is named: ``[NAME=]MODEL[:RUNTIME][@WEIGHTS]``.
-_MODEL = re.compile(r"(?P<model>[\w-]+)(:(?P<runtime>[\w-]+))?(@(?P<weights>.+))?")
+#: A chunk as a sound device would hand it over: 20 ms.
+CHUNK_SAMPLES = 320
+
+#: Hops that are timed for the cost of a system.
+COST_HOPS = 400
+
+StampedLips = Sequence[tuple[float, UInt8]]
 
 
-class Output(NamedTuple):
-    """One signal: float32 ``[samples]`` at 16 kHz, and the confidence in the video every 20 ms, if any."""
-
-    wave: Float32
-    alpha: list[float] | None = None
-
-
-class System(Protocol):
-    """Something that enhances recordings."""
-
-    @property
-    def name(self) -> str:
-        """What its signals are called in reports."""
-        ...
-
-    def outputs(self, item: Item) -> dict[str, Output]:
-        """Its signals of a recording by name."""
-        ...
-
-
-@dataclass(frozen=True)
-class ModelSystem:
+class ModelSystem(System):
     """A streaming model, which hears 20 ms at a time; its delay is taken out.
-
-    Attributes:
-        name: in reports.
-        enhancer: at 16 kHz; one stream for all recordings, one after the other.
-        videos: which of `VIDEOS` to show it, beside enhancing from sound alone.
-        clips: speaker and file of the videos to take a wrong one from.
-        model, runtime: of the preset, for the table of complexity.
-    """
-
-    name: str
-    enhancer: Enhancer
-    videos: Sequence[str] = ()
-    clips: Sequence[tuple[str, Path]] = ()
-    model: str = ""
-    runtime: str = ""
-
-    def outputs(self, item: Item) -> dict[str, Output]:
-        """``NAME`` from sound alone, and ``NAME + video``, ``NAME + black video``, ... where there is one."""
-        _require_noisy(item)
-        outputs = {self.name: Output(trace_in_chunks(self.enhancer, item.noisy)[0])}
-        if item.video is None:
-            return outputs
-        for kind in self.videos:
-            lips = shown_lips(kind, item, self.clips)
-            if lips:
-                outputs[video_signal(self.name, kind)] = Output(
-                    *trace_in_chunks(self.enhancer, item.noisy, lips)
-                )
-        return outputs
-
-
-class FolderSystem:
-    """A folder of recordings that are enhanced already, each named as its recording or its noisy file.
 
     Args:
         name: in reports.
-        folder: of audio files.
-        recordings: what will be evaluated.
-
-    Raises:
-        InputError: the folder lacks a file.
+        enhancer: at 16 kHz; one stream for all recordings, one after the other.
+        videos: which of `VIDEOS` to show it, beside enhancing audio-only.
+        clips: speaker and file of the videos to take a wrong one from.
+        model, runtime: of the preset, for its cost; empty where that is not known.
     """
 
-    def __init__(self, name: str, folder: Path, recordings: Sequence[Recordings]) -> None:
-        self.name = name
-        self._files = {stem.removesuffix(".noisy"): path for stem, path in audio_files(folder).items()}
-        require_names([name for entry in recordings for name in entry.ids], self._files, f"'{folder}'")
+    def __init__(
+        self,
+        name: str,
+        enhancer: Enhancer,
+        videos: Sequence[str] = (),
+        clips: Sequence[tuple[str, Path]] = (),
+        model: str = "",
+        runtime: str = "",
+    ) -> None:
+        self.name, self.model, self.runtime = name, model, runtime
+        self.clips = clips
+        self._enhancer, self._videos = enhancer, videos
 
     def outputs(self, item: Item) -> dict[str, Output]:
-        """``NAME``: the file of the recording."""
-        path = self._files[item.id]
-        return {self.name: Output(align_length(read_speech(path), item.clean.size, f"'{path}'"))}
+        """``NAME`` audio-only, and ``NAME + video``, ``NAME + black video``, ... where there is one."""
+        require_noisy(item)
+        outputs = {self.name: Output(enhance_in_chunks(self._enhancer, item.noisy)[0])}
+        if item.video is None:
+            return outputs
+        for kind in self._videos:
+            lips = shown_lips(kind, item, self.clips)
+            if lips:
+                signal = video_signal(self.name, kind)
+                outputs[signal] = Output(*enhance_in_chunks(self._enhancer, item.noisy, lips))
+        return outputs
+
+    def cost(self) -> Cost | None:
+        """Measured with the preset's own weights, or random ones where none ship: time does not differ."""
+        return replace(_cost(self.model, self.runtime), name=self.name) if self.model else None
 
 
-class OfflineSystem:
-    """The bidirectional offline form of a preset with weights of its own, on whole recordings, sound alone.
+class OfflineSystem(System):
+    """The bidirectional offline form of a preset with weights of its own, on whole recordings, audio only.
 
     It is what the streaming model is held against: how much the future is worth.
 
@@ -122,7 +89,7 @@ class OfflineSystem:
         from ...models.lite_avse import build
         from ...models.wave import WaveModel
 
-        self.name = name
+        self.name, self._preset = name, preset
         net = build(preset, causal=False)
         try:
             net.load_state_dict(load_file(weights))
@@ -134,13 +101,51 @@ class OfflineSystem:
         """``NAME``, its delay taken out."""
         import torch
 
-        _require_noisy(item)
+        require_noisy(item)
         stft = self._model.net.config.stft
         lag = stft.window - stft.hop
         padded = np.pad(item.noisy, (0, lag + -(item.noisy.size + lag) % stft.hop))
         with torch.inference_mode():
             wave = self._model(torch.from_numpy(padded)[None])[0][0].numpy()
         return {self.name: Output(wave[lag : lag + item.noisy.size])}
+
+    def cost(self) -> Cost:
+        """Measured on a recording of a few seconds."""
+        return replace(_cost(self._preset, OFFLINE), name=self.name)
+
+
+def enhance_in_chunks(
+    enhancer: Enhancer, wave: Float32, lips: StampedLips = ()
+) -> tuple[Float32, list[float]]:
+    """Enhance a whole recording chunk by chunk, take the latency out, and watch the confidence in the video.
+
+    Args:
+        enhancer: is reset first.
+        wave: float32 ``[samples]`` at the enhancer's rate.
+        lips: crops uint8 ``[96, 96, 3]`` RGB with their times in seconds; each counts from its time on.
+
+    Returns:
+        float32 ``[samples]``, aligned with ``wave``, and alpha at the end of each chunk of `CHUNK_SAMPLES`.
+    """
+    enhancer.reset()
+    pieces, alpha = [], []
+    for start in range(0, wave.size, CHUNK_SAMPLES):
+        pieces.append(enhancer.process(wave[start : start + CHUNK_SAMPLES], lips if start == 0 else None))
+        alpha.append(enhancer.alpha)
+    pieces.append(enhancer.flush())
+    return np.concatenate(pieces)[enhancer.latency_samples :], alpha
+
+
+@lru_cache(maxsize=4)  # one video belongs to several recordings, which follow each other
+def lips_of(video: Path) -> StampedLips:
+    """The lip crops of a video with their times in seconds; frames without a face are left out.
+
+    Raises:
+        InputError: as `lipstream.stream.video.lips.video_file.read_lips`.
+    """
+    from ...stream.video.lips.video_file import read_lips
+
+    return [(frame.time_s, frame.crop) for frame in read_lips(video) if frame.crop is not None]
 
 
 def video_signal(system: str, kind: str) -> str:
@@ -174,57 +179,7 @@ def shown_lips(kind: str, item: Item, clips: Sequence[tuple[str, Path]]) -> Stam
     return lips
 
 
-def parse_system(text: str, videos: Sequence[str], recordings: Sequence[Recordings]) -> System:
-    """Make a system of how a user names it.
-
-    Args:
-        text: ``[NAME=]FOLDER`` of enhanced files, or ``[NAME=]MODEL[:RUNTIME][@WEIGHTS]``: a preset, on
-            ``onnx`` (the default), ``eager`` or ``offline``. Weights are a safetensors file, or a folder that
-            ``lipstream export`` wrote.
-        videos: as in `ModelSystem`.
-        recordings: what will be enhanced.
-
-    Raises:
-        InputError: no such folder, model, runtime or weights.
-    """
-    name, _, spec = text.rpartition("=")
-    if Path(spec).is_dir():
-        return FolderSystem(name or Path(spec).resolve().name, Path(spec), recordings)
-    match = _MODEL.fullmatch(spec)
-    if match is None or name == NOISY:
-        raise InputError(f"system '{text}' is neither a folder nor [NAME=]MODEL[:RUNTIME][@WEIGHTS]")
-    weights = Path(match["weights"]) if match["weights"] else None
-    model = match["model"]
-    if match["runtime"] == "offline":
-        if weights is None:
-            raise InputError(f"system '{text}': the offline form ships no weights, name them: {spec}@WEIGHTS")
-        return OfflineSystem(name or f"{model} offline", model, weights)
-    graphs = weights is not None and weights.is_dir()
-    runtime_name = match["runtime"] or ("onnx" if weights is None or graphs else "eager")
-    runtime = _runtime(model, runtime_name, weights)
-    clips = [clip for entry in recordings for clip in entry.videos]
-    shown = name or (weights.stem if weights and not graphs else model)
-    return ModelSystem(shown, Enhancer(model, SAMPLE_RATE, runtime), videos, clips, model, runtime_name)
-
-
-def _require_noisy(item: Item) -> None:
-    if not item.noisy.size:
-        raise InputError(f"'{item.id}' has no noisy recording to enhance: name the folder with --noisy")
-
-
-def _runtime(model: str, name: str, weights: Path | None) -> Runtime:
-    if weights is None:
-        return load_runtime(model, name)
-    if name == "onnx":
-        from ...stream.runtimes.onnx import OnnxRuntime
-
-        graph = weights / f"{model}.onnx"
-        if not graph.is_file():
-            raise InputError(f"'{weights}' holds no {graph.name}: make it with 'lipstream export {model}'")
-        return OnnxRuntime(graph, weights / f"{model}-lips.onnx")
-    if name == "eager":
-        from ...models.store.checkpoint import load_model
-        from ...stream.runtimes.eager import EagerRuntime
-
-        return EagerRuntime(load_model(model, weights))
-    raise InputError(f"weights go with the runtimes onnx (a folder of graphs), eager, offline, not '{name}'")
+@cache
+def _cost(model: str, runtime: str) -> Cost:
+    """One measurement for all systems of the same preset on the same runtime."""
+    return measure_costs([(model, runtime)], COST_HOPS)[0]

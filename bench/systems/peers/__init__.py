@@ -1,1 +1,1 @@
-"""Other enhancers, each behind the same small protocol, measured side by side with lipstream."""
+"""Other enhancers, each behind the same small protocol in a process of its own."""

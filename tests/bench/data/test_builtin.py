@@ -1,4 +1,4 @@
-"""Reading test recordings from a data folder."""
+"""Measurement test recordings from a data folder."""
 
 import math
 from pathlib import Path
@@ -60,6 +60,12 @@ def test_the_environment_names_the_data_folder(data: Path, monkeypatch: pytest.M
 def test_a_missing_set_tells_how_to_name_the_folder(tmp_path: Path):
     with pytest.raises(InputError, match="--data or in LIPSTREAM_DATA"):
         RecordingSet("audio", tmp_path)
+
+
+def test_a_ratio_that_is_no_number_is_told_with_its_line(data: Path):
+    (data / "test" / "audio.csv").write_text("id,condition,snr_db\nn1,noise,loud\n")
+    with pytest.raises(InputError, match="line 2: snr_db 'loud'"):
+        RecordingSet("audio", data)
 
 
 @pytest.mark.parametrize("text", ["", "id,condition\nn1,noise\n"])

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from lipstream.bench.data.custom import FolderPairs, ManifestPairs, align_length, audio_files, read_speech
+from lipstream.bench.data.custom import FolderPairs, ManifestPairs
+from lipstream.bench.data.recordings import align_length, audio_files, read_speech
 from lipstream.errors import InputError
 
 
@@ -24,6 +25,9 @@ def test_folders_are_paired_by_name_whatever_the_ending(tmp_path: Path):
     write(tmp_path / "noisy" / "unused.flac")
     pairs = FolderPairs(tmp_path / "clean", tmp_path / "noisy")
     (item,) = pairs
+    assert [note.partition("/noisy' ")[2] for note in pairs.notes] == [
+        "has no reference for 'unused': not used"
+    ]
     assert (pairs.ids, pairs.videos, item.id) == (["a"], [], "a")
     assert math.isnan(item.snr_db)
     np.testing.assert_array_equal(item.clean, clean)

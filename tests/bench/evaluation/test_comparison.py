@@ -10,10 +10,12 @@ from scipy import stats
 from lipstream.bench.evaluation.comparison import (
     compare_paired,
     compare_results,
-    comparison_table,
     only_signal,
+    signal_pairs,
+    unmatched,
 )
 from lipstream.bench.evaluation.results import Record, Results
+from lipstream.bench.report.text import comparison_table
 from lipstream.errors import InputError
 
 
@@ -60,7 +62,16 @@ def test_recordings_are_matched_by_name_and_undefined_scores_left_out():
     (entry,) = compare_results(a, b, "x", "y")
     assert (entry.metric, entry.count) == ("estoi", 2)
     assert entry.difference == pytest.approx(0.25)
-    assert "ESTOI" in comparison_table([entry])
+    assert entry.undefined == 1
+    assert "ESTOI  2 of 3" in comparison_table([entry])
+    assert unmatched(a, b, "x", "y") == "1 recordings only in B"
+
+
+def test_all_signals_of_a_file_can_be_compared_in_pairs():
+    peers = results({"noisy": [0.1, 0.2], "RNNoise": [0.2, 0.4], "DTLN": [0.3, 0.3]})
+    assert signal_pairs(peers) == [("noisy", "RNNoise"), ("noisy", "DTLN"), ("RNNoise", "DTLN")]
+    (entry,) = compare_results(peers, peers, "RNNoise", "DTLN")
+    assert entry.difference == pytest.approx(0.0)
 
 
 def test_what_cannot_be_compared_is_told():

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lipstream.bench.evaluation.quality import ItemScores, QualityReport
 from lipstream.bench.evaluation.results import (
+    VERSION,
     AlphaTrace,
     Example,
     Record,
@@ -18,9 +18,7 @@ from lipstream.bench.evaluation.results import (
     save_results,
     save_scores_csv,
 )
-from lipstream.bench.metrics.intrusive import Scores
-from lipstream.bench.output import write_json
-from lipstream.bench.systems.peers.comparison import Measured, PeersReport
+from lipstream.bench.speed.cost import Cost
 from lipstream.errors import InputError
 
 
@@ -39,10 +37,14 @@ def test_what_was_saved_is_loaded(tmp_path: Path):
         record(noisy=1.25, lite=1.5),
         alpha=[AlphaTrace("audio", "a", "lite + video", 0.02, [0.5, 1.0])],
         examples=[Example("audio", "a", {"clean": "examples/a.flac"})],
+        costs=[Cost("lite", 25.0, 0.1, peak_memory_mib=80.0)],
+        notes=["one is not used"],
     )
     save_results(tmp_path / "r.json", saved)
     loaded = load_results(tmp_path / "r.json")
     assert (loaded.items, loaded.alpha, loaded.settings) == (saved.items, saved.alpha, saved.settings)
+    assert (loaded.costs, loaded.notes) == (saved.costs, saved.notes)
+    assert json.loads((tmp_path / "r.json").read_text())["version"] == VERSION
     assert loaded.examples[0].files == {"clean": str(tmp_path / "examples" / "a.flac")}
 
 
@@ -55,29 +57,24 @@ def test_undefined_scores_and_absent_noise_survive_json(tmp_path: Path):
     assert math.isnan(second.snr_db)
 
 
-def test_files_of_the_bench_are_loaded_too(tmp_path: Path):
+def test_files_of_version_1_are_loaded_with_what_they_called_complexity(tmp_path: Path):
     scores = {"noisy": {"pesq_wb": 1.2}, "enhanced": {"pesq_wb": 1.4}}
     item = {"id": "n1", "condition": "noise", "snr_db": 5.0, "kind": "", "scores": scores}
-    content = {"machine": {}, "set": "audio", "model": "lite", "items": [item]}
+    variant = {"model": "lite", "runtime": "onnx", "parameters": None, "macs_per_second": 2.5e8}
+    variant |= {"visual_macs_per_second": None, "latency_ms": 25.0, "rtf": 0.1, "state_bytes": 578}
+    content = {"machine": {}, "settings": {}, "set": "audio", "items": [item], "alpha": [], "examples": []}
+    content["complexity"] = [{**variant, "peak_memory_mib": 80.0}]
     (tmp_path / "q.json").write_text(json.dumps(content))
     loaded = load_results(tmp_path / "q.json")
     assert (loaded.items[0].dataset, loaded.signals) == ("audio", ["noisy", "enhanced"])
-    assert loaded.settings == {"set": "audio", "model": "lite"}
+    (cost,) = loaded.costs
+    assert (cost.name, cost.latency_ms, cost.peak_memory_mib) == ("lite onnx", 25.0, 80.0)
 
 
-def test_each_peer_of_bench_peers_is_a_signal(tmp_path: Path):
-    noisy, good = Scores(1.0, 0.5, 0.0), Scores(2.0, 0.7, 8.0)
-    rows = [ItemScores("n1", "noise", 5.0, "", {"noisy": noisy, "enhanced": good})]
-    measured = [
-        Measured(name, 48000, 480, 20.0, 0.1, None, None, QualityReport(tuple(rows)))
-        for name in ("rnnoise", "dtln")
-    ]
-    payload = {"machine": {}, "set": "audio", "report": PeersReport(tuple(measured), ())}
-    write_json(tmp_path / "p.json", payload)
-    loaded = load_results(tmp_path / "p.json")
-    assert loaded.signals == ["noisy", "rnnoise", "dtln"]
-    assert [item.key for item in loaded.items] == [("audio", "n1")]
-    assert loaded.items[0].scores["dtln"]["si_sdr_db"] == 8.0
+def test_files_of_a_later_version_are_refused(tmp_path: Path):
+    (tmp_path / "r.json").write_text(json.dumps({"version": VERSION + 1, "items": []}))
+    with pytest.raises(InputError, match="use a newer lipstream"):
+        load_results(tmp_path / "r.json")
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"items": 3}', '{"items": [{"id": "a"}]}'])
@@ -91,10 +88,11 @@ def test_a_file_without_results_is_refused(tmp_path: Path, content: str):
 
 def test_merged_results_have_the_signals_of_all_files():
     ours, peers = (
-        results(record(noisy=1.0, lite=2.0)),
-        results(record(noisy=1.0, DFN3=3.0), record("b", noisy=1.0)),
+        results(record(noisy=1.0, lite=2.0), costs=[Cost("lite", rtf=0.1)], notes=["one", "two"]),
+        results(record(noisy=1.0, DFN3=3.0), record("b", noisy=1.0), notes=["two", "three"]),
     )
     merged = merge_results({"ours": ours, "peers": peers})
+    assert (merged.costs, merged.notes) == ([Cost("lite", rtf=0.1)], ["one", "two", "three"])
     assert merged.signals == ["noisy", "lite", "DFN3"]
     assert [item.id for item in merged.items] == ["a", "b"]
     assert merged.items[0].scores["DFN3"] == {"pesq_wb": 3.0}

@@ -20,7 +20,9 @@ from lipstream.bench.evaluation.run import (
     Outcome,
     evaluate_systems,
 )
-from lipstream.bench.systems.ours import Output
+from lipstream.bench.speed.cost import Cost
+from lipstream.bench.systems.base import Output, System
+from lipstream.bench.systems.peers.process import PeerError
 from lipstream.errors import InputError
 
 CONFIG = EvaluateConfig(("si-sdr",), examples=1)
@@ -31,6 +33,7 @@ class Memory:
     """Recordings in memory."""
 
     videos: list[tuple[str, Path]] = []  # noqa: RUF012
+    notes = ("one is not used",)
 
     def __init__(self, names: list[str], noisy: bool = True) -> None:
         self.name = "audio"
@@ -43,12 +46,11 @@ class Memory:
             yield Item(name, "noise", 0.0, clean + noise if self.noisy else clean[:0], clean, speaker="anna")
 
 
-class Half:
+class Half(System):
     """A system that halves the noise, with some confidence."""
 
-    name = "half"
-
-    def __init__(self, fail_at: str = "") -> None:
+    def __init__(self, fail_at: str = "", name: str = "half") -> None:
+        self.name = name
         self.heard: list[str] = []
         self.fail_at = fail_at
 
@@ -57,7 +59,7 @@ class Half:
             raise KeyboardInterrupt
         self.heard.append(item.id)
         noisy = item.noisy if item.noisy.size else item.clean
-        return {"half": Output(np.float32(0.5) * (noisy + item.clean), [0.25])}
+        return {self.name: Output(np.float32(0.5) * (noisy + item.clean), [0.25])}
 
 
 def evaluate(folder: Path, system: Any = None, names: str = "abc", **options: Any) -> Any:
@@ -107,6 +109,80 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path):
     assert results.items == evaluate(tmp_path / "uninterrupted").items
 
 
+def test_without_a_folder_nothing_is_written_and_noisy_can_be_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    config = EvaluateConfig(("si-sdr",), noisy=False)
+    results = evaluate_systems([Memory(["a", "b"])], [Half()], SETTINGS, config)
+    assert (results.signals, results.examples) == (["half"], [])
+    assert not list(tmp_path.iterdir())
+
+
+def test_recordings_are_read_one_at_a_time():
+    events: list[str] = []
+
+    class Told(Memory):
+        def __iter__(self) -> Iterator[Item]:
+            for item in super().__iter__():
+                events.append(f"read {item.id}")
+                yield item
+
+    system = Half()
+    system.heard = events
+    evaluate_systems([Told(["a", "b"])], [system], SETTINGS, CONFIG)
+    assert events == ["read a", "a", "read b", "b"]
+
+
+def test_an_output_of_another_length_is_refused():
+    class Short(Half):
+        def outputs(self, item: Item) -> dict[str, Output]:
+            return {"half": Output(item.noisy[:-1])}
+
+    with pytest.raises(InputError, match="align"):
+        evaluate_systems([Memory(["a"])], [Short()], SETTINGS, CONFIG)
+
+
+class Breaking(Half):
+    """Fails at its second recording."""
+
+    closed = False
+
+    def outputs(self, item: Item) -> dict[str, Output]:
+        if self.heard:
+            raise PeerError("out of memory")
+        return super().outputs(item)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_system_that_breaks_down_is_left_out_and_told_after_a_resume_as_well(tmp_path: Path):
+    broken = Breaking(name="broken")
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_systems([Memory(["a", "b", "c"])], [broken, Half(fail_at="c")], SETTINGS, CONFIG, tmp_path)
+    assert broken.closed
+    systems = [Half(name="broken"), Half()]
+    results = evaluate_systems([Memory(["a", "b", "c"])], systems, SETTINGS, CONFIG, tmp_path)
+    assert results.signals == ["noisy", "half"]
+    assert list(results.notes) == ["one is not used", "broken: failed: out of memory"]
+    assert load_results(tmp_path / RESULTS).notes == results.notes
+
+
+def test_a_cost_that_cannot_be_measured_does_not_lose_the_scores():
+    class Costly(Half):
+        def cost(self) -> Cost:
+            raise InputError("no weights")
+
+    class Cheap(Half):
+        def cost(self) -> Cost:
+            return Cost(self.name, rtf=0.5)
+
+    results = evaluate_systems([Memory(["a"])], [Costly(), Cheap(name="cheap")], SETTINGS, CONFIG)
+    assert [cost.rtf for cost in results.costs] == [0.5]
+    assert "half: cost not measured: no weights" in results.notes
+
+
 def test_results_are_never_overwritten(tmp_path: Path):
     evaluate(tmp_path)
     with pytest.raises(InputError, match="is in use"):
@@ -143,6 +219,7 @@ def outcome() -> Outcome:
         Record("a", "noise", 5.0, {"noisy": {"estoi": 0.5}}, speaker="anna"),
         [AlphaTrace("av", "a", "lite + video", 0.02, [0.5])],
         Example("av", "a", {"clean": "x.flac"}),
+        {"peer": "it died"},
     )
 
 

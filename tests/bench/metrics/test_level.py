@@ -5,7 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from lipstream.bench.metrics.level import active_level_db, eaten_percent, level_error_db, projected_gain_db
+from lipstream.bench.metrics.level import (
+    active_level_db,
+    level_error_db,
+    over_suppressed_percent,
+    projected_gain_db,
+)
 
 
 @pytest.fixture
@@ -60,23 +65,23 @@ def test_silence_has_no_active_level():
     assert math.isnan(active_level_db(np.zeros(0)))
 
 
-def test_a_frame_that_is_muted_is_eaten_and_one_that_is_softer_is_not(speech: np.ndarray):
+def test_a_frame_that_is_muted_is_over_suppressed_and_one_that_is_softer_is_not(speech: np.ndarray):
     given = speech.copy()
     given[: 256 * 8] *= 0.1  # 8 of 31 frames of speech, and a quarter of one, by 20 dB
     given[256 * 8 : 256 * 16] *= 0.5
-    assert eaten_percent(speech, given) == pytest.approx(100 * 8 / 32)
-    assert eaten_percent(speech, np.zeros_like(speech)) == 100.0
-    assert eaten_percent(speech, speech) == 0.0
+    assert over_suppressed_percent(speech, given) == pytest.approx(100 * 8 / 32)
+    assert over_suppressed_percent(speech, np.zeros_like(speech)) == 100.0
+    assert over_suppressed_percent(speech, speech) == 0.0
 
 
-def test_what_is_taken_from_pauses_is_not_eaten(speech: np.ndarray):
+def test_what_is_taken_from_pauses_is_not_over_suppressed(speech: np.ndarray):
     muted = speech.copy()
     muted[8192:] = 0.0
-    assert eaten_percent(speech, muted) == 0.0
+    assert over_suppressed_percent(speech, muted) == 0.0
 
 
-def test_silence_holds_nothing_to_eat():
-    assert math.isnan(eaten_percent(np.zeros(1000), np.ones(1000)))
+def test_silence_holds_nothing_to_over_suppress():
+    assert math.isnan(over_suppressed_percent(np.zeros(1000), np.ones(1000)))
 
 
 def test_the_projected_gain_leaves_noise_out(speech: np.ndarray):

@@ -18,6 +18,7 @@ from lipstream.bench.report.figures import (
 )
 from lipstream.bench.report.page import save_page
 from lipstream.bench.report.tables import comparison_tables, score_tables, video_tables
+from lipstream.bench.speed.cost import Cost
 
 
 def record(name: str, condition: str, snr_db: float, noisy: float, lite: float) -> Record:
@@ -40,24 +41,15 @@ def results(tmp_path: Path) -> Results:
         record("b", "noise", 5.0, 5.0, 8.0),
         record("c", "clean", np.inf, 100.0, 30.0),
     ]
-    variant = {
-        "model": "lite",
-        "runtime": "onnx",
-        "parameters": None,
-        "macs_per_second": 2.5e8,
-        "visual_macs_per_second": 1e8,
-        "latency_ms": 25.0,
-        "rtf": 0.1,
-        "state_bytes": 578000,
-        "peak_memory_mib": 80.0,
-    }
+    cost = Cost("lite", 25.0, 0.1, macs_per_second=2.5e8, state_bytes=578000, peak_memory_mib=80.0)
     return Results(
         {},
         {"sets": ["<av>"]},
         items,
         [AlphaTrace("<av>", "a", "lite + video", 0.02, [0.5, 0.9])],
-        [variant],
+        [cost],
         [Example("<av>", "a", files)],
+        ["<one> was left out"],
     )
 
 
@@ -69,6 +61,7 @@ def test_the_page_needs_nothing_beside_itself(results: Results, tmp_path: Path):
     assert all(source.startswith(("data:image/png", "data:audio/flac", "#")) for source in sources)
     assert "A &lt;title&gt;" in page
     assert "<av>" not in page
+    assert "&lt;one&gt; was left out" in page
     headings = re.findall("<h2>(.*?)</h2>", page)
     assert headings[:4] == ["Scores", "By signal-to-noise ratio", "Lips", "Are the differences real?"]
     assert headings[4:] == ["Cost", "Examples"]

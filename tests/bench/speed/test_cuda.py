@@ -12,7 +12,7 @@ from lipstream.bench.speed.measurements import StepTimes
 def test_without_a_gpu_it_says_that_nothing_was_measured():
     report = measure_cuda("lite", hops=1)
     assert "not measured" in report.text()
-    assert not list(report.readings())
+    assert not list(report.measurements())
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")

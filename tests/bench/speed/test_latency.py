@@ -14,7 +14,6 @@ from lipstream.bench.speed import latency as speed
 from lipstream.bench.speed.latency import LatencyReport, measure_latency
 from lipstream.bench.speed.machine import fingerprint
 from lipstream.bench.speed.measurements import RuntimeTimes, StepTimes
-from lipstream.bench.speed.rtf import FileTimes, RtfReport
 from lipstream.core.processes import in_fresh_process
 
 
@@ -83,7 +82,7 @@ def test_the_latency_report_shows_steps_and_models_and_goes_to_json(
         assert part in text
     write_json(tmp_path / "report.json", report)
     assert '"misses": ' in (tmp_path / "report.json").read_text()
-    names = {reading.name for reading in report.readings()}
+    names = {entry.name for entry in report.measurements()}
     assert {"latency.pass-through.onnx.1.hop.p50", "latency.lite.macs"} <= names
 
 
@@ -92,11 +91,6 @@ def test_a_process_of_its_own_tells_what_loading_takes():
     assert (report.model, report.runtime, report.hop.count) == ("lite", "onnx", 3)
     assert report.first_output_ms > 0
     assert report.loading_mib is None or 5 < report.loading_mib < 250
-
-
-def test_the_rtf_report_shows_how_many_times_faster_than_real_time_a_file_is():
-    report = RtfReport(fingerprint(), 1, [FileTimes("lite", "onnx", 30.0, 1.5, 0.05)], [])
-    assert report.text().split("\n")[-1].split() == ["lite", "onnx", "30.0", "1.50", "0.0500", "20.0"]
 
 
 def test_a_row_of_the_step_table_reads_as_measured():

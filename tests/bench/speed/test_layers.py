@@ -33,5 +33,5 @@ def test_the_report_names_each_block_and_its_axes():
     text = report.text()
     for row in ("encode", "fusion", "block 1 time", "block 1 frequency", "a hop", "visual encoder, a frame"):
         assert f"\n{row} " in text
-    names = [reading.name for reading in report.readings()]
+    names = [entry.name for entry in report.measurements()]
     assert "layers.lite.block_0_time.state" in names

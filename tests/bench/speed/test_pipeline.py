@@ -41,7 +41,7 @@ def test_chirps_are_heard_when_the_budget_says_and_pictures_count_at_the_next_ho
     saved_ms = default.declared.added_ms - low.declared.added_ms
     assert saved_ms > 0
     assert np.mean(default.heard_ms) - np.mean(low.heard_ms) == pytest.approx(saved_ms, abs=1.5)
-    names = [reading.name for reading in report.readings()]
+    names = [entry.name for entry in report.measurements()]
     assert "pipeline.lite.onnx.low_latency.heard" in names
     assert "from mouth to ear" in report.text()
 

@@ -38,7 +38,7 @@ def test_what_grows_with_a_size_is_told_and_the_size_of_the_preset_is_the_preset
     assert costs["channels", 16].products < costs["channels", 32].products
     assert costs["blocks", 1].state_bytes < costs["blocks", 2].state_bytes
     assert "the time of a hop grows with blocks^" in report.text()
-    assert "scaling.lite.blocks_1.eager.hop" in [reading.name for reading in report.readings()]
+    assert "scaling.lite.blocks_1.eager.hop" in [entry.name for entry in report.measurements()]
 
 
 @pytest.mark.skipif(

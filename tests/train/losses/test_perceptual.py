@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lipstream.bench.metrics.intrusive import pesq_wb
+from lipstream.bench.metrics import pesq_wb
 from lipstream.train.losses.perceptual import PerceptualDisturbance
 
 RATE = 16_000

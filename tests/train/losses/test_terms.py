@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lipstream.bench.metrics import intrusive as metrics
+from lipstream.bench import metrics
 from lipstream.models.config import StftConfig
 from lipstream.models.layers.stft import Analysis, Synthesis
 from lipstream.train.losses.loss import LISTENERS, TERMS, LossConfig, SpectralLoss

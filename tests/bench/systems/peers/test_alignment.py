@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import butter, lfilter
 
-from lipstream.bench.systems.peers.base import MAX_LAG_S, find_lag, in_place, resampled, with_tail
+from lipstream.bench.systems.peers.system import MAX_LAG_S, find_lag, in_place, resampled, with_tail
 
 RATE = 16_000
 

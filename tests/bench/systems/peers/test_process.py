@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from lipstream import InputError
+from lipstream.bench.systems.peers.packages import Lipstream
 from lipstream.bench.systems.peers.process import PeerError, PeerProcess
-from lipstream.bench.systems.peers.registry import choose
+from lipstream.bench.systems.peers.registry import PeerEntry, find_peer
 
 
 def test_every_wave_is_a_stream_of_its_own(delaying: Callable[..., Path]) -> None:
-    (entry,) = choose([], [], [delaying()])
+    entry = find_peer(str(delaying()))
     wave = np.random.default_rng(0).standard_normal(1_000).astype(np.float32)
     with closing(PeerProcess(entry.make)) as peer:
         assert (peer.facts.sample_rate, peer.facts.frame_samples) == (16_000, 160)
@@ -31,7 +32,7 @@ def test_every_wave_is_a_stream_of_its_own(delaying: Callable[..., Path]) -> Non
 @pytest.mark.skipif(sys.platform != "linux", reason="told by Linux alone")
 def test_memory_is_that_of_the_process_alone(delaying: Callable[..., Path]) -> None:
     held = np.ones(100 * 2**20, np.uint8)
-    (entry,) = choose([], [], [delaying()])
+    entry = find_peer(str(delaying()))
     with closing(PeerProcess(entry.make)) as peer:
         before = peer.facts.memory_before_mib
         after = peer.enhance(np.zeros(160, np.float32)).peak_memory_mib
@@ -58,13 +59,13 @@ def test_a_process_that_dies_is_told_with_its_exit_code() -> None:
 
 
 def test_samples_that_are_not_finite_are_an_error_of_the_peer(delaying: Callable[..., Path]) -> None:
-    (entry,) = choose([], [], [delaying(gain=float("inf"))])
+    entry = find_peer(str(delaying(gain=float("inf"))))
     with closing(PeerProcess(entry.make)) as peer, pytest.raises(PeerError, match="not all finite"):
         peer.enhance(np.zeros(160, np.float32))
 
 
 def test_a_wrong_wish_is_the_users_to_mend() -> None:
-    (entry,) = choose(["nonesuch"], [])
+    entry = PeerEntry("nonesuch", "Nonesuch", partial(Lipstream, "nonesuch"))
     with pytest.raises(InputError, match="nonesuch"):
         PeerProcess(entry.make)
 
@@ -74,7 +75,7 @@ def test_the_environment_is_left_as_it_was(
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("RAYON_NUM_THREADS", raising=False)
-    (entry,) = choose([], [], [delaying()])
+    entry = find_peer(str(delaying()))
     PeerProcess(entry.make).close()
     assert os.environ["OMP_NUM_THREADS"] == "7"
     assert "RAYON_NUM_THREADS" not in os.environ

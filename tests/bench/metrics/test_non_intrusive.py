@@ -1,5 +1,6 @@
-"""UTMOS, NISQA and SCOREQ: how their packages are called, and what a user without them is told."""
+"""Predicted opinions: DNSMOS P.835 against its authors' code, how the packages of others are called."""
 
+import math
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -8,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from lipstream.bench.metrics import predictors
-from lipstream.bench.metrics.predictors import NISQA_NAMES, PACKAGES, predict, require
+from lipstream.bench.metrics import non_intrusive
+from lipstream.bench.metrics.non_intrusive import NISQA_NAMES, PACKAGES, dnsmos, predict, require
 from lipstream.errors import InputError
 
 WAVE = np.full(16000, 0.5, np.float64)
@@ -32,7 +33,44 @@ def assess(wave: torch.Tensor, rate: int) -> torch.Tensor:
     return torch.arange(1.0, 6.0)
 
 
-@pytest.fixture(autouse=True)
+def tone(seconds: float) -> np.ndarray:
+    time = np.arange(16000 * 12) / 16000
+    syllables = np.clip(np.sin(2 * np.pi * 2 * time), 0, None)
+    noise = np.random.default_rng(0).standard_normal(time.size)
+    wave = 0.1 * np.sin(2 * np.pi * 220 * time) * syllables + 0.01 * noise
+    return wave.astype(np.float32)[: int(16000 * seconds)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sig", "bak", "ovrl"),
+    [
+        (11, 1.242590486373603, 1.1534706265026204, 1.1076912457759642),
+        (5, 1.3329068504356851, 1.2540502053587153, 1.2016001000388383),
+    ],
+    ids=["heard in pieces", "repeated"],
+)
+def test_ratings_equal_those_of_speechmos_dnsmos_run(seconds: float, sig: float, bak: float, ovrl: float):
+    ratings = dnsmos(tone(seconds))
+    expected = {"dnsmos_sig": sig, "dnsmos_bak": bak, "dnsmos_ovrl": ovrl}
+    assert ratings == pytest.approx(expected, abs=1e-4)
+
+
+def test_what_exceeds_full_scale_is_clipped():
+    loud = 20 * tone(9.1)
+    assert dnsmos(loud) == pytest.approx(dnsmos(np.clip(loud, -1, 1)))
+
+
+def test_silence_has_no_rating():
+    assert all(math.isnan(value) for value in dnsmos(np.zeros(32000, np.float32)).values())
+
+
+def test_a_missing_package_is_told_with_its_extra(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(non_intrusive, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"lipstream\[bench\]"):
+        require("dnsmos")
+
+
+@pytest.fixture
 def packages(monkeypatch: pytest.MonkeyPatch) -> Any:
     nisqa = SimpleNamespace(non_intrusive_speech_quality_assessment=assess)
     modules = {
@@ -42,29 +80,32 @@ def packages(monkeypatch: pytest.MonkeyPatch) -> Any:
     }
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.setattr(predictors, "find_spec", lambda name: name)
-    predictors._loaded.cache_clear()
+    monkeypatch.setattr(non_intrusive, "find_spec", lambda name: name)
+    non_intrusive._loaded.cache_clear()
     yield
-    predictors._loaded.cache_clear()
+    non_intrusive._loaded.cache_clear()
 
 
+@pytest.mark.usefixtures("packages")
 @pytest.mark.parametrize("name", ["utmos", "scoreq"])
 def test_a_network_hears_the_recording_as_one_batch(name: str):
     assert predict(name, WAVE) == {name: pytest.approx(8000.0)}
 
 
+@pytest.mark.usefixtures("packages")
 def test_nisqa_gives_its_five_dimensions_in_order():
     assert predict("nisqa", WAVE) == dict(zip(NISQA_NAMES, [1.0, 2.0, 3.0, 4.0, 5.0], strict=True))
 
 
 @pytest.mark.parametrize("name", PACKAGES)
 def test_a_missing_package_is_told_with_its_name(name: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(predictors, "find_spec", lambda name: None)
+    monkeypatch.setattr(non_intrusive, "find_spec", lambda name: None)
     with pytest.raises(InputError) as told:
         require(name)
     assert PACKAGES[name] in str(told.value)
 
 
+@pytest.mark.usefixtures("packages")
 def test_weights_that_cannot_be_had_are_told(monkeypatch: pytest.MonkeyPatch):
     def unreachable(**_: str) -> None:
         raise OSError("no route to the server")
