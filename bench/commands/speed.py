@@ -201,7 +201,7 @@ def _add_pipeline(kinds: Any) -> None:
         "delay from mouth to ear and from camera to alpha, simulated devices",
         "Run the live pipeline between simulated devices in simulated time, where a block takes as long as "
         "it was measured to take here, and find by chirps how late sound comes out, with the default setting "
-        "and with low latency, beside the declared budget; and how long a picture takes to count in alpha.",
+        "and with low latency, beside the declared budget; and how long a video frame takes to reach alpha.",
     )
     add_model(parser)
     parser.add_argument("--runtime", default="auto", metavar="R", help="name of a runtime (%(default)s)")
@@ -238,11 +238,11 @@ def _add_latency(kinds: Any) -> None:
         kinds,
         "latency",
         _latency,
-        "time of each hop, time to the first output, memory, sizes",
+        "time of each hop, time to the first output, memory",
         "Time each hop through the public step of each runtime with each number of threads, and "
         "each video frame, each in a process of its own: percentiles, missed deadlines, jitter (p99 - p50, "
-        "and the standard deviation), time to the first output, memory that loading and running take. With "
-        "the extra 'torch' also the bidirectional offline form of the same preset, and the sizes. A preset "
+        "and the standard deviation), time to the first output, memory that loading and running take. "
+        "Parameters, operations and the offline form are in bench cost. A preset "
         "whose weights do not ship is timed with random ones (on onnx it is exported first: extra 'train').",
     )
     add_models(parser)

@@ -46,8 +46,8 @@ FLOOR = 1e-9
 class FidelitySet:
     """Speech that should stay as it is, and speech in noise, of which the level should stay.
 
-    The first clean recording of each speaker of the test set audio in all `CONDITIONS`, and all of its
-    recordings in noise.
+    The first clean recording of each speaker of the test set audio in all `CONDITIONS`, and all recordings of
+    these speakers in noise.
 
     Args:
         data: the data folder; see `default_data_folder` for None.
@@ -66,10 +66,10 @@ class FidelitySet:
         self._plan: list[tuple[Entry, tuple[str, ...]]] = []
         for entry in RecordingSet("audio", data).entries:
             speaker = entry.speaker or entry.id
-            is_new = speaker not in met and len(met) != speakers
-            if is_new:
-                met.add(speaker)
-            conditions: tuple[str, ...] = CONDITIONS if is_new else ()
+            conditions: tuple[str, ...] = () if speaker in met else CONDITIONS
+            if conditions and len(met) == speakers:
+                continue
+            met.add(speaker)
             if entry.condition == NOISE:
                 conditions += (NOISE,)
             if conditions:

@@ -1,7 +1,7 @@
 """What a system costs to run: parameters, operations, latency, real-time factor, state and peak memory."""
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,8 @@ from ...core.processes import in_fresh_process
 from ...errors import InputError
 from ..output import format_count, format_table
 from .candidates import has_torch, load_candidate, prepare_graphs, set_torch_threads
-from .machine import Machine, fingerprint, peak_memory_mib
-from .measurements import measure_runtime
+from .machine import ONCE_NOISE_PERCENT, Machine, fingerprint, peak_memory_mib
+from .measurements import Measurement, measure_runtime
 
 if TYPE_CHECKING:
     from .complexity import Complexity
@@ -94,6 +94,16 @@ class CostReport:
     def text(self) -> str:
         """The machine and a table."""
         return f"{self.machine.describe()}\n\n{cost_table(self.costs)}"
+
+    def measurements(self) -> Iterator[Measurement]:
+        """What is counted, and peak memory; the time of a hop is in the latency report."""
+        for cost in self.costs:
+            name = f"cost.{cost.model}.{cost.runtime}"
+            if cost.parameters is not None and cost.macs_per_second is not None:
+                yield Measurement(f"{name}.parameters", cost.parameters, "")
+                yield Measurement(f"{name}.macs", cost.macs_per_second, "MAC/s")
+            if cost.peak_memory_mib is not None:
+                yield Measurement(f"{name}.peak_memory", cost.peak_memory_mib, "MiB", ONCE_NOISE_PERCENT)
 
 
 def measure_cost_report(

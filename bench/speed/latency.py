@@ -1,62 +1,48 @@
-"""Presets on runtimes with numbers of threads, their offline forms beside them, and their sizes."""
+"""Time of each hop and video frame of presets on runtimes, with numbers of threads; the start of each."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...core.processes import in_fresh_process
 from ...models.config import preset
 from ...models.store.registry import is_shipped
 from ..output import format_count, format_table
-from .candidates import THREADED, has_torch, load_candidate, prepare_graphs, set_torch_threads
-from .machine import Machine, fingerprint
+from .candidates import THREADED, load_candidate, prepare_graphs
+from .machine import ONCE_NOISE_PERCENT, Machine, fingerprint
 from .measurements import Measurement, RuntimeTimes, StepTimes, measure_runtime
 
-if TYPE_CHECKING:
-    from .complexity import Complexity
-    from .offline import OfflineTimes
-
-#: Headings of `_step_cells` and of `_size_cells`.
+#: Headings of `_step_cells`.
 STEP_HEADERS = (
     *("ms", "steps", "deadline", "p50", "p95", "p99", "max", "jitter", "std"),
     *("missed", "p50 %", "p99 %", "RTF"),
 )
-SIZE_HEADERS = ("\nparameters", "of them\nvisual", "\nMAC/s", "of them\nproducts", "visual\nMAC/s")
 UNKNOWN = "-"
-
-#: What is measured once may differ by so much in the next run: the start of a process, its memory.
-ONCE_NOISE_PERCENT = 20.0
 
 
 @dataclass(frozen=True)
 class LatencyReport:
-    """Times of hops, and the size of the models; without torch only the runtimes.
+    """Times of hops; what a model costs beside its time stands in `lipstream.bench.speed.cost`.
 
     Attributes:
         machine: what it ran on.
         runtimes: each preset on each runtime with each number of threads, in a process of its own.
-        offline: the offline form of each preset, with the first number of threads.
-        streaming_size, offline_size: sizes by preset.
         untrained: presets that ship without weights, timed with random ones.
     """
 
     machine: Machine
     runtimes: Sequence[RuntimeTimes]
-    offline: Sequence["OfflineTimes"]
-    streaming_size: Mapping[str, "Complexity"]
-    offline_size: Mapping[str, "Complexity"]
     untrained: Sequence[str] = ()
 
     def text(self) -> str:
-        """The machine, a table of steps and a table of models."""
+        """The machine, a table of steps and one of runtimes."""
         note = f"\nrandom weights: {', '.join(self.untrained)}" if self.untrained else ""
-        return f"{self.machine.describe()}{note}\n\n{self._steps()}\n\n{self._models()}"
+        return f"{self.machine.describe()}{note}\n\n{self._steps()}\n\n{self._starts()}"
 
     def measurements(self) -> Iterator[Measurement]:
-        """The times of hops and video frames, the first output, the memory of loading, and sizes."""
+        """The times of hops and video frames, the first output, the memory of loading, the state."""
         for entry in self.runtimes:
             name = f"latency.{entry.model}.{entry.runtime}.{entry.threads}"
             for kind, step in (("hop", entry.hop), ("video_frame", entry.video_frame)):
@@ -66,9 +52,6 @@ class LatencyReport:
             if entry.loading_mib is not None:
                 yield Measurement(f"{name}.loading", entry.loading_mib, "MiB", ONCE_NOISE_PERCENT)
             yield Measurement(f"{name}.state", entry.state_bytes, "B")
-        for model, size in self.streaming_size.items():
-            yield Measurement(f"latency.{model}.parameters", size.parameters, "")
-            yield Measurement(f"latency.{model}.macs", size.macs_per_second, "MAC/s")
 
     def _steps(self) -> str:
         rows = [
@@ -78,7 +61,7 @@ class LatencyReport:
         ]
         return format_table(STEP_HEADERS, rows)
 
-    def _models(self) -> str:
+    def _starts(self) -> str:
         headers = ["", "latency\nms", "first output\nms", "\nRTF", "\nstate", "loading\nMiB", "running\nMiB"]
         rows = [
             [
@@ -89,22 +72,10 @@ class LatencyReport:
                 f"{format_count(entry.state_bytes)}B",
                 _mib(entry.loading_mib),
                 _mib(entry.running_mib),
-                *_size_cells(self.streaming_size.get(entry.model)),
             ]
             for entry in self.runtimes
         ]
-        rows += [
-            [
-                f"{form.model} offline form, {form.seconds:g} s",
-                f"{1e3 * form.seconds:.1f}",
-                f"{form.first_output_ms:.0f}",
-                f"{form.rtf:.4f}",
-                *[UNKNOWN] * 3,
-                *_size_cells(self.offline_size.get(form.model)),
-            ]
-            for form in self.offline
-        ]
-        return format_table([*headers, *SIZE_HEADERS], rows)
+        return format_table(headers, rows)
 
 
 def measure_latency(
@@ -137,20 +108,7 @@ def measure_latency(
                     times.append(
                         in_fresh_process(time_candidate, model, runtime, count, hops, folder, threads=count)
                     )
-    if not has_torch():
-        return LatencyReport(machine, times, [], {}, {}, untrained)
-    from .complexity import offline_complexity, streaming_complexity
-    from .offline import measure_offline
-
-    set_torch_threads(threads[0])
-    return LatencyReport(
-        machine=machine,
-        runtimes=times,
-        offline=[measure_offline(model) for model in models],
-        streaming_size={model: streaming_complexity(model) for model in models},
-        offline_size={model: offline_complexity(model) for model in models},
-        untrained=untrained,
-    )
+    return LatencyReport(machine, times, untrained)
 
 
 def time_candidate(model: str, runtime: str, threads: int, hops: int, folder: Path) -> RuntimeTimes:
@@ -182,16 +140,3 @@ def _step_cells(step: StepTimes) -> list[str]:
 
 def _mib(gain: float | None) -> str:
     return UNKNOWN if gain is None else f"{gain:.1f}"
-
-
-def _size_cells(size: "Complexity | None") -> list[str]:
-    if size is None:
-        return [UNKNOWN] * len(SIZE_HEADERS)
-    numbers = (
-        size.parameters,
-        size.visual_parameters,
-        size.macs_per_second,
-        size.products_per_second,
-        size.visual_macs_per_second,
-    )
-    return [format_count(number) for number in numbers]

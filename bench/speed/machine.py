@@ -12,6 +12,9 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+#: What is measured once may differ by so much in the next run: the start of a process, its memory.
+ONCE_NOISE_PERCENT = 20.0
+
 #: Packages whose version may change a measurement.
 PACKAGES = ("lipstream", "numpy", "onnxruntime", "torch")
 

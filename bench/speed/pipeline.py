@@ -1,4 +1,4 @@
-"""From mouth to ear and from camera to alpha: the delays of a live stream, found by sounds and pictures.
+"""From mouth to ear and from camera to alpha: the delays of a live stream, found by sounds and video frames.
 
 The live pipeline runs between simulated devices in simulated time, where hops take as long as they were
 measured to take. Chirps go in; when they come out tells the delay, whatever the budget says.
@@ -32,7 +32,7 @@ JITTER_S, DRIFT_PPM = 0.001, 50.0
 FIRST_CHIRP_S, CHIRP_EVERY_S = 10.0, 0.5
 #: A chirp: seconds, and the frequencies it runs through, in Hz.
 CHIRP_S, CHIRP_HZ = 0.03, (300.0, 6000.0)
-#: The simulated webcam hands a picture over so long after its moment: exposure, transfer, decoding. Typical.
+#: The simulated webcam hands a frame over so long after its moment: exposure, transfer, decoding. Typical.
 CAMERA_S = 0.06
 #: The same in words.
 DEVICES = (
@@ -49,9 +49,9 @@ class Setting:
         name: of the setting.
         declared: the budget, by stage.
         enhancer_ms, varispeed_ms: these stages as a chirp finds them alone.
-        buffer_ms: sound kept ready, mean over the chirps' time as the pipeline tells it.
+        buffer_ms: buffered audio, mean over the chirps' time as the pipeline tells it.
         heard_ms: delay of each chirp from mouth to ear.
-        gaps: times that the output ran dry.
+        underruns: times that the output ran dry.
         camera: from camera to alpha.
     """
 
@@ -61,7 +61,7 @@ class Setting:
     varispeed_ms: float
     buffer_ms: float
     heard_ms: Sequence[float]
-    gaps: int
+    underruns: int
     camera: CameraDelays
 
 
@@ -73,7 +73,7 @@ class PipelineReport:
         machine: what the times of hops were measured on.
         model, runtime: their names.
         block: times of `Enhancer.process` with a device's block, at the devices' rate.
-        picture: times of the visual encoder.
+        video_frame: times of the visual encoder.
         settings: the default and low latency.
     """
 
@@ -81,14 +81,14 @@ class PipelineReport:
     model: str
     runtime: str
     block: StepTimes
-    picture: StepTimes
+    video_frame: StepTimes
     settings: Sequence[Setting]
 
     def text(self) -> str:
         """The machine, what was simulated, a table of stages and one of the camera."""
         took = (
-            f"A block takes {self.block.p50_ms:.2f} ms at the median, which is simulated, a picture "
-            f"{self.picture.p50_ms:.2f} ms."
+            f"A block takes {self.block.p50_ms:.2f} ms at the median, which is simulated, a video frame "
+            f"{self.video_frame.p50_ms:.2f} ms."
         )
         parts = [
             self.machine.describe(),
@@ -116,8 +116,8 @@ class PipelineReport:
     def _camera(self) -> str:
         headers = ["camera to alpha, ms", *(setting.name for setting in self.settings)]
         names = (
-            "picture to hop, median",
-            "picture to hop, most",
+            "frame to hop, median",
+            "frame to hop, most",
             "its age when first used",
             "mean age in use",
         )
@@ -129,19 +129,19 @@ class PipelineReport:
                 strict=True,
             )
         ]
-        return f"The camera hands a picture over after {1e3 * CAMERA_S:g} ms.\n{format_table(headers, rows)}"
+        return f"The camera hands a frame over after {1e3 * CAMERA_S:g} ms.\n{format_table(headers, rows)}"
 
 
 STAGES = (
     "enhancer: window, resampling",
     "two clocks: resampling",
-    "kept ready for the output",
+    "buffered audio",
     "filling of an input block",
     "devices",
     "from mouth to ear",
     "from mouth to ear, spread",
     "of it added by lipstream",
-    "gaps",
+    "underruns",
 )
 KINDS = ("declared", "measured")
 #: The simulation repeats, but for the time of a hop that goes into it.
@@ -162,7 +162,7 @@ def _stage_columns(setting: Setting) -> list[list[str]]:
             f"{total:.1f}",
             f"{max(heard) - min(heard):.1f}",
             f"{total - outside:.1f}",
-            str(setting.gaps),
+            str(setting.underruns),
         ],
     ]
 
@@ -183,13 +183,13 @@ def measure_pipeline(model: str, runtime: str, chirps: int = 8) -> PipelineRepor
         runtime = fastest_runtime(model)
     loaded = load_runtime(model, runtime)
     block = _time_blocks(loaded)
-    picture = measure_video_frames(loaded, 50)
-    turn_s, camera_s = 1e-3 * block.p50_ms, CAMERA_S + 1e-3 * picture.p50_ms
+    video_frame = measure_video_frames(loaded, 50)
+    turn_s, camera_s = 1e-3 * block.p50_ms, CAMERA_S + 1e-3 * video_frame.p50_ms
     settings = [
         _listen(name, PipelineConfig(low_latency=low), loaded, chirps, turn_s, camera_s)
         for name, low in (("default", False), ("low_latency", True))
     ]
-    return PipelineReport(machine, model, runtime, block, picture, settings)
+    return PipelineReport(machine, model, runtime, block, video_frame, settings)
 
 
 def _time_blocks(runtime: Runtime, blocks: int = 300) -> StepTimes:
@@ -235,7 +235,7 @@ def _listen(
         varispeed_ms=_delay_ms(varispeed.process),
         buffer_ms=float(np.mean(buffer_ms[round(FIRST_CHIRP_S * 10) :])),
         heard_ms=[1e3 * (_found_s(times_s, played, onset) - float(onset)) for onset in onsets],
-        gaps=pipeline.stats().output_underruns,
+        underruns=pipeline.stats().output_underruns,
         camera=witness.delays(),
     )
 

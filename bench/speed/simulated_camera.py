@@ -1,4 +1,4 @@
-"""A camera in simulated time, and a runtime that notes when its pictures begin to count."""
+"""A camera in simulated time, and a runtime that notes when its video frames begin to count."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ from .measurements import VIDEO_FPS
 
 
 @dataclass(frozen=True)
-class Picture:
-    """Lips of a simulated picture; see `stream.live.pipeline.LipsSeen`."""
+class SimulatedFrame:
+    """Lips of a simulated frame; see `stream.live.pipeline.LipsSeen`."""
 
     sequence: int
     captured_s: float
@@ -19,12 +19,12 @@ class Picture:
 
 
 class SimulatedCamera:
-    """A mailbox that a camera at `VIDEO_FPS` fills: each picture lies there some time after its moment.
+    """A mailbox that a camera at `VIDEO_FPS` fills: each frame lies there some time after its moment.
 
     Args:
         clock: simulated time.
-        size: of an embedding. All of picture n's numbers are n.
-        delay_s: from the moment of a picture until its embedding lies there.
+        size: of an embedding. All of frame n's numbers are n.
+        delay_s: from the moment of a video frame until its embedding lies there.
     """
 
     def __init__(self, clock: ManualClock, size: int, delay_s: float) -> None:
@@ -32,22 +32,22 @@ class SimulatedCamera:
         self._size = size
         self._delay_s = delay_s
 
-    def newest_since(self, sequence: int) -> Picture | None:
+    def newest_since(self, sequence: int) -> SimulatedFrame | None:
         """See `stream.live.pipeline.LipsBox`."""
         newest = int((self._clock.now() - self._delay_s) * VIDEO_FPS)
         if newest <= max(sequence, 0):
             return None
-        return Picture(newest, newest / VIDEO_FPS, np.full(self._size, newest, np.float32))
+        return SimulatedFrame(newest, newest / VIDEO_FPS, np.full(self._size, newest, np.float32))
 
 
 @dataclass(frozen=True)
 class CameraDelays:
-    """How late pictures are, in ms.
+    """How late video frames are, in ms.
 
     Attributes:
-        to_alpha_ms, most_to_alpha_ms: from the moment of a picture until the first hop that is computed with
+        to_alpha_ms, most_to_alpha_ms: from the moment of a frame until the first hop that is computed with
             it, median and most.
-        first_age_ms: how much older than the end of that hop's sound the picture is, median.
+        first_age_ms: how much older than the end of that hop's sound the frame is, median.
         mean_age_ms: the same over all hops: how far the lips lag behind the sound on average.
     """
 
@@ -62,7 +62,7 @@ class CameraDelays:
 
 
 class Witness:
-    """A `Runtime` that passes everything on and notes the pictures of a `SimulatedCamera` among it.
+    """A `Runtime` that passes everything on and notes the video frames of a `SimulatedCamera` among it.
 
     Args:
         runtime: what does the work.
@@ -90,11 +90,11 @@ class Witness:
         self, hop: Float32, embedding: Float32, video_age_s: float, dry: float
     ) -> tuple[Float32, float]:
         if self._clock.now() >= self._from_s and video_age_s < NO_VIDEO_AGE_S:
-            picture = round(float(embedding[0]))
+            frame = round(float(embedding[0]))
             self._ages_s.append(video_age_s)
-            if picture != self._seen:
-                self._seen = picture
-                self._delays_s.append(self._clock.now() - picture / VIDEO_FPS)
+            if frame != self._seen:
+                self._seen = frame
+                self._delays_s.append(self._clock.now() - frame / VIDEO_FPS)
                 self._first_ages_s.append(video_age_s)
         return self._runtime.process_hop(hop, embedding, video_age_s, dry)
 
@@ -102,7 +102,7 @@ class Witness:
         return self._runtime.encode_lips(crop)
 
     def delays(self) -> CameraDelays:
-        """Of all pictures noted."""
+        """Of all video frames noted."""
         return CameraDelays(
             to_alpha_ms=1e3 * float(np.median(self._delays_s)),
             most_to_alpha_ms=1e3 * max(self._delays_s),

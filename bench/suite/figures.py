@@ -136,7 +136,7 @@ def pipeline_figure(report: "PipelineReport") -> "Figure":
     figure = new_figure(9.0, 0.7 * len(report.settings) + 1.5)
     axis = figure.subplots()
     stages = ("input_wait_ms", "devices_ms", "enhancer_ms", "varispeed_ms", "buffer_ms")
-    names = ("input block", "devices", "enhancer", "two clocks", "kept ready")
+    names = ("input block", "devices", "enhancer", "two clocks", "buffered")
     colours = (NOISY_COLOUR, "#bbbbbb", BLUE, COLOURS[4], GREEN)
     labels = [setting.name.replace("_", " ") for setting in report.settings]
     left = np.zeros(len(labels))

@@ -21,6 +21,7 @@ NOTES = {
     "Hops": "Each runtime steps hop by hop in a process of its own. Jitter is p99 - p50; memory is what the "
     "process gained by loading and by running.",
     "Hops of base": "The larger preset. Its weights do not ship: they are random, which changes no time.",
+    "Cost": "Parameters, operations, state and peak memory, each form in a process of its own.",
     "Layers": "Processor time of each layer inside whole hops, eager torch, one thread.",
     "Stream and offline form": "The offline form sees the whole recording before it gives anything. The "
     "stream lags by its window and the time of a hop, however long the recording is.",

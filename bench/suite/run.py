@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from ...errors import InputError
 from ...kernels.build import BuildError
 from ..commands.arguments import Report
-from ..speed.candidates import available_runtimes
+from ..speed.candidates import available_runtimes, has_torch
+from ..speed.cost import OFFLINE, CostReport, measure_costs
 from ..speed.machine import Machine, fingerprint
 from ..speed.measurements import Measurement
 
@@ -103,6 +104,7 @@ def _plan(quick: bool, cores: int) -> Iterator[tuple[str, Callable[[], Report]]]
     if not quick:
         exported = ["onnx"] if find_spec("onnxscript") is not None else []
         yield "Hops of base", partial(_latency, "base", [*exported, "eager"], 400, (1,))
+    yield "Cost", partial(_cost, [*runtimes, OFFLINE] if has_torch() else runtimes, 100 if quick else 800)
     yield "Layers", partial(_layers, [MODEL] if quick else [MODEL, "base"], 60 if quick else 300)
     lengths, hops = ((1, 4), 200) if quick else ((1, 4, 10, 60), 1000)
     yield "Stream and offline form", partial(_crossover, runtimes, lengths, hops)
@@ -121,6 +123,11 @@ def _latency(model: str, runtimes: Sequence[str], hops: int, threads: Sequence[i
     from ..speed.latency import measure_latency
 
     return measure_latency([model], runtimes, hops, threads)
+
+
+def _cost(runtimes: Sequence[str], hops: int) -> Report:
+    machine = fingerprint()
+    return CostReport(machine, 1, measure_costs([(MODEL, runtime) for runtime in runtimes], hops))
 
 
 def _layers(models: Sequence[str], hops: int) -> Report:

@@ -11,13 +11,16 @@ from ..data.recordings import NOISY, Recordings
 from ..metrics import SAMPLE_RATE
 from ..speed.cost import OFFLINE
 from .base import FolderSystem, System
-from .ours import ModelSystem, OfflineSystem
+from .ours import ModelSystem, OfflineSystem, SEMambaSystem
 from .peers.process import PeerError
 from .peers.registry import find_peer
 from .peers.system import PeerSystem
 
 #: What stands in front of the name of a peer.
 PEER = "peer:"
+
+#: The parent that is no preset.
+SEMAMBA = "semamba"
 
 #: How a model is named: ``[NAME=]MODEL[:RUNTIME][@WEIGHTS]``.
 _MODEL = re.compile(r"(?P<model>[\w-]+)(:(?P<runtime>[\w-]+))?(@(?P<weights>.+))?")
@@ -29,7 +32,8 @@ def parse_system(text: str, videos: Sequence[str], recordings: Sequence[Recordin
     Args:
         text: ``[NAME=]FOLDER`` of enhanced files; ``[NAME=]peer:PEER``, see `peers.registry.find_peer`; or
             ``[NAME=]MODEL[:RUNTIME][@WEIGHTS]``: a preset, on ``onnx`` (the default), any other runtime, or
-            ``offline``. Weights are a safetensors file, or a folder that ``lipstream export`` wrote.
+            ``offline``. Weights are a safetensors file, or a folder that ``lipstream export`` wrote. The
+            parent ``semamba`` has weights alone.
         videos: as in `ModelSystem`.
         recordings: what will be enhanced.
 
@@ -46,6 +50,10 @@ def parse_system(text: str, videos: Sequence[str], recordings: Sequence[Recordin
         raise InputError(f"system '{text}' is neither a folder nor peer:NAME nor MODEL[:RUNTIME][@WEIGHTS]")
     weights = Path(match["weights"]) if match["weights"] else None
     model = match["model"]
+    if model == SEMAMBA:
+        if weights is None or match["runtime"]:
+            raise InputError(f"system '{text}': the parent needs weights and no runtime: {SEMAMBA}@WEIGHTS")
+        return SEMambaSystem(name or weights.stem, weights)
     if match["runtime"] == OFFLINE:
         if weights is None:
             raise InputError(f"system '{text}': the offline form ships no weights, name them: {spec}@WEIGHTS")

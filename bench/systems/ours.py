@@ -114,6 +114,35 @@ class OfflineSystem(System):
         return replace(_cost(self._preset, OFFLINE), name=self.name)
 
 
+class SEMambaSystem(System):
+    """The parent SEMamba, published or trained here, on whole recordings, audio-only.
+
+    Args:
+        name: in reports.
+        weights: as `load_semamba_checkpoint` takes them.
+
+    Raises:
+        InputError: no such file, or weights that do not fit.
+    """
+
+    def __init__(self, name: str, weights: Path) -> None:
+        from ...models.parents.semamba import load_semamba_checkpoint
+
+        self.name = name
+        self._model = load_semamba_checkpoint(weights)
+
+    def outputs(self, item: Item) -> dict[str, Output]:
+        """``NAME``."""
+        import torch
+
+        from ...models.parents.inference import enhance_offline
+
+        require_noisy(item)
+        return {
+            self.name: Output(enhance_offline(self._model, torch.from_numpy(item.noisy)[None])[0].numpy())
+        }
+
+
 def enhance_in_chunks(
     enhancer: Enhancer, wave: Float32, lips: StampedLips = ()
 ) -> tuple[Float32, list[float]]:

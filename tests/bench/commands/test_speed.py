@@ -5,14 +5,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lipstream import cli
-from lipstream.bench.speed import cost, latency, offline, roofline
+from lipstream.bench.speed import cost, latency, roofline
 from lipstream.errors import InputError
 from lipstream.kernels import cpu_peak
 
@@ -81,7 +80,6 @@ def test_latency_runs_on_the_runtimes_that_are_named(
 ):
     monkeypatch.setattr(latency, "in_fresh_process", lambda function, *given, threads=1: function(*given))
     monkeypatch.setattr(latency, "load_candidate", lambda model, runtime, folder: pass_through)
-    monkeypatch.setattr(offline, "measure_offline", partial(offline.measure_offline, seconds=0.1, runs=1))
     file = tmp_path / "latency.json"
     assert run_bench("latency", "--runtime", "onnx", "--hops", "3", "--json", str(file)) == 0
     assert "p99" in capsys.readouterr().out

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lipstream.bench.data.builtin import Item
+from lipstream.bench.data.recordings import Item
 from lipstream.bench.evaluation.results import AlphaTrace, Example, Record, load_results
 from lipstream.bench.evaluation.run import (
     EXAMPLES,
@@ -210,7 +210,7 @@ def test_enhanced_files_without_noisy_ones_are_scored_alone(tmp_path: Path):
 @pytest.mark.parametrize("options", [{"jobs": 0}, {"examples": -1}])
 def test_numbers_out_of_range_are_refused(options: dict[str, int]):
     with pytest.raises(InputError, match="at least"):
-        EvaluateConfig(("pesq",), **options)
+        EvaluateConfig(("pesq",), **options)  # type: ignore[arg-type]
 
 
 @pytest.fixture

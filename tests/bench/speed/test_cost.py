@@ -1,10 +1,12 @@
 """The cost of models in all their forms."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import soundfile
 
+from lipstream.bench.speed import candidates
 from lipstream.bench.speed import cost as module
 from lipstream.bench.speed.cost import (
     OFFLINE,
@@ -54,6 +56,21 @@ def test_a_whole_file_is_timed_beside_the_hops(monkeypatch: pytest.MonkeyPatch):
     assert cost.file_rtf
     assert "RTF" in report.text()
     assert "rate" not in report.text()  # of peers only
+    names = [entry.name for entry in report.measurements()]
+    assert {"cost.lite.onnx.parameters", "cost.lite.onnx.macs"} <= set(names)
+
+
+def test_without_torch_nothing_is_counted_and_there_is_no_offline_form(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr(candidates, "has_torch", lambda: False)
+    monkeypatch.setattr(module, "has_torch", lambda: False)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert candidates.available_runtimes() == ["onnx"]
+    stream = module._measure("lite", "onnx", 1, tmp_path, 1, None)
+    assert (stream.parameters, stream.latency_ms) == (None, 25.0)
+    with pytest.raises(InputError, match=r"lipstream\[torch\]"):
+        module._measure("lite", OFFLINE, 1, tmp_path, 1, None)
 
 
 def test_what_is_not_known_is_a_dash_and_a_column_of_dashes_is_none():

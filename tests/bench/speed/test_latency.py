@@ -1,15 +1,12 @@
-"""The timing reports: every preset on every runtime, its offline form beside them; less without torch."""
+"""The timing report: every preset on every runtime, each in a process of its own."""
 
-import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lipstream.bench.output import write_json
-from lipstream.bench.speed import candidates, complexity, offline
 from lipstream.bench.speed import latency as speed
 from lipstream.bench.speed.latency import LatencyReport, measure_latency
 from lipstream.bench.speed.machine import fingerprint
@@ -32,8 +29,6 @@ def loaded(pass_through: Any, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str
     monkeypatch.setattr(speed, "load_candidate", load)
     monkeypatch.setattr(speed, "prepare_graphs", lambda *_: None)
     monkeypatch.setattr(speed, "in_fresh_process", call)
-    monkeypatch.setattr(offline, "measure_offline", partial(offline.measure_offline, seconds=0.1, runs=1))
-    monkeypatch.setattr(complexity, "offline_complexity", partial(complexity.offline_complexity, seconds=1))
     return names
 
 
@@ -42,8 +37,6 @@ def test_every_preset_is_timed_on_every_runtime_after_it_was_loaded_once(loaded:
     pairs = [("lite", "onnx"), ("lite", "eager"), ("base", "onnx"), ("base", "eager")]
     assert loaded == [pair for pair in pairs for _ in range(2)]
     assert [entry.hop.count for entry in report.runtimes] == [5] * 4
-    assert [form.model for form in report.offline] == ["lite", "base"]
-    assert report.streaming_size["base"].parameters < report.offline_size["base"].parameters
     assert report.untrained == ["base"]
     assert "random weights: base" in report.text()
 
@@ -54,36 +47,17 @@ def test_only_runtimes_that_take_threads_are_timed_with_several(loaded: list[tup
     assert "eager, 2 threads, hop" in report.text()
 
 
-def test_without_torch_the_runtimes_alone_are_measured(
-    loaded: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(candidates, "has_torch", lambda: False)
-    monkeypatch.setattr(speed, "has_torch", lambda: False)
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert candidates.available_runtimes() == ["onnx"]
-    report = measure_latency(["lite"], ["onnx"], hops=5)
-    assert not report.offline
-    assert not report.streaming_size
-    assert "pass-through onnx, hop" in report.text()
-
-
 def test_the_latency_report_shows_steps_and_models_and_goes_to_json(
     loaded: list[tuple[str, str]], tmp_path: Path
 ):
     report = measure_latency(["lite"], ["onnx"], hops=5)
     text = report.text()
-    for part in (
-        "pass-through onnx, hop",
-        "pass-through onnx, video frame",
-        "lite offline form",
-        "25.0",
-        "p99 %",
-    ):
+    for part in ("pass-through onnx, hop", "pass-through onnx, video frame", "25.0", "p99 %"):
         assert part in text
     write_json(tmp_path / "report.json", report)
     assert '"misses": ' in (tmp_path / "report.json").read_text()
     names = {entry.name for entry in report.measurements()}
-    assert {"latency.pass-through.onnx.1.hop.p50", "latency.lite.macs"} <= names
+    assert {"latency.pass-through.onnx.1.hop.p50", "latency.pass-through.onnx.1.state"} <= names
 
 
 def test_a_process_of_its_own_tells_what_loading_takes():
@@ -96,8 +70,8 @@ def test_a_process_of_its_own_tells_what_loading_takes():
 def test_a_row_of_the_step_table_reads_as_measured():
     times = StepTimes.of([0.001, 0.001, 0.002], deadline_s=0.0125)
     entry = RuntimeTimes("lite", "onnx", times, times, 25.0, 80.0, 477148, loading_mib=12.5)
-    rows = LatencyReport(fingerprint(), [entry], [], {}, {}).text().split("\n")
+    rows = LatencyReport(fingerprint(), [entry]).text().split("\n")
     hop = next(row for row in rows if row.startswith("lite onnx, hop"))
     assert hop.split()[3:6] == ["3", "12.50", "1.000"]
     assert hop.split()[6:] == ["1.900", "1.980", "2.000", "0.980", "0.471", "0", "8.0", "15.8", "0.1067"]
-    assert rows[-1].split() == ["lite", "onnx", "25.0", "80", "0.1067", "477", "kB", "12.5", *"------"]
+    assert rows[-1].split() == ["lite", "onnx", "25.0", "80", "0.1067", "477", "kB", "12.5", "-"]

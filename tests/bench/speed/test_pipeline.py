@@ -1,4 +1,4 @@
-"""Delays of a live stream found by chirps and pictures, on a runtime whose delay is known."""
+"""Delays of a live stream found by chirps and video frames, on a runtime whose delay is known."""
 
 from typing import Any
 
@@ -33,8 +33,8 @@ def test_chirps_are_heard_when_the_budget_says_and_pictures_count_at_the_next_ho
         assert np.mean(setting.heard_ms) == pytest.approx(setting.declared.total_ms, abs=2)
         assert setting.enhancer_ms == pytest.approx(setting.declared.enhancer_ms, abs=0.1)
         assert setting.varispeed_ms == pytest.approx(setting.declared.varispeed_ms, abs=0.1)
-        assert setting.gaps == 0
-        # A picture waits for its hop: at most that hop, and a block of the device with its lateness.
+        assert setting.underruns == 0
+        # A video frame waits for its hop: at most that hop, and a block of the device with its lateness.
         assert CAMERA_MS < setting.camera.to_alpha_ms <= setting.camera.most_to_alpha_ms < CAMERA_MS + 30
         assert 0 < setting.camera.first_age_ms < setting.camera.mean_age_ms
     default, low = report.settings

@@ -45,7 +45,7 @@ def reports() -> list[object]:
     setting = Setting("low_latency", latency, 28.0, 0.5, 24.8, [83.4, 83.6], 0, CameraDelays(70, 80, 45, 59))
     cuda = CudaTimes("a GPU", STEP, 50.0, 1.0, STEP, 1_000_000, 1e12)
     return [
-        LatencyReport(MACHINE, [RuntimeTimes("lite", "onnx", STEP, STEP, 25.0, 80.0, 400)], [], {}, {}),
+        LatencyReport(MACHINE, [RuntimeTimes("lite", "onnx", STEP, STEP, 25.0, 80.0, 400)]),
         LayersReport(MACHINE, 1, [ModelLayers("lite", 120.0, 20.0, 1.0, [layer], layer)]),
         CrossoverReport(MACHINE, "lite", 1, offline, [stream], {"onnx": find_crossovers(offline, stream)}),
         ScalingReport(

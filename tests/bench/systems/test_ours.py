@@ -189,6 +189,19 @@ def test_the_offline_form_is_aligned_with_its_input(tmp_path: Path):
     assert int(np.argmax(np.abs(lags))) == 4320
 
 
+def test_a_trained_parent_enhances_whole_recordings(tmp_path: Path):
+    from safetensors.torch import save_file
+
+    from lipstream.models.parents.semamba import SEMamba, SEMambaConfig
+
+    net = SEMamba(SEMambaConfig(hid_feature=8, num_tfmamba=1))
+    save_file(net.state_dict(), tmp_path / "parent.safetensors")
+    system = parse_system(f"semamba@{tmp_path / 'parent.safetensors'}", (), [])
+    output = system.outputs(Item("n1", "noise", 0.0, WAVE, WAVE))["parent"].wave
+    assert (output.shape, output.dtype) == (WAVE.shape, np.float32)
+    assert system.cost() is None
+
+
 def test_a_peer_is_a_system_of_its_own_name():
     system = parse_system("suppressor=peer:lite", (), [])
     assert isinstance(system, PeerSystem)
@@ -199,6 +212,7 @@ def test_a_peer_is_a_system_of_its_own_name():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("semamba", "semamba@WEIGHTS"),
         ("peer:krisp", "no peer 'krisp': choose from rnnoise"),
         ("nothing", "unknown model 'nothing'"),
         ("lite:magic", "unknown runtime 'magic'"),
