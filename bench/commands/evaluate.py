@@ -118,7 +118,7 @@ def _compare(args: argparse.Namespace) -> int:
         found.append({"a": signal_a, "b": signal_b, "comparisons": comparisons})
         print(f"A: {signal_a} of {args.a}\nB: {signal_b} of {name_b}\n\n{comparison_table(comparisons)}\n")
         if only := unmatched(a, b, signal_a, signal_b):
-            complain("note", f"not compared: {only}")
+            complain("note", f"{signal_a} and {signal_b}, not compared: {only}")
     if args.json is not None:
         write_json(args.json, found[0] if len(found) == 1 else {"pairs": found})
     return 0

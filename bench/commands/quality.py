@@ -5,6 +5,7 @@ They go with the next release. Light at import.
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,9 +49,8 @@ def _quality(args: argparse.Namespace) -> int:
     system = parse_system(spec, videos, [recordings])
     config = EvaluateConfig(CORE_FAMILIES, args.jobs, costs=False)
     results = _evaluate(recordings, [system], [spec], videos, config)
-    _show(
-        f"{args.model} {args.runtime}, test set {args.set}\n{conditions_table(results)}", results, args.json
-    )
+    table = conditions_table(results)
+    _show(f"{args.model} {args.runtime}, test set {args.set}\n{table}", results, args.json)
     return 0
 
 
@@ -84,8 +84,7 @@ def _peers(args: argparse.Namespace) -> int:
     from ..metrics.scoring import CORE_FAMILIES
     from ..report.text import systems_table
     from ..systems.peers.process import PeerError
-    from ..systems.peers.registry import PEERS, find_peer
-    from ..systems.peers.system import PeerSystem
+    from ..systems.peers.system import PEERS, PeerSystem, find_peer
 
     keys = [*args.model, *([entry.key for entry in PEERS] if args.peers is None else args.peers)]
     entries = [find_peer(key) for key in [*keys, *map(str, args.onnx)]]
@@ -99,7 +98,8 @@ def _peers(args: argparse.Namespace) -> int:
     config = EvaluateConfig(CORE_FAMILIES, args.jobs)
     specs = [f"peer:{entry.key}" for entry in entries]
     results = _evaluate(recordings, systems, specs, (), config)
-    left_out = "\n".join([*missing, *results.notes])
+    results = replace(results, notes=[*missing, *results.notes])
+    left_out = "\n".join(results.notes)
     table = systems_table(results) + (f"\n\n{left_out}" if left_out else "")
     _show(f"test set {args.set}\n{table}", results, args.json)
     return 0

@@ -207,7 +207,7 @@ def _measure(model: str, runtime: str, hops: int, folder: Path, threads: int, so
         times = measure_offline(model, OFFLINE_S)
         cost = Cost(model, rtf=times.rtf, model=model, runtime=runtime)
     else:
-        if runtime != "onnx":  # which must not be charged with torch
+        if runtime not in ("onnx", "native"):  # which must not be charged with torch
             set_torch_threads(threads)
         stream = measure_runtime(partial(load_candidate, model, runtime, folder), runtime, hops)
         cost = Cost(

@@ -27,7 +27,6 @@ class OfflineTimes:
         seconds: length of the recording: no sample can come out before all of it is in.
         elapsed_s: time to enhance it.
         rtf: real-time factor, ``elapsed_s / seconds``.
-        first_output_ms: from building the model until the end of its first run, all input being there.
         noise_percent: how far the runs differ, in percent of the fastest; of a single run a guess.
     """
 
@@ -35,7 +34,6 @@ class OfflineTimes:
     seconds: float
     elapsed_s: float
     rtf: float
-    first_output_ms: float
     noise_percent: float
 
 
@@ -49,7 +47,6 @@ def measure_offline(
     Raises:
         InputError: there is no such preset.
     """
-    started = clock()
     model = WaveModel(build(preset, causal=False)).eval()
     config = model.net.config
     frames = max(1, round(seconds * config.stft.frames_per_second))
@@ -61,8 +58,6 @@ def measure_offline(
             run_started = clock()
             model(wave, embedding, age_s)
             times.append(clock() - run_started)
-            if len(times) == 1:
-                first_output_s = clock() - started
     exact_seconds = frames / config.stft.frames_per_second
     fastest = min(times)
     return OfflineTimes(
@@ -70,7 +65,6 @@ def measure_offline(
         seconds=exact_seconds,
         elapsed_s=fastest,
         rtf=fastest / exact_seconds,
-        first_output_ms=1e3 * first_output_s,
         noise_percent=100 * (max(times) / fastest - 1) if runs > 1 else ONE_RUN_NOISE_PERCENT,
     )
 

