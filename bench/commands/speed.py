@@ -1,6 +1,7 @@
 """What a model costs: ``lipstream bench latency | cost | layers | roofline | ...``. Light at import."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +40,17 @@ def add_speed(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def add_cost(kinds: Any, name: str, old: str = "") -> None:
     """Register ``lipstream bench cost``, or an old name of it, which is not shown in the help."""
-    parser = kinds.add_parser(
+    parser = _add(
+        kinds,
         name,
-        **({} if old else {"help": "parameters, operations, real-time factor and memory"}),
-        description="Measure what presets cost on each runtime and as the bidirectional offline form, each "
-        "in a process of its own: parameters, operations, latency, real-time factor of hops and of a whole "
-        "file, state, peak memory. A preset whose weights do not ship is measured with random ones. Counts "
-        "need the extra 'torch'.",
+        _cost,
+        "parameters, operations, real-time factor and memory",
+        "Measure what presets cost on each runtime and as the bidirectional offline form, each in a process "
+        "of its own: parameters, operations, latency, real-time factor of hops and of a whole file, state, "
+        "peak memory. A preset whose weights do not ship is measured with random ones. Counts need the extra "
+        "'torch'.",
+        (old, "bench cost"),
     )
-    parser.set_defaults(run=lambda args: _run_cost(args, old))
     add_models(parser)
     parser.add_argument(
         "--runtime",
@@ -62,13 +65,6 @@ def add_cost(kinds: Any, name: str, old: str = "") -> None:
     source.add_argument(
         "--seconds", type=at_least(1), default=30, metavar="S", help="length of the made file (%(default)s)"
     )
-    add_json(parser)
-
-
-def _run_cost(args: argparse.Namespace, old: str) -> int:
-    if old:
-        tell_new_name(old, "bench cost")
-    return run_and_show(lambda: _cost(args), args.json)
 
 
 def _cost(args: argparse.Namespace) -> Report:
@@ -79,9 +75,25 @@ def _cost(args: argparse.Namespace) -> Report:
     return measure_cost_report(args.model, runtimes, args.hops, args.threads, args.input, args.seconds)
 
 
-def _add(kinds: Any, name: str, measure: Any, help_text: str, description: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = kinds.add_parser(name, help=help_text, description=description)
-    parser.set_defaults(run=lambda args: run_and_show(lambda: measure(args), args.json))
+def _add(
+    kinds: Any,
+    name: str,
+    measure: Callable[[argparse.Namespace], Report],
+    help_text: str,
+    description: str,
+    renamed: tuple[str, str] = ("", ""),
+) -> argparse.ArgumentParser:
+    """Register a command; one with an old name says its new one, and is not shown in the help."""
+    old, new = renamed
+    shown = {} if old else {"help": help_text}
+    parser: argparse.ArgumentParser = kinds.add_parser(name, description=description, **shown)
+
+    def run(args: argparse.Namespace) -> int:
+        if old:
+            tell_new_name(old, new)
+        return run_and_show(lambda: measure(args), args.json)
+
+    parser.set_defaults(run=run)
     add_json(parser)
     return parser
 
@@ -267,14 +279,15 @@ def _latency(args: argparse.Namespace) -> Report:
 
 
 def _add_roofline(kinds: Any, name: str, old: str = "") -> None:
-    parser = kinds.add_parser(
+    parser = _add(
+        kinds,
         name,
-        **({} if old else {"help": "how close a hop comes to what the core can do"}),
-        description="Measure what one core does at most, and the hops of the runtimes, which take turns in "
-        "one process: their ratios hold on a machine that has other work too. Needs the extra 'torch' and a "
-        "C++ compiler.",
+        _roofline,
+        "how close a hop comes to what the core can do",
+        "Measure what one core does at most, and the hops of the runtimes, which take turns in one process: "
+        "their ratios hold on a machine that has other work too. Needs the extra 'torch' and a C++ compiler.",
+        (old, "bench roofline"),
     )
-    parser.set_defaults(run=lambda args: _run_roofline(args, old))
     add_model(parser)
     parser.add_argument(
         "--runtime",
@@ -284,21 +297,13 @@ def _add_roofline(kinds: Any, name: str, old: str = "") -> None:
         help="the first is what the others are compared with (onnx native)",
     )
     add_count(parser, "--hops", 2000, "of each runtime, after the warm-up")
-    add_json(parser)
-
-
-def _run_roofline(args: argparse.Namespace, old: str) -> int:
-    from ...kernels.build import BuildError
-
-    if old:
-        tell_new_name(old, "bench roofline")
-    try:
-        return run_and_show(lambda: _roofline(args), args.json)
-    except BuildError as error:
-        raise InputError(f"bench roofline needs a C++ compiler: install g++ or clang++ ({error})") from error
 
 
 def _roofline(args: argparse.Namespace) -> Report:
+    from ...kernels.build import BuildError
     from ..speed.roofline import measure_roofline
 
-    return measure_roofline(args.model, args.runtime, args.hops)
+    try:
+        return measure_roofline(args.model, args.runtime, args.hops)
+    except BuildError as error:
+        raise InputError(f"bench roofline needs a C++ compiler: install g++ or clang++ ({error})") from error

@@ -146,8 +146,13 @@ def unmatched(a: Results, b: Results, signal_a: str, signal_b: str) -> str:
 
 
 def signal_pairs(results: Results) -> list[tuple[str, str]]:
-    """Every two signals of a file, noisy against each and each against every later one."""
-    return list(combinations(results.signals, 2))
+    """Every two signals of a file that share a recording, each against every later one; noisy is first."""
+    return [pair for pair in combinations(results.signals, 2) if share_recordings(results, *pair)]
+
+
+def share_recordings(results: Results, signal_a: str, signal_b: str) -> bool:
+    """Whether any recording has both signals."""
+    return any({signal_a, signal_b} <= item.scores.keys() for item in results.items)
 
 
 def only_signal(results: Results, where: str) -> str:

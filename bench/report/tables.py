@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 
 from ..data.recordings import NOISY
-from ..evaluation.comparison import COMPARISON_HEADERS, compare_results, comparison_cells
+from ..evaluation.comparison import COMPARISON_HEADERS, compare_results, comparison_cells, share_recordings
 from ..evaluation.results import Results
 from ..evaluation.summaries import Group, Mean, groups_by_condition, groups_by_snr, video_effects
 from ..metrics.scoring import METRICS
@@ -89,9 +89,13 @@ def comparison_tables(results: Results) -> Iterator[Table]:
     others = [name for name in results.signals if name not in systems[:1] and not name.endswith(MISLEADING)]
     metrics = [metric for metric in TESTED if metric in results.metrics]
     for other in others if metrics else ():
+        title = f"A: {other}, B: {systems[0]}"
+        if not share_recordings(disturbed, other, systems[0]):
+            yield Table(f"{title}: no recording has both", COMPARISON_HEADERS, [])
+            continue
         comparisons = compare_results(disturbed, disturbed, other, systems[0], metrics)
         yield Table(
-            f"A: {other}, B: {systems[0]}",
+            title,
             COMPARISON_HEADERS,
             [plain_row(*comparison_cells(entry)) for entry in comparisons],
         )

@@ -83,7 +83,7 @@ class RooflineReport:
             ]
             for entry in self.runtimes
         ]
-        headers = ["", "median\nus", "processor\nus", "% of\nhop", "times\nfaster", "times\nfloor"]
+        headers = ["", "median\nus", "processor\nus", "% of\nhop", "times\nfaster", "times\nroofline"]
         return (
             f"{self.machine.describe()}\n\n"
             f"compute roofline {roofline.compute_us:.0f} us: {roofline.macs / 1e6:.2f} M products a hop, "

@@ -70,6 +70,8 @@ def test_recordings_are_matched_by_name_and_undefined_scores_left_out():
 def test_all_signals_of_a_file_can_be_compared_in_pairs():
     peers = results({"noisy": [0.1, 0.2], "RNNoise": [0.2, 0.4], "DTLN": [0.3, 0.3]})
     assert signal_pairs(peers) == [("noisy", "RNNoise"), ("noisy", "DTLN"), ("RNNoise", "DTLN")]
+    elsewhere = Record("z", "noise", 0.0, {"lite": {"estoi": 0.5}})
+    assert signal_pairs(Results({}, {}, [*peers.items, elsewhere])) == signal_pairs(peers)
     (entry,) = compare_results(peers, peers, "RNNoise", "DTLN")
     assert entry.difference == pytest.approx(0.0)
 

@@ -1,6 +1,7 @@
 """The HTML report: everything inside one file, and the figures it shows are those of the results."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,12 @@ def test_tests_leave_clean_recordings_out(results: Results):
     against_noisy = next(iter(comparison_tables(results)))
     assert against_noisy.title == "A: noisy, B: lite"
     assert against_noisy.rows[0].cells[1].text == "2"
+
+
+def test_signals_that_share_no_recording_are_told_and_not_tested(results: Results):
+    elsewhere = Record("z", "noise", 0.0, {"DFN3": {"si_sdr_db": 5.0}}, dataset="mine")
+    titles = [table.title for table in comparison_tables(replace(results, items=[*results.items, elsewhere]))]
+    assert "A: DFN3, B: lite: no recording has both" in titles
 
 
 def test_the_table_of_lips_shows_change_and_confidence(results: Results):
