@@ -86,7 +86,7 @@ class FidelitySet:
             if CONDITIONS[0] in conditions:
                 yield from speech_items(item)
             if NOISE in conditions:
-                yield replace(item, id=f"{item.id}, {NOISE}", condition=f"{NOISE}, {item.snr_db:g} dB")
+                yield replace(item, id=f"{item.id}, {NOISE}")
 
 
 def speech_items(item: Item) -> Iterator[Item]:

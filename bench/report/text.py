@@ -94,9 +94,11 @@ def fidelity_table(results: Results, signal: str) -> str:
     in_noise = sorted((item for item in items if math.isfinite(item.snr_db)), key=lambda item: item.snr_db)
     groups: dict[str, list[Record]] = {}
     for item in [*(item for item in items if not math.isfinite(item.snr_db)), *in_noise]:
-        groups.setdefault(item.condition, []).append(item)
+        ratio = f", {item.snr_db:g} dB" if math.isfinite(item.snr_db) else ""
+        groups.setdefault(f"{item.condition}{ratio}", []).append(item)
     if in_noise:
-        groups["noise, all"] = in_noise
+        disturbed = dict.fromkeys(item.condition for item in in_noise)
+        groups[f"{' + '.join(disturbed)}, all"] = in_noise
     headers = ["", "items", "PESQ-WB", "ESTOI", "level error, dB\nmean", "\nworst", "over-suppressed\n%"]
     rows = []
     for condition, members in groups.items():

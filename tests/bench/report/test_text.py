@@ -92,8 +92,8 @@ def test_fidelity_is_of_what_is_defined_and_the_worst_keeps_its_sign():
 def test_in_noise_only_the_gain_of_the_speech_counts_and_all_ratios_come_last():
     scores = {"speech_level_db": -3.0, "level_error_db": 5.0, "pesq_wb": 2.0, "over_suppressed_percent": 9.0}
     items = [
-        Record("x", "noise, 5 dB", 5.0, {"lite": scores}),
-        Record("y", "noise, 0 dB", 0.0, {"lite": {**scores, "speech_level_db": -1.0}}),
+        Record("x", "noise", 5.0, {"lite": scores}),
+        Record("y", "noise", 0.0, {"lite": {**scores, "speech_level_db": -1.0}}),
         spoken("a", 1.0, 4.0, 0.9, 0.0),
     ]
     rows = fidelity_table(Results({}, {}, items), "lite").splitlines()[3:]
