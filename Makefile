@@ -30,7 +30,7 @@ test: $(VENV)/.test-installed
 
 benchmark: $(VENV)/.test-installed
 	$(BIN)/python -m pytest --benchmark-enable --benchmark-only --benchmark-columns=min,median,iqr,rounds \
-		tests/bench/test_hop_benchmark.py
+		tests/bench/speed/test_hop_benchmark.py
 
 lint: $(VENV)/.test-installed $(VENV)/typing/lipstream
 	$(BIN)/ruff check

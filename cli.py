@@ -10,7 +10,6 @@ from typing import NoReturn
 
 from . import __version__
 from .bench import commands as bench_commands
-from .bench import evaluate_commands
 from .core.console import complain
 from .errors import InputError
 from .stream.commands import calibrate as calibrate_commands
@@ -64,8 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     doctor_commands.add_parsers(subparsers)
     calibrate_commands.add_parsers(subparsers)
     _add_models(subparsers)
-    bench_commands.add_parsers(subparsers)
-    evaluate_commands.add_parsers(subparsers)
+    bench_kinds = bench_commands.add_parsers(subparsers)
+    train_commands.add_bench_parser(bench_kinds)
     train_commands.add_parsers(subparsers)
     data_commands.add_parsers(subparsers)
     _add_export(subparsers)

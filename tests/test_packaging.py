@@ -62,7 +62,7 @@ def test_the_wheel_carries_all_data_files_of_the_rooms(installed: Path) -> None:
         ("kernels/cpu", "*"),
         ("train/recipes", "*.toml"),
         ("train/makers/grammars", "*.txt"),
-        ("bench/templates", "*"),
+        ("bench/report/templates", "*"),
     )
     for room, pattern in rooms:
         files = {f"{room}/{file}" for file in files_of(REPOSITORY / room, pattern)}

@@ -94,7 +94,7 @@ def bench_train(args: argparse.Namespace) -> int:
 
         from .run.learner import keep_freed_memory
         from .run.speed import measure_training
-    from ..bench.report import check_writable, write_json
+    from ..bench.output import check_writable, write_json
 
     if args.json is not None:
         check_writable(args.json)

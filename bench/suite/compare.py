@@ -1,4 +1,4 @@
-"""Two runs of the suite, reading by reading: what got worse, beyond a threshold and beyond noise."""
+"""Two runs of the suite, measurement by measurement: what got worse, beyond a threshold and beyond noise."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ..readings import Reading
-from ..report import format_table
+from ..output import format_table
+from ..speed.measurements import Measurement
 
 #: What must be equal for times to mean the same, as `Machine` names it.
 HARDWARE = ("cpu", "cores", "governor")
@@ -22,15 +22,15 @@ class SuiteRun:
     """A run of the suite, read back."""
 
     machine: Mapping[str, Any]
-    readings: Mapping[str, Reading]
+    measurements: Mapping[str, Measurement]
 
 
 @dataclass(frozen=True)
 class Change:
-    """A reading in both runs.
+    """A measurement in both runs.
 
     Attributes:
-        name, unit: of the reading.
+        name, unit: of the measurement.
         a, b: its values.
         worse_percent: by how much b is worse than a; below 0 where it is better.
         allowed_percent: what it takes to be a regression: the threshold, or the noise of both where that is
@@ -45,8 +45,8 @@ class Change:
     allowed_percent: float
 
     @classmethod
-    def of(cls, a: Reading, b: Reading, threshold_percent: float) -> "Change":
-        """The change from one reading to another of the same name."""
+    def of(cls, a: Measurement, b: Measurement, threshold_percent: float) -> "Change":
+        """The change from one measurement to another of the same name."""
         before, after = (b.value, a.value) if a.higher_is_better else (a.value, b.value)
         ratio = after / before if before else (inf if after else 1.0)
         allowed = max(threshold_percent, a.noise_percent + b.noise_percent)
@@ -61,14 +61,14 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SuiteComparison:
     """What changed from run A to run B.
 
     Attributes:
         threshold_percent: up to which a change is none.
         warnings: why the times may not mean the same.
-        changes: of the readings that both have; the worst first.
-        only_a, only_b: names of the readings that one of them lacks.
+        changes: of the measurements that both have; the worst first.
+        only_a, only_b: names of the measurements that one of them lacks.
     """
 
     threshold_percent: float
@@ -96,14 +96,14 @@ class Comparison:
             ]
             for change in self.changes
         ]
-        table = format_table(["reading", "A", "B", "", "B / A", "allowed", ""], rows)
+        table = format_table(["measurement", "A", "B", "", "B / A", "allowed", ""], rows)
         missing = [
             f"only in {name}: {', '.join(names)}"
             for name, names in (("A", self.only_a), ("B", self.only_b))
             if names
         ]
         count = len(self.regressions)
-        verdict = f"{count} of {len(self.changes)} readings got worse" if count else "no regression"
+        verdict = f"{count} of {len(self.changes)} measurements got worse" if count else "no regression"
         better = sum(change.verdict == "better" for change in self.changes)
         return "\n".join([table, "", *missing, f"{verdict}, {better} got better"])
 
@@ -116,8 +116,10 @@ def load_suite(path: Path) -> SuiteRun:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        readings = [Reading(**{**entry, "value": float(entry["value"])}) for entry in content["readings"]]
-        return SuiteRun(dict(content["machine"]), {reading.name: reading for reading in readings})
+        # Until version 0.1 they were called readings.
+        rows = content["measurements"] if "measurements" in content else content["readings"]
+        found = [Measurement(**{**row, "value": float(row["value"])}) for row in rows]
+        return SuiteRun(dict(content["machine"]), {entry.name: entry for entry in found})
     except OSError as error:
         raise InputError(f"cannot read '{path}': {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -126,23 +128,23 @@ def load_suite(path: Path) -> SuiteRun:
         ) from error
 
 
-def compare_suites(a: SuiteRun, b: SuiteRun, threshold_percent: float) -> Comparison:
+def compare_suites(a: SuiteRun, b: SuiteRun, threshold_percent: float) -> SuiteComparison:
     """Compare run B with run A, which is the one to keep up with.
 
     Raises:
-        InputError: they have no reading in common.
+        InputError: they have no measurement in common.
     """
-    common = [name for name in a.readings if name in b.readings]
+    common = [name for name in a.measurements if name in b.measurements]
     if not common:
-        raise InputError("the two reports have no reading in common: run the same suite for both")
-    changes = [Change.of(a.readings[name], b.readings[name], threshold_percent) for name in common]
+        raise InputError("the two reports have no measurement in common: run the same suite for both")
+    changes = [Change.of(a.measurements[name], b.measurements[name], threshold_percent) for name in common]
     order = {"worse": 0, "better": 1, "": 2}
-    return Comparison(
+    return SuiteComparison(
         threshold_percent=threshold_percent,
         warnings=_warnings(a.machine, b.machine),
         changes=sorted(changes, key=lambda change: order[change.verdict]),
-        only_a=[name for name in a.readings if name not in b.readings],
-        only_b=[name for name in b.readings if name not in a.readings],
+        only_a=[name for name in a.measurements if name not in b.measurements],
+        only_b=[name for name in b.measurements if name not in a.measurements],
     )
 
 

@@ -5,20 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..figures import COLOURS, NOISY_COLOUR, new_figure
+from ..report.figures import COLOURS, NOISY_COLOUR, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..crossover import CrossoverReport
-    from ..cuda import CudaReport
-    from ..floor import FloorReport
-    from ..layers import LayersReport
-    from ..pipeline import PipelineReport
-    from ..scaling import ScalingReport
-    from ..speed import LatencyReport
-    from ..streams import StreamsReport
+    from ..speed.cuda import CudaReport
+    from ..speed.latency import LatencyReport
+    from ..speed.layers import LayersReport
+    from ..speed.offline import CrossoverReport
+    from ..speed.pipeline import PipelineReport
+    from ..speed.roofline import RooflineReport
+    from ..speed.scaling import ScalingReport
+    from ..speed.streams import StreamsReport
 
 BLUE, RED, GREEN = COLOURS[:3]
 
@@ -136,7 +136,7 @@ def pipeline_figure(report: "PipelineReport") -> "Figure":
     figure = new_figure(9.0, 0.7 * len(report.settings) + 1.5)
     axis = figure.subplots()
     stages = ("input_wait_ms", "devices_ms", "enhancer_ms", "varispeed_ms", "buffer_ms")
-    names = ("input block", "devices", "enhancer", "two clocks", "kept ready")
+    names = ("input block", "devices", "enhancer", "two clocks", "buffered")
     colours = (NOISY_COLOUR, "#bbbbbb", BLUE, COLOURS[4], GREEN)
     labels = [setting.name.replace("_", " ") for setting in report.settings]
     left = np.zeros(len(labels))
@@ -155,10 +155,14 @@ def pipeline_figure(report: "PipelineReport") -> "Figure":
     return figure
 
 
-def floor_figure(report: "FloorReport") -> "Figure":
+def roofline_figure(report: "RooflineReport") -> "Figure":
     """The runtimes above what the core could do."""
-    names = ["memory floor", "compute floor", *(entry.runtime for entry in report.runtimes)]
-    values = [report.floor.memory_us, report.floor.compute_us, *(entry.cpu_us for entry in report.runtimes)]
+    names = ["memory roofline", "compute roofline", *(entry.runtime for entry in report.runtimes)]
+    values = [
+        report.roofline.memory_us,
+        report.roofline.compute_us,
+        *(entry.cpu_us for entry in report.runtimes),
+    ]
     return _bars(names, values, [NOISY_COLOUR] * 2 + [BLUE] * len(report.runtimes))
 
 
@@ -179,7 +183,7 @@ _DRAW: Mapping[str, Callable[[Any], "Figure | None"]] = {
     "ScalingReport": scaling_figure,
     "StreamsReport": streams_figure,
     "PipelineReport": pipeline_figure,
-    "FloorReport": floor_figure,
+    "RooflineReport": roofline_figure,
     "CudaReport": cuda_figure,
 }
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..figures import as_svg
-from ..page import Block, Section, about_machine, write_page
-from ..page_tables import Row, Table, plain_row
-from ..pipeline import PipelineReport
-from ..report import plain
-from ..speed import LatencyReport
+from ..output import plain
+from ..report.figures import as_svg
+from ..report.page import Block, Section, about_machine, write_page
+from ..report.tables import Row, Table, plain_row
+from ..speed.latency import LatencyReport
+from ..speed.pipeline import PipelineReport
 from .figures import figure_of
 from .run import Part, SuiteReport
 
@@ -21,6 +21,7 @@ NOTES = {
     "Hops": "Each runtime steps hop by hop in a process of its own. Jitter is p99 - p50; memory is what the "
     "process gained by loading and by running.",
     "Hops of base": "The larger preset. Its weights do not ship: they are random, which changes no time.",
+    "Cost": "Parameters, operations, state and peak memory, each form in a process of its own.",
     "Layers": "Processor time of each layer inside whole hops, eager torch, one thread.",
     "Stream and offline form": "The offline form sees the whole recording before it gives anything. The "
     "stream lags by its window and the time of a hop, however long the recording is.",
@@ -29,7 +30,7 @@ NOTES = {
     "Many streams": "Independent streams stepped in one call, against one runtime for each.",
     "Live pipeline": "Simulated devices and simulated time, with the time of a block as measured. Chirps "
     "find the delay, whatever the budget says.",
-    "Floor": "What one core could do at most, and runtimes that take turns in one process.",
+    "Roofline": "What one core could do at most, and runtimes that take turns in one process.",
 }
 
 

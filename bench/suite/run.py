@@ -8,10 +8,11 @@ from importlib.util import find_spec
 
 from ...errors import InputError
 from ...kernels.build import BuildError
-from ..arguments import Report
-from ..candidates import available_runtimes
-from ..machine import Machine, fingerprint
-from ..readings import Reading
+from ..commands.arguments import Report
+from ..speed.candidates import available_runtimes, has_torch
+from ..speed.cost import OFFLINE, CostReport, measure_costs
+from ..speed.machine import Machine, fingerprint
+from ..speed.measurements import Measurement
 
 #: Told the title of each measurement before it starts, its number from 1 and how many there are.
 Tell = Callable[[str, int, int], None]
@@ -47,13 +48,13 @@ class SuiteReport:
         machine: what it ran on.
         quick: whether the short form was run.
         parts: the measurements.
-        readings: the numbers of all of them, for `compare`.
+        measurements: the numbers of all of them, for `compare`.
     """
 
     machine: Machine
     quick: bool
     parts: Sequence[Part]
-    readings: Sequence[Reading]
+    measurements: Sequence[Measurement]
 
     def text(self) -> str:
         """What was measured and what was not, with the time it took."""
@@ -61,7 +62,7 @@ class SuiteReport:
             f"{part.title}: {f'not measured: {part.missing}' if part.missing else f'{part.took_s:.0f} s'}"
             for part in self.parts
         ]
-        return "\n".join([self.machine.describe(), "", *rows, f"{len(self.readings)} readings"])
+        return "\n".join([self.machine.describe(), "", *rows, f"{len(self.measurements)} measurements"])
 
 
 def run_suite(quick: bool, tell: Tell = lambda title, number, count: None) -> SuiteReport:
@@ -77,8 +78,8 @@ def run_suite(quick: bool, tell: Tell = lambda title, number, count: None) -> Su
     for number, (title, measure) in enumerate(plan, 1):
         tell(title, number, len(plan))
         parts.append(_measured(title, measure))
-    readings = [reading for part in parts for reading in _readings(part.report)]
-    return SuiteReport(machine, quick, parts, readings)
+    measurements = [measurement for part in parts for measurement in _measurements_of(part.report)]
+    return SuiteReport(machine, quick, parts, measurements)
 
 
 def _measured(title: str, measure: Callable[[], Report]) -> Part:
@@ -90,8 +91,8 @@ def _measured(title: str, measure: Callable[[], Report]) -> Part:
     return Part(title, report, missing, time.perf_counter() - began)
 
 
-def _readings(report: Report | None) -> Iterator[Reading]:
-    yield from getattr(report, "readings", tuple)()
+def _measurements_of(report: Report | None) -> Iterator[Measurement]:
+    yield from getattr(report, "measurements", tuple)()
 
 
 def _plan(quick: bool, cores: int) -> Iterator[tuple[str, Callable[[], Report]]]:
@@ -103,6 +104,7 @@ def _plan(quick: bool, cores: int) -> Iterator[tuple[str, Callable[[], Report]]]
     if not quick:
         exported = ["onnx"] if find_spec("onnxscript") is not None else []
         yield "Hops of base", partial(_latency, "base", [*exported, "eager"], 400, (1,))
+    yield "Cost", partial(_cost, [*runtimes, OFFLINE] if has_torch() else runtimes, 100 if quick else 800)
     yield "Layers", partial(_layers, [MODEL] if quick else [MODEL, "base"], 60 if quick else 300)
     lengths, hops = ((1, 4), 200) if quick else ((1, 4, 10, 60), 1000)
     yield "Stream and offline form", partial(_crossover, runtimes, lengths, hops)
@@ -113,53 +115,58 @@ def _plan(quick: bool, cores: int) -> Iterator[tuple[str, Callable[[], Report]]]
     yield "Many streams", partial(_streams, "native" if native else "onnx", counts, rounds)
     yield "Live pipeline", partial(_pipeline, 4 if quick else 8)
     if native:
-        yield "Floor", partial(_floor, 200 if quick else 1000)
+        yield "Roofline", partial(_roofline, 200 if quick else 1000)
     yield "CUDA", partial(_cuda, 2000)
 
 
 def _latency(model: str, runtimes: Sequence[str], hops: int, threads: Sequence[int]) -> Report:
-    from ..speed import measure_latency
+    from ..speed.latency import measure_latency
 
     return measure_latency([model], runtimes, hops, threads)
 
 
+def _cost(runtimes: Sequence[str], hops: int) -> Report:
+    machine = fingerprint()
+    return CostReport(machine, 1, measure_costs([(MODEL, runtime) for runtime in runtimes], hops))
+
+
 def _layers(models: Sequence[str], hops: int) -> Report:
-    from ..layers import measure_layers
+    from ..speed.layers import measure_layers
 
     return measure_layers(models, hops)
 
 
 def _crossover(runtimes: Sequence[str], lengths: Sequence[float], hops: int) -> Report:
-    from ..crossover import measure_crossover
+    from ..speed.offline import measure_crossover
 
     return measure_crossover(MODEL, runtimes, lengths, hops)
 
 
 def _scaling(runtime: str, sizes: Mapping[str, Sequence[int]] | None, hops: int) -> Report:
-    from ..scaling import SIZES, measure_scaling
+    from ..speed.scaling import SIZES, measure_scaling
 
     return measure_scaling(MODEL, [runtime], hops, SIZES if sizes is None else sizes)
 
 
 def _streams(runtime: str, counts: Sequence[int], hops: int) -> Report:
-    from ..streams import measure_streams
+    from ..speed.streams import measure_streams
 
     return measure_streams(MODEL, runtime, counts, hops)
 
 
 def _pipeline(chirps: int) -> Report:
-    from ..pipeline import measure_pipeline
+    from ..speed.pipeline import measure_pipeline
 
     return measure_pipeline(MODEL, "auto", chirps)
 
 
-def _floor(hops: int) -> Report:
-    from ..floor import measure_floor
+def _roofline(hops: int) -> Report:
+    from ..speed.roofline import measure_roofline
 
-    return measure_floor(MODEL, ["onnx", "native"], hops)
+    return measure_roofline(MODEL, ["onnx", "native"], hops)
 
 
 def _cuda(hops: int) -> Report:
-    from ..cuda import measure_cuda
+    from ..speed.cuda import measure_cuda
 
     return measure_cuda(MODEL, hops)

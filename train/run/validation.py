@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...bench.metrics import score, stoi
+from ...bench.metrics import score
 from ..mixing.batches import Batch, BatchSource
 from .estimator import Estimator
 from .learner import to_device
@@ -57,12 +57,7 @@ class ValidationSet:
 
 def _means(prefix: str, batch: Batch, enhanced: Tensor) -> dict[str, float]:
     clean = batch.clean[:, : enhanced.shape[1]].cpu().numpy()
-    pairs = list(zip(clean, enhanced.cpu().numpy(), strict=True))
-    rows = [score(*pair) for pair in pairs]
-    values = {
-        "pesq": [row.pesq_wb for row in rows],
-        "stoi": [stoi(*pair) for pair in pairs],
-        "estoi": [row.estoi for row in rows],
-        "si_sdr": [row.si_sdr_db for row in rows],
-    }
+    rows = [score(*pair) for pair in zip(clean, enhanced.cpu().numpy(), strict=True)]
+    names = {"pesq": "pesq_wb", "stoi": "stoi", "estoi": "estoi", "si_sdr": "si_sdr_db"}
+    values = {name: [row[metric] for row in rows] for name, metric in names.items()}
     return {f"{prefix}_{name}": round(float(np.nanmean(value)), 4) for name, value in values.items()}

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lipstream import cli
-from lipstream.bench.report import write_json
+from lipstream.bench.commands.suite import add_suite
+from lipstream.bench.output import write_json
 from lipstream.bench.suite import run as suite_run
-from lipstream.bench.suite.commands import add_suite
 from lipstream.bench.suite.run import SuiteReport
 from lipstream.errors import InputError
 
@@ -40,7 +40,7 @@ def test_suite_writes_a_report_to_compare_and_a_page(
     monkeypatch.setattr(suite_run, "run_suite", lambda quick, tell: suite_of(hop=1.0 if quick else 2.0))
     folder = tmp_path / "new" / "folder"
     assert run("suite", "--quick", "--out", str(folder)) == 0
-    assert json.loads((folder / "suite.json").read_text())["readings"][0]["value"] == 1.0
+    assert json.loads((folder / "suite.json").read_text())["measurements"][0]["value"] == 1.0
     assert "<html" in (folder / "report.html").read_text()
     assert "not measured: no <compiler>" in capsys.readouterr().out
 
@@ -56,7 +56,7 @@ def test_compare_exits_with_1_where_something_got_worse(
 ):
     assert run("compare", files["before"], files["same"]) == 0
     assert run("compare", files["before"], files["slower"], "--json", str(tmp_path / "c.json")) == 1
-    assert "1 of 1 readings got worse" in capsys.readouterr().out
+    assert "1 of 1 measurements got worse" in capsys.readouterr().out
     assert json.loads((tmp_path / "c.json").read_text())["changes"][0]["b"] == 1.5
     assert run("compare", files["before"], files["slower"], "--threshold", "60") == 0
 

@@ -1,5 +1,6 @@
 """Two runs of the suite: what counts as a regression, and which files are no runs."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipstream.bench.readings import Reading
-from lipstream.bench.report import write_json
+from lipstream.bench.output import write_json
+from lipstream.bench.speed.measurements import Measurement
 from lipstream.bench.suite.compare import Change, SuiteRun, compare_suites, load_suite
 from lipstream.bench.suite.run import SuiteReport
 from lipstream.errors import InputError
 
 
 def verdict(a: float, b: float, noise: float = 0.0, higher_is_better: bool = False) -> str:
-    first, second = (Reading("x", value, "ms", noise, higher_is_better) for value in (a, b))
+    first, second = (Measurement("x", value, "ms", noise, higher_is_better) for value in (a, b))
     return Change.of(first, second, threshold_percent=10).verdict
 
 
@@ -48,27 +49,33 @@ def test_what_is_worse_one_way_is_better_the_other_way(a: float, b: float, highe
 def test_a_report_is_read_back_and_equals_itself(tmp_path: Path, suite_of: Callable[..., SuiteReport]):
     write_json(tmp_path / "suite.json", suite_of(hop=1.5, state=0.0))
     run = load_suite(tmp_path / "suite.json")
-    assert run.readings["hop"] == Reading("hop", 1.5, "ms")
+    assert run.measurements["hop"] == Measurement("hop", 1.5, "ms")
     comparison = compare_suites(run, run, 10)
     assert not comparison.regressions
     assert not comparison.warnings
     assert comparison.text().endswith("no regression, 0 got better")
 
 
+def test_suites_of_version_0_1_called_their_measurements_readings(tmp_path: Path):
+    entry = {"name": "hop", "value": 1.5, "unit": "ms"}
+    (tmp_path / "suite.json").write_text(json.dumps({"machine": {}, "readings": [entry]}))
+    assert load_suite(tmp_path / "suite.json").measurements["hop"] == Measurement("hop", 1.5, "ms")
+
+
 def test_regressions_come_first_and_lost_readings_are_named():
-    a = SuiteRun({}, {name: Reading(name, 1.0, "ms") for name in ("same", "slow", "gone")})
-    b = SuiteRun({}, {name: Reading(name, value, "ms") for name, value in (("same", 1.0), ("slow", 2.0))})
+    a = SuiteRun({}, {name: Measurement(name, 1.0, "ms") for name in ("same", "slow", "gone")})
+    b = SuiteRun({}, {name: Measurement(name, value, "ms") for name, value in (("same", 1.0), ("slow", 2.0))})
     comparison = compare_suites(a, b, 10)
     assert [change.name for change in comparison.changes] == ["slow", "same"]
     text = comparison.text()
     assert "only in A: gone" in text
-    assert text.endswith("1 of 2 readings got worse, 0 got better")
+    assert text.endswith("1 of 2 measurements got worse, 0 got better")
 
 
 def test_other_machines_and_busy_ones_are_told():
-    reading = {"x": Reading("x", 1.0, "ms")}
+    measurement = {"x": Measurement("x", 1.0, "ms")}
     machine = {"cpu": "slow", "cores": 2, "governor": None, "load": 0.2}
-    a = SuiteRun(machine, reading)
+    a = SuiteRun(machine, measurement)
     assert compare_suites(a, replace(a, machine=machine | {"cpu": "fast"}), 10).warnings == [
         "the machines differ: cpu is slow in A and fast in B"
     ]
@@ -84,9 +91,9 @@ def test_other_machines_and_busy_ones_are_told():
         "[]",
         "7",
         "{}",
-        '{"machine": {}, "readings": [1]}',
-        '{"machine": {}, "readings": [{"name": "a"}]}',
-        '{"machine": {}, "readings": [{"name": "a", "value": null, "unit": "s"}]}',
+        '{"machine": {}, "measurements": [1]}',
+        '{"machine": {}, "measurements": [{"name": "a"}]}',
+        '{"machine": {}, "measurements": [{"name": "a", "value": null, "unit": "s"}]}',
     ],
 )
 def test_other_files_are_told_in_one_line(tmp_path: Path, content: str):
@@ -99,5 +106,5 @@ def test_other_files_are_told_in_one_line(tmp_path: Path, content: str):
 def test_missing_files_and_runs_without_a_common_reading_are_told(tmp_path: Path):
     with pytest.raises(InputError, match="cannot read"):
         load_suite(tmp_path / "missing.json")
-    with pytest.raises(InputError, match="no reading in common"):
+    with pytest.raises(InputError, match="no measurement in common"):
         compare_suites(SuiteRun({}, {}), SuiteRun({}, {}), 10)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lipstream.bench.figures import as_svg
+from lipstream.bench.report.figures import as_svg
 from lipstream.bench.suite.figures import figure_of
 from lipstream.bench.suite.page import save_suite_page
 from lipstream.bench.suite.run import Part, SuiteReport

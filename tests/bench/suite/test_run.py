@@ -27,7 +27,7 @@ def test_what_fails_is_a_part_with_its_reason_and_the_rest_goes_on(monkeypatch: 
     told: list[tuple[str, int, int]] = []
     report = run_suite(quick=True, tell=lambda *what: told.append(what))
     assert [part.missing for part in report.parts] == ["none ship: train", "no torch", "no g++", ""]
-    assert [reading.name for reading in report.readings] == ["a", "b"]
+    assert [measurement.name for measurement in report.measurements] == ["a", "b"]
     assert told[3] == ("numbers", 4, 4)
     assert "no weights: not measured: none ship: train" in report.text()
 

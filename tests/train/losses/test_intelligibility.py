@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lipstream.bench.metrics import score
+from lipstream.bench.metrics import estoi
 from lipstream.tests.train.losses.test_perceptual import noise, voice
 from lipstream.train.losses.perceptual import LostIntelligibility
 
@@ -24,7 +24,7 @@ def with_pauses() -> Tensor:
 @pytest.mark.parametrize("clean", [voice(4.0), with_pauses()], ids=["speech", "pauses"])
 def test_it_is_the_estoi_of_the_library(clean: Tensor, level: float) -> None:
     estimate = clean + level * noise(len(clean) / 16_000)
-    expected = score(clean.numpy(), estimate.numpy()).estoi
+    expected = estoi(clean.numpy(), estimate.numpy())
     assert understood(estimate, clean) == pytest.approx(expected, abs=0.03)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lipstream.bench.metrics import score, stoi
+from lipstream.bench.metrics import score
 from lipstream.models.lite_avse import build
 from lipstream.train.data.corpus import read_corpus, read_library
 from lipstream.train.mixing.batches import Batch, BatchSource
@@ -54,12 +54,11 @@ def test_a_bypass_scores_as_the_noisy_signal(source: BatchSource, tiny: str) -> 
     assert (
         items.rank(found)
         == found["val_sound_pesq"]
-        == pytest.approx(np.mean([row.pesq_wb for row in rows]), abs=0.02)
+        == pytest.approx(np.mean([row["pesq_wb"] for row in rows]), abs=0.02)
     )
-    stois = [stoi(clean[:-200], noisy[:-200]) for clean, noisy in pairs]
-    assert found["val_sound_stoi"] == pytest.approx(np.mean(stois), abs=0.005)
-    assert found["val_sound_estoi"] == pytest.approx(np.mean([row.estoi for row in rows]), abs=0.005)
-    assert found["val_sound_si_sdr"] == pytest.approx(np.mean([row.si_sdr_db for row in rows]), abs=0.05)
+    assert found["val_sound_stoi"] == pytest.approx(np.mean([row["stoi"] for row in rows]), abs=0.005)
+    assert found["val_sound_estoi"] == pytest.approx(np.mean([row["estoi"] for row in rows]), abs=0.005)
+    assert found["val_sound_si_sdr"] == pytest.approx(np.mean([row["si_sdr_db"] for row in rows]), abs=0.05)
 
 
 def test_scoring_leaves_no_gradient_and_no_trace_in_the_model(source: BatchSource, tiny: str) -> None:

@@ -1,1 +1,0 @@
-"""Other enhancers, each behind the same small protocol, measured side by side with lipstream."""

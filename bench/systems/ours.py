@@ -1,0 +1,214 @@
+"""Models of this project: streaming on a runtime, with a video of several kinds, and the offline form."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from ...core.arrays import Float32, UInt8
+from ...errors import InputError
+from ...stream.enhancer import Enhancer
+from ..data.recordings import Item, require_noisy
+from ..speed.cost import OFFLINE, Cost, measure_costs
+from .base import Output, System
+
+#: What a model may get to see: the video as it is, a covered lens, a stuck camera, somebody else's video.
+VIDEOS = ("good", "black", "frozen", "stuck", "wrong")
+
+#: A chunk as a sound device would hand it over: 20 ms.
+CHUNK_SAMPLES = 320
+
+#: Hops that are timed for the cost of a system.
+COST_HOPS = 400
+
+StampedLips = Sequence[tuple[float, UInt8]]
+
+
+class ModelSystem(System):
+    """A streaming model, which hears 20 ms at a time; its delay is taken out.
+
+    Args:
+        name: in reports.
+        enhancer: at 16 kHz; one stream for all recordings, one after the other.
+        videos: which of `VIDEOS` to show it, beside enhancing audio-only.
+        clips: speaker and file of the videos to take a wrong one from.
+        model, runtime: of the preset, for its cost; empty where that is not known.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        enhancer: Enhancer,
+        videos: Sequence[str] = (),
+        clips: Sequence[tuple[str, Path]] = (),
+        model: str = "",
+        runtime: str = "",
+    ) -> None:
+        self.name, self.model, self.runtime = name, model, runtime
+        self.clips = clips
+        self._enhancer, self._videos = enhancer, videos
+
+    def outputs(self, item: Item) -> dict[str, Output]:
+        """``NAME`` audio-only, and ``NAME + video``, ``NAME + black video``, ... where there is one."""
+        require_noisy(item)
+        outputs = {self.name: Output(enhance_in_chunks(self._enhancer, item.noisy)[0])}
+        if item.video is None:
+            return outputs
+        for kind in self._videos:
+            lips = shown_lips(kind, item, self.clips)
+            if lips:
+                signal = video_signal(self.name, kind)
+                outputs[signal] = Output(*enhance_in_chunks(self._enhancer, item.noisy, lips))
+        return outputs
+
+    def cost(self) -> Cost | None:
+        """Measured with the preset's own weights, or random ones where none ship: time does not differ."""
+        return replace(_cost(self.model, self.runtime), name=self.name) if self.model else None
+
+
+class OfflineSystem(System):
+    """The bidirectional offline form of a preset with weights of its own, on whole recordings, audio only.
+
+    It is what the streaming model is held against: how much the future is worth.
+
+    Args:
+        name: in reports.
+        preset: name of the preset.
+        weights: a safetensors file.
+
+    Raises:
+        InputError: no such preset or file, or weights that do not fit.
+    """
+
+    def __init__(self, name: str, preset: str, weights: Path) -> None:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        from ...models.lite_avse import build
+        from ...models.wave import WaveModel
+
+        self.name, self._preset = name, preset
+        net = build(preset, causal=False)
+        try:
+            net.load_state_dict(load_file(weights))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise InputError(f"'{weights}' holds no weights of the offline form of '{preset}'") from error
+        self._model = WaveModel(net.eval())
+
+    def outputs(self, item: Item) -> dict[str, Output]:
+        """``NAME``, its delay taken out."""
+        import torch
+
+        require_noisy(item)
+        stft = self._model.net.config.stft
+        lag = stft.window - stft.hop
+        padded = np.pad(item.noisy, (0, lag + -(item.noisy.size + lag) % stft.hop))
+        with torch.inference_mode():
+            wave = self._model(torch.from_numpy(padded)[None])[0][0].numpy()
+        return {self.name: Output(wave[lag : lag + item.noisy.size])}
+
+    def cost(self) -> Cost:
+        """Measured on a recording of a few seconds."""
+        return replace(_cost(self._preset, OFFLINE), name=self.name)
+
+
+class SEMambaSystem(System):
+    """The parent SEMamba, published or trained here, on whole recordings, audio-only.
+
+    Args:
+        name: in reports.
+        weights: as `load_semamba_checkpoint` takes them.
+
+    Raises:
+        InputError: no such file, or weights that do not fit.
+    """
+
+    def __init__(self, name: str, weights: Path) -> None:
+        from ...models.parents.semamba import load_semamba_checkpoint
+
+        self.name = name
+        self._model = load_semamba_checkpoint(weights)
+
+    def outputs(self, item: Item) -> dict[str, Output]:
+        """``NAME``."""
+        import torch
+
+        from ...models.parents.inference import enhance_offline
+
+        require_noisy(item)
+        return {
+            self.name: Output(enhance_offline(self._model, torch.from_numpy(item.noisy)[None])[0].numpy())
+        }
+
+
+def enhance_in_chunks(
+    enhancer: Enhancer, wave: Float32, lips: StampedLips = ()
+) -> tuple[Float32, list[float]]:
+    """Enhance a whole recording chunk by chunk, take the latency out, and watch the confidence in the video.
+
+    Args:
+        enhancer: is reset first.
+        wave: float32 ``[samples]`` at the enhancer's rate.
+        lips: crops uint8 ``[96, 96, 3]`` RGB with their times in seconds; each counts from its time on.
+
+    Returns:
+        float32 ``[samples]``, aligned with ``wave``, and alpha at the end of each chunk of `CHUNK_SAMPLES`.
+    """
+    enhancer.reset()
+    pieces, alpha = [], []
+    for start in range(0, wave.size, CHUNK_SAMPLES):
+        pieces.append(enhancer.process(wave[start : start + CHUNK_SAMPLES], lips if start == 0 else None))
+        alpha.append(enhancer.alpha)
+    pieces.append(enhancer.flush())
+    return np.concatenate(pieces)[enhancer.latency_samples :], alpha
+
+
+@lru_cache(maxsize=4)  # one video belongs to several recordings, which follow each other
+def lips_of(video: Path) -> StampedLips:
+    """The lip crops of a video with their times in seconds; frames without a face are left out.
+
+    Raises:
+        InputError: as `lipstream.stream.video.lips.video_file.read_lips`.
+    """
+    from ...stream.video.lips.video_file import read_lips
+
+    return [(frame.time_s, frame.crop) for frame in read_lips(video) if frame.crop is not None]
+
+
+def video_signal(system: str, kind: str) -> str:
+    """The name of what a system makes with a video of this kind."""
+    return f"{system} + video" if kind == "good" else f"{system} + {kind} video"
+
+
+def shown_lips(kind: str, item: Item, clips: Sequence[tuple[str, Path]]) -> StampedLips:
+    """What a camera of some kind shows of the speaker of a recording; nothing where it cannot be made.
+
+    Args:
+        kind: one of `VIDEOS`. ``black`` keeps the times of the frames, ``frozen`` repeats the first one at
+            them, ``stuck`` stands still from half way, ``wrong`` is the next clip of another speaker.
+        item: has a video.
+        clips: speaker and file of all videos of the set.
+    """
+    assert item.video is not None
+    if kind == "wrong":
+        files = [path for _, path in clips]
+        start = files.index(item.video) + 1 if item.video in files else 0
+        others = [path for speaker, path in [*clips[start:], *clips[:start]] if speaker != item.speaker]
+        return lips_of(others[0]) if others else []
+    lips = lips_of(item.video)
+    if kind == "black":
+        return [(time_s, np.zeros_like(crop)) for time_s, crop in lips]
+    if kind == "frozen":
+        return [(time_s, lips[0][1]) for time_s, _ in lips]
+    if kind == "stuck":
+        half = len(lips) // 2
+        return [*lips[:half], *((time_s, lips[half][1]) for time_s, _ in lips[half:])]
+    return lips
+
+
+@cache
+def _cost(model: str, runtime: str) -> Cost:
+    """One measurement for all systems of the same preset on the same runtime."""
+    return measure_costs([(model, runtime)], COST_HOPS)[0]
