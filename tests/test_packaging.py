@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-ROOMS = ["bench", "kernels", "models", "stream", "train"]
+ROOMS = ["bench", "core", "kernels", "models", "stream", "train"]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,15 @@ def test_the_command_is_installed_and_the_base_install_needs_no_torch(installed:
     assert (command.name, command.value) == ("lipstream", "lipstream.cli:main")
     requirements = [Requirement(line) for line in distribution.requires or []]
     base = {requirement.name for requirement in requirements if not requirement.marker}
-    assert base == {"numpy", "onnxruntime", "rich", "sounddevice", "soundfile"}
+    assert base == {
+        "numpy",
+        "onnxruntime",
+        "platformdirs",
+        "rich",
+        "safetensors",
+        "sounddevice",
+        "soundfile",
+    }
 
 
 def test_every_dependency_has_a_pin_that_satisfies_it() -> None:
