@@ -1,8 +1,10 @@
-"""Fixtures shared by the whole suite."""
+"""Fixtures shared by the whole suite, its markers, and what happens where an extra is not installed."""
 
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,64 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+#: Fixtures and files of tests that start a sound server, open PortAudio's streams or run the camera's process.
+DEVICE_FIXTURES = {"private_pulse", "routed_server", "sound_server"}
+DEVICES = re.compile(r"test_(portaudio_host|real_devices|watchdog_devices)\.py|/camera/test_(capture|process|thread)\.py")
+
+#: Tests that take seconds: they train, compile, play in real time, or start many processes.
+SLOW = re.compile(
+    r"/(demo|train/run|bench/peers|bench/suite)/|"
+    r"test_(hop_benchmark|livekit|packaging|realtime|triton_\w+)\.py"
+)
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """The options of pyproject.toml are known without pytest-benchmark too."""
+    if not pluginmanager.hasplugin("benchmark"):
+        parser.addoption("--benchmark-disable", action="store_true", help="pytest-benchmark is not installed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by what they use and where they are."""
+    for item in items:
+        if DEVICES.search(item.nodeid) or DEVICE_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("devices")
+        if SLOW.search(item.nodeid):
+            item.add_marker("slow")
+
+
+class SkipWhatIsNotInstalled:
+    """A file or folder of tests that imports what is not installed is skipped; what is broken stays an error.
+
+    A plugin of its own: this file's hooks are not asked about a folder whose conftest.py is yet to be imported.
+    """
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        report = yield
+        call = getattr(report, "call", None)
+        if report.failed and call is not None and (name := _not_installed(call.excinfo.value)):
+            report.outcome = "skipped"
+            report.longrepr = (str(collector.path), 0, f"Skipped: {name} is not installed")
+        return report
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(SkipWhatIsNotInstalled())
+
+
+def _not_installed(error: BaseException | None) -> str | None:
+    """The package outside this project whose absence an error came from."""
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError) and error.name is not None:
+            package = error.name.partition(".")[0]
+            if package != "lipstream" and find_spec(package) is None:
+                return package
+        error = getattr(error, "cause", None) or error.__cause__ or error.__context__
+    return None
 
 
 @pytest.fixture(scope="session")
