@@ -3,8 +3,8 @@
     pip install ".[train]"        # for the package onnx, which writes the graph of this example
     python examples/add_peer.py out/
 
-The graph here mixes each hop with the one before. Describe your own in the same way: lipstream finds its delay,
-carries its states and runs it at its own rate.
+The graph here mixes each hop with the one before. Describe your own in the same way: lipstream finds its
+delay, carries its states and runs it at its own rate.
 """
 
 import subprocess
@@ -53,7 +53,9 @@ def main() -> None:
     write_graph(folder / "smoother.onnx")
     (folder / "smoother.toml").write_text(DESCRIPTION)
     command = [LIPSTREAM, "bench", "peers", "--data", folder, "--model", "--peers"]
-    subprocess.run([*command, "--onnx", folder / "smoother.toml", "--json", folder / "peers.json"], check=True)
+    subprocess.run(
+        [*command, "--onnx", folder / "smoother.toml", "--json", folder / "peers.json"], check=True
+    )
 
 
 if __name__ == "__main__":

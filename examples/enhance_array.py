@@ -1,6 +1,6 @@
 """Enhance a whole recording that is already in memory, and line the result up with it.
 
-    python examples/enhance_array.py demo/example.flac clean.wav
+python examples/enhance_array.py demo/example.flac clean.wav
 """
 
 import sys

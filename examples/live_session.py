@@ -2,8 +2,8 @@
 
     python examples/live_session.py demo/example.flac clean.wav
 
-Leave `input` and `output` away to use the default devices; a name or a part of one chooses others. The session
-runs at the pace of real time, as it would with devices.
+Leave `input` and `output` away to use the default devices; a name or a part of one chooses others. The
+session runs at the pace of real time, as it would with devices.
 """
 
 import sys

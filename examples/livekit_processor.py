@@ -3,7 +3,8 @@
     pip install "livekit>=1.1"
     python examples/livekit_processor.py demo/example.flac clean.wav
 
-In a room, hand the processor to the stream: `rtc.AudioStream.from_track(track=track, noise_cancellation=processor)`;
+In a room, hand the processor to the stream:
+`rtc.AudioStream.from_track(track=track, noise_cancellation=processor)`;
 with LiveKit Agents: `AudioInputOptions(noise_cancellation=processor)`.
 """
 

@@ -1,6 +1,6 @@
 """Enhance many callers in one process: their hops are computed in one call, and each may come and go.
 
-    python examples/pool_of_streams.py demo/example.flac
+python examples/pool_of_streams.py demo/example.flac
 """
 
 import sys

@@ -42,7 +42,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """Send links that leave docs/ to the page that the file is, else to the repository, else make them text."""
+    """Send links that leave docs/ to the page of that file, else to the repository, else make them text."""
     sources = {file.src_uri for file in files}
 
     def rewritten(match: re.Match[str]) -> str:
@@ -56,7 +56,9 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
             return f"[{text}](examples.md)"
         if not (ROOT / name).exists():
             return match[0]  # a broken link, which the build complains about
-        return f"[{text}]({config.repo_url.rstrip('/')}/blob/HEAD/{name}{anchor})" if config.repo_url else text
+        return (
+            f"[{text}]({config.repo_url.rstrip('/')}/blob/HEAD/{name}{anchor})" if config.repo_url else text
+        )
 
     return _LINK.sub(rewritten, markdown)
 

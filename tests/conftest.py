@@ -14,15 +14,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-#: Fixtures and files of tests that start a sound server, open PortAudio's streams or run the camera's process.
+#: Fixtures and files of tests that start a sound server, open PortAudio's streams or run a camera process.
 DEVICE_FIXTURES = {"private_pulse", "routed_server", "sound_server"}
-DEVICES = re.compile(r"test_(portaudio_host|real_devices|watchdog_devices)\.py|/camera/test_(capture|process|thread)\.py")
+DEVICES = re.compile(
+    r"test_(portaudio_host|real_devices|watchdog_devices)\.py|/camera/test_(capture|process|thread)\.py"
+)
 
 #: Tests that take seconds: they train, compile, play in real time, or start many processes.
 SLOW = re.compile(
-    r"/(demo|train/run|bench/peers|bench/suite)/|"
+    r"/(demo|train/run|bench/peers|bench/suite)/|/commands/test_live\.py|"
     r"test_(hop_benchmark|livekit|packaging|realtime|triton_\w+)\.py"
 )
+
+#: Tests of command lines that tell on stderr which extra they need.
+NEEDS_VIDEO = re.compile(r"\[.*(--video|--camera \w+\.mp4|face)")
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -38,12 +43,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("devices")
         if SLOW.search(item.nodeid):
             item.add_marker("slow")
+        if NEEDS_VIDEO.search(item.nodeid) and find_spec("cv2") is None:
+            item.add_marker(pytest.mark.skip(reason="cv2 is not installed"))
 
 
 class SkipWhatIsNotInstalled:
-    """A file or folder of tests that imports what is not installed is skipped; what is broken stays an error.
+    """Tests that import what is not installed are skipped, also whole files; what is broken stays an error.
 
-    A plugin of its own: this file's hooks are not asked about a folder whose conftest.py is yet to be imported.
+    That the base install needs no extra is not left to this: see test_imports.py.
+
+    A plugin of its own: pytest asks this file's hooks about no folder before its conftest.py is loaded.
     """
 
     @pytest.hookimpl(wrapper=True)
@@ -55,6 +64,20 @@ class SkipWhatIsNotInstalled:
         if report.failed and call is not None and (name := _not_installed(call.excinfo.value)):
             report.outcome = "skipped"
             report.longrepr = (str(collector.path), 0, f"Skipped: {name} is not installed")
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if report.failed and call.excinfo is not None and (name := _not_installed(call.excinfo.value)):
+            report.outcome = "skipped"
+            report.longrepr = (
+                str(item.path),
+                (item.location[1] or 0) + 1,
+                f"Skipped: {name} is not installed",
+            )
         return report
 
 

@@ -1,7 +1,7 @@
 """A network camera on the loopback: a clip as an MJPEG stream that can be disturbed while it plays.
 
-By hand: ``python tests/stream/video/camera/mjpeg_server.py CLIP [--port N]`` prints the address and plays until
-Ctrl-C, for ``lipstream live --camera ADDRESS``.
+By hand: ``python tests/stream/video/camera/mjpeg_server.py CLIP [--port N]`` prints the address and plays
+until Ctrl-C, for ``lipstream live --camera ADDRESS``.
 """
 
 import argparse
