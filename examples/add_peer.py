@@ -52,7 +52,7 @@ def main() -> None:
         soundfile.write(folder / f"test/audio/example.{name}.flac", *soundfile.read(DEMO / source))
     write_graph(folder / "smoother.onnx")
     (folder / "smoother.toml").write_text(DESCRIPTION)
-    command = [LIPSTREAM, "bench", "peers", "--data", folder, "--model", "--peers"]
+    command: list[str | Path] = [LIPSTREAM, "bench", "peers", "--data", folder, "--model", "--peers"]
     subprocess.run(
         [*command, "--onnx", folder / "smoother.toml", "--json", folder / "peers.json"], check=True
     )

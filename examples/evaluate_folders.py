@@ -31,7 +31,7 @@ def example_folders(folder: Path) -> list[Path]:
 def main() -> None:
     out = Path(sys.argv[1])
     clean, noisy, other = map(Path, sys.argv[2:5]) if len(sys.argv) > 2 else example_folders(out / "data")
-    command = [LIPSTREAM, "evaluate", "--clean", clean, "--noisy", noisy]
+    command: list[str | Path] = [LIPSTREAM, "evaluate", "--clean", clean, "--noisy", noisy]
     # si-sdr is quick; leave --metrics away for PESQ, STOI, composite ratings and DNSMOS as well.
     command += ["--system", "lite", "--system", f"other={other}", "--metrics", "si-sdr", "level"]
     subprocess.run([*command, "--out-dir", out / "report"], check=True)

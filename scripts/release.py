@@ -6,6 +6,7 @@ python scripts/release.py 1.2.3 --check      # only the checks that take no time
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,22 @@ def check_repository(root: Path, version: str) -> None:
         raise NotReadyError(f"the tag v{version} exists: choose the next version")
 
 
+def build(root: Path, folder: Path) -> list[Path]:
+    """Build the sdist from the tree and the wheel from the sdist, as whoever has the sdist would."""
+    folder.mkdir(exist_ok=True)
+    # What an earlier build left would be taken along.
+    for leftover in (root / "build" / "lib", root / "lipstream.egg-info"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    code = f"from setuptools.build_meta import build_sdist; print(build_sdist({str(folder)!r}))"
+    built = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, check=True, stdout=subprocess.PIPE, text=True
+    )
+    sdist = folder / built.stdout.splitlines()[-1]
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--wheel-dir", folder, sdist], check=True)
+    return [sdist, *folder.glob(f"{sdist.name.removesuffix('.tar.gz')}-*.whl")]
+
+
 def _git(root: Path, *arguments: str) -> str:
     result = subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True)
     return result.stdout.strip()
@@ -79,8 +96,8 @@ def main() -> int:
         print(f"ready for v{args.version}: the tests and the build are left")
         return 0
     subprocess.run([sys.executable, "-m", "pytest", "-q"], cwd=ROOT, check=True)
-    # The sdist from the tree, the wheel from the sdist: whoever builds from the sdist gets the same.
-    subprocess.run([sys.executable, "-m", "build", "--outdir", "dist"], cwd=ROOT, check=True)
+    for file in build(ROOT, ROOT / "dist"):
+        print(file)
     _git(ROOT, "tag", "--annotate", f"v{args.version}", "--message", f"v{args.version}\n\n{entries}")
     print(
         f"built and tagged v{args.version}. Left to do: git push --follow-tags, upload dist/*{args.version}*"

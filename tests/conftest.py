@@ -20,14 +20,19 @@ DEVICES = re.compile(
     r"test_(portaudio_host|real_devices|watchdog_devices)\.py|/camera/test_(capture|process|thread)\.py"
 )
 
-#: Tests that take seconds: they train, compile, play in real time, or start many processes.
+#: Tests that take seconds: they train, compile, play in real time, simulate hours, or start many processes.
 SLOW = re.compile(
-    r"/(demo|train/run|bench/peers|bench/suite)/|/commands/test_live\.py|"
-    r"test_(hop_benchmark|livekit|packaging|realtime|triton_\w+)\.py"
+    r"/(demo|train/run|bench/peers|bench/suite)/|/commands/test_live\.py|/bench/test_(pipeline|streams|variants)\.py|"
+    r"/test_(buffer_control|estimator|hop_benchmark|livekit|packaging|pipeline_delay|realtime|triton_\w+)\.py|"
+    r"test_(it_comes_nearer_to_the_clean_recording|memory_does_not_grow|each_stream_gets_what|so_it_is_with_the_real)|"
+    r"offline_enhancement_of_what_went_in\[shipped"
 )
 
-#: Tests of command lines that tell on stderr which extra they need.
-NEEDS_VIDEO = re.compile(r"\[.*(--video|--camera \w+\.mp4|face)")
+#: Packages without which tests fail, though all that they import is there: a command or a thread tells of it.
+NEEDS = {
+    "cv2": re.compile(r"\[.*(--video|--camera \w+\.mp4|face)|/recording/test_recorder\.py"),
+    "torch": re.compile(r"/bench/test_variants\.py"),
+}
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -43,8 +48,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("devices")
         if SLOW.search(item.nodeid):
             item.add_marker("slow")
-        if NEEDS_VIDEO.search(item.nodeid) and find_spec("cv2") is None:
-            item.add_marker(pytest.mark.skip(reason="cv2 is not installed"))
+        for package, pattern in NEEDS.items():
+            if pattern.search(item.nodeid) and find_spec(package) is None:
+                item.add_marker(pytest.mark.skip(reason=f"{package} is not installed"))
 
 
 class SkipWhatIsNotInstalled:

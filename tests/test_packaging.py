@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-ROOMS = ["bench", "kernels", "models", "stream", "train"]
+ROOMS = ["bench", "core", "kernels", "models", "stream", "train"]
 
 
 @pytest.fixture(scope="module")
