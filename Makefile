@@ -27,10 +27,10 @@ demo: $(VENV)/.demo-installed
 test: $(VENV)/.test-installed
 	$(BIN)/python -m pytest
 
-# Under a minute. Installs nothing: the base install with pytest and hypothesis is enough, and without an environment the
-# tests' own is made.
+# The base install's tests, without torch and video even where they are installed. The base install with pytest and
+# hypothesis is enough; where there is no environment, that of the whole suite is made.
 quick: | $(BIN)/pytest
-	$(BIN)/python -m pytest -q -m "not devices and not slow"
+	$(BIN)/python -m pytest -q --base -m "not devices and not slow"
 
 benchmark: $(VENV)/.test-installed
 	$(BIN)/python -m pytest --benchmark-enable --benchmark-only --benchmark-columns=min,median,iqr,rounds \

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
@@ -35,8 +36,13 @@ NEEDS = {
 }
 
 
+#: What only extras bring, and `--base` hides.
+EXTRAS = ("cv2", "mediapipe", "onnx", "pesq", "pystoi", "scipy", "torch", "torchvision")
+
+
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """The options of pyproject.toml are known without pytest-benchmark too."""
+    """`--base`; and the options of pyproject.toml are known without pytest-benchmark too."""
+    parser.addoption("--base", action="store_true", help="as if only the base install were there: no extras")
     if not pluginmanager.hasplugin("benchmark"):
         parser.addoption("--benchmark-disable", action="store_true", help="pytest-benchmark is not installed")
 
@@ -88,6 +94,9 @@ class SkipWhatIsNotInstalled:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--base"):
+        for name in EXTRAS:
+            sys.modules[name] = None  # type: ignore[assignment]  # importing it fails, and find_spec finds none
     config.pluginmanager.register(SkipWhatIsNotInstalled())
 
 
