@@ -9,6 +9,7 @@ from pathlib import Path
 from posixpath import normpath
 from typing import Any
 
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +20,7 @@ PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGEL
 _LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>[^)#\s:]+)(?P<anchor>#[^)\s]*)?\)")
 
 
+@event_priority(100)  # mkdocstrings looks for the folder in its own, and does without it if there is none yet
 def on_config(config: Any) -> Any:
     """Show the modules to the API reference as `lipstream`, in a copy: their root holds much else besides."""
     copy = ROOT / "build" / "docs-package" / "lipstream"
