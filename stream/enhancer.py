@@ -83,14 +83,11 @@ class Enhancer(Controls):
                 backwards. It is raised before any state changes: the stream goes on with the next good
                 chunk.
         """
-        hops = self._channel.enhance(chunk, self._channel.check(chunk, lips))
-        enhanced = None
-        try:
-            while True:
-                enhanced = self._runtime.process_hop(*hops.send(enhanced))
-        except StopIteration as end:
-            output: Float32 = end.value
-            return output
+        channel = self._channel
+        channel.push(chunk, channel.check(chunk, lips))
+        while (hop := channel.next_hop()) is not None:
+            channel.take(*self._runtime.process_hop(*hop))
+        return channel.pull()
 
     def flush(self) -> Float32:
         """End the stream: its last `latency_samples`, float32. Call `reset` before the next stream."""
