@@ -1,7 +1,6 @@
 """One channel of speech around a network that is stepped elsewhere: chunks and lips in, chunks out."""
 
 from collections.abc import Callable
-from math import isnan
 from typing import NamedTuple
 
 import numpy as np
@@ -9,49 +8,12 @@ import numpy.typing as npt
 
 from ..core.arrays import Float32, UInt8
 from ..errors import InputError
+from .controls import Controls
 from .dsp.buffers import SampleFifo
 from .dsp.resample import Resampler
 from .latency import LatencyBudget
 from .lips_timeline import Frame, Lips, LipsTimeline
 from .runtimes.base import StreamSpec
-
-#: An attenuation limit in dB from which on there is none.
-NO_LIMIT_DB = 100.0
-
-
-class Controls:
-    """What may change while a stream runs, from any thread; it counts from the next hop on, without a click.
-
-    Args:
-        atten_limit_db: attenuate no sound by more than this, in dB from 0; 100 and above: no limit.
-        bypass: give the input itself, still delayed by the latency, while the model goes on listening.
-        video: whether lips count. While it is False, frames are dropped unseen.
-
-    Raises:
-        InputError: a limit that is no number of dB from 0; also when it is set later.
-    """
-
-    def __init__(self, atten_limit_db: float = NO_LIMIT_DB, bypass: bool = False, video: bool = True) -> None:
-        self.atten_limit_db = atten_limit_db
-        self.bypass = bypass
-        self.video = video
-
-    @property
-    def atten_limit_db(self) -> float:
-        """The most, in dB, by which any sound is attenuated; 100 and above: no limit."""
-        return self._atten_limit_db
-
-    @atten_limit_db.setter
-    def atten_limit_db(self, limit: float) -> None:
-        self._atten_limit_db = _checked_atten_limit(limit)
-
-    @property
-    def dry(self) -> float:
-        """The share of the noisy signal in the output, 0 to 1."""
-        if self.bypass:
-            return 1.0
-        limit = self._atten_limit_db
-        return 0.0 if limit >= NO_LIMIT_DB else 10 ** (-limit / 20)
 
 
 class Hop(NamedTuple):
@@ -167,17 +129,6 @@ class Channel:
         self._enhanced[self._given : self._fed] = self._output.view()[:count]
         self._output.drop(count)
         self._given = self._fed
-
-
-def _checked_atten_limit(limit_db: float) -> float:
-    """The limit as a float; InputError where it is no number of dB from 0."""
-    try:
-        limit = float(limit_db)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"atten_limit_db must be a number of dB, not {limit_db!r}") from error
-    if isnan(limit) or limit < 0:
-        raise InputError(f"atten_limit_db must be at least 0 dB (100: no limit), not {limit:g}")
-    return limit
 
 
 def _check_chunk(chunk: npt.ArrayLike) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..core.arrays import Float32, UInt8
 from ..errors import InputError
-from .channel import NO_LIMIT_DB, Channel, Controls, Hop
+from .channel import Channel, Hop
+from .controls import NO_LIMIT_DB, Controls
 from .enhancer import checked_sample_rate
 from .latency import LatencyBudget
 from .lips_timeline import Lips

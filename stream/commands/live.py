@@ -115,7 +115,7 @@ def _run(
         if QUIT in keys.lower():
             return
         for key in keys:
-            press(key, session)
+            press(key, session.controls)
         relay.pass_on()
         now_s = monotonic()
         if keys or now_s >= show_s:

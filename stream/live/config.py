@@ -5,7 +5,8 @@ from math import inf, isfinite
 from pathlib import Path
 
 from ...errors import InputError
-from ..enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NO_LIMIT_DB
+from ..controls import NO_LIMIT_DB
+from ..enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from ..runtimes import AUTO
 from ..video.camera.status import Camera
 

@@ -68,6 +68,7 @@ class LivePipeline:
         threads: whether the callers are threads, each its own.
 
     Attributes:
+        controls: the enhancer's; `mute` counts here.
         lips: where the worker finds the newest lips; None for sound alone.
 
     Raises:
@@ -90,6 +91,7 @@ class LivePipeline:
                 f"{source_info.rate} Hz: make it with sample_rate={source_info.rate}"
             )
         self._enhancer = enhancer
+        self.controls = enhancer.controls
         self._config = config or PipelineConfig()
         self._clock = clock or MonotonicClock()
         self._rates = sink_info.rate / source_info.rate
@@ -101,7 +103,7 @@ class LivePipeline:
             most_waiting=round(self._config.max_latency_ms * source_info.rate / 1000),
             piece=enhancer.latency.hop,
         )
-        self._outlet = Outlet(sink_info, self._clock, self._made_by, patient=threads)
+        self._outlet = Outlet(sink_info, self._clock, self._made_by, self.controls, patient=threads)
         self._progress = (0, 0)  # samples that left the intake, and what had come to the outlet by then
         self._enhanced = 0
         self._lips_sequence, self._lips_s = -1, -inf
@@ -160,42 +162,6 @@ class LivePipeline:
     def latency(self) -> LiveLatency:
         """The delay declared: what it is unless repeated gaps have asked for more to be kept ready."""
         return self._stages(self._regulator.least_s - self._intake.block_s)
-
-    @property
-    def bypass(self) -> bool:
-        """Whether the sound goes through unchanged, as late as ever."""
-        return self._enhancer.bypass
-
-    @bypass.setter
-    def bypass(self, bypass: bool) -> None:
-        self._enhancer.bypass = bypass
-
-    @property
-    def atten_limit_db(self) -> float:
-        """The most, in dB, by which any sound is attenuated; 100 and above: no limit."""
-        return self._enhancer.atten_limit_db
-
-    @atten_limit_db.setter
-    def atten_limit_db(self, limit: float) -> None:
-        self._enhancer.atten_limit_db = limit
-
-    @property
-    def video(self) -> bool:
-        """Whether lips count."""
-        return self._enhancer.video
-
-    @video.setter
-    def video(self, video: bool) -> None:
-        self._enhancer.video = video
-
-    @property
-    def mute(self) -> bool:
-        """Whether the sink gets silence."""
-        return self._outlet.mute
-
-    @mute.setter
-    def mute(self, mute: bool) -> None:
-        self._outlet.mute = mute
 
     def stats(self) -> PipelineStats:
         """How it goes."""

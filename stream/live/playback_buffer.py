@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...core.arrays import Float32
+from ..controls import Controls
 from ..devices.endpoints import EndpointInfo
 from ..dsp.buffers import SampleRing
 from ..dsp.clock import Clock, DelayLockedLoop
@@ -28,22 +29,28 @@ class Outlet:
         info: of the sink.
         clock: the stream's.
         made_by: how many samples a worker without delay would have put here by a time, in `put`'s count.
+        controls: of the stream, of which `mute` counts here.
         patient: whether a callback that finds too little waits a moment before the sound breaks off; only
             where the worker has a thread of its own.
 
     Attributes:
         target_s: seconds of sound to have ready before it begins after a gap; for the monitor to set.
         observed: whether `ready_s` can be trusted; for the monitor to set.
-        mute: play silence, softly.
         device_s: the device's own latency in seconds, by the times it tells, smoothed.
     """
 
     def __init__(
-        self, info: EndpointInfo, clock: Clock, made_by: Callable[[float], float], patient: bool = False
+        self,
+        info: EndpointInfo,
+        clock: Clock,
+        made_by: Callable[[float], float],
+        controls: Controls,
+        patient: bool = False,
     ) -> None:
         fade = round(FADE_S * info.rate)
         self._clock = clock
         self._made_by = made_by
+        self._controls = controls
         self._patient = patient
         self._ring = SampleRing(round(CAPACITY_S * info.rate) + 4 * info.block)
         self._loop = DelayLockedLoop(info.rate)
@@ -58,7 +65,6 @@ class Outlet:
         self._lack = self._written_before = 0
         self.target_s = 0.0
         self.observed = False
-        self.mute = False
         self._block = info.block
         self._rate = info.rate
         self.device_s = info.latency_s
@@ -81,7 +87,7 @@ class Outlet:
         if self._dry:
             self._note_lack(len(block) - there, breaks_off=playing)
         self._concealer.complete(block, there)
-        self._mute.apply(block, up=not self.mute)
+        self._mute.apply(block, up=not self._controls.mute)
         self._played += len(block)
         self._made_up = self._played - self._ring.read
 

@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 
 from ..calibration.offsets import stored_offset
+from ..controls import Controlled, Controls
 from ..devices.endpoints import AudioSink, AudioSource
 from ..devices.file_endpoints import FileEndpoint, FileSource
 from ..dsp.clock import Clock, MonotonicClock
@@ -41,7 +42,7 @@ SETTLED_S = 5.0
 Tell = Callable[[str], None]
 
 
-class LiveSession:
+class LiveSession(Controlled):
     """Microphone and camera in, clean voice out, for as long as it runs. A context manager::
 
         with LiveSession(LiveConfig(camera=0)) as session:
@@ -52,7 +53,7 @@ class LiveSession:
     The sound does not wait for the camera, which joins when it is ready; whatever becomes of it, the sound
     goes on.
     A device that is lost is opened again when it is back. Controls are properties, may be set from any
-    thread and take effect without a click; like `stats` they are there from `start` on.
+    thread and at any time, and take effect without a click; `stats` are there from `start` on.
 
     Args:
         config: what to do; None: default devices, no camera.
@@ -63,6 +64,9 @@ class LiveSession:
             its lips.
         clock: by which everything is timed; must be in step with `time.perf_counter`.
         on_message: told, on any thread, in one line what goes on; None: the logger ``lipstream.live`` is.
+
+    Raises:
+        InputError: an attenuation limit that is no number of dB from 0.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class LiveSession:
         on_message: Tell | None = None,
     ) -> None:
         self._config = config = config or LiveConfig()
+        self.controls = Controls(config.atten_limit_db)
         self._given = source, sink
         self._runtime = runtime
         self._clock = clock or MonotonicClock()
@@ -121,40 +126,13 @@ class LiveSession:
         return ended
 
     @property
-    def bypass(self) -> bool:
-        """Whether the sound goes through unchanged, as late as ever."""
-        return self._pipeline.bypass
-
-    @bypass.setter
-    def bypass(self, bypass: bool) -> None:
-        self._pipeline.bypass = bypass
-
-    @property
     def mute(self) -> bool:
         """Whether the output is silent; a recording goes on."""
-        return self._pipeline.mute
+        return self.controls.mute
 
     @mute.setter
     def mute(self, mute: bool) -> None:
-        self._pipeline.mute = mute
-
-    @property
-    def video(self) -> bool:
-        """Whether lips count."""
-        return self._pipeline.video
-
-    @video.setter
-    def video(self, video: bool) -> None:
-        self._pipeline.video = video
-
-    @property
-    def atten_limit_db(self) -> float:
-        """The most, in dB, by which any sound is attenuated; 100 and above: no limit."""
-        return self._pipeline.atten_limit_db
-
-    @atten_limit_db.setter
-    def atten_limit_db(self, limit_db: float) -> None:
-        self._pipeline.atten_limit_db = limit_db
+        self.controls.mute = mute
 
     @property
     def latency(self) -> LiveLatency:
@@ -196,7 +174,7 @@ class LiveSession:
             config.model, chosen, ready=self._make_camera is not None
         )
         self._enhancer = RecordingEnhancer(
-            runtime=runtime, sample_rate=self._source.info.rate, atten_limit_db=config.atten_limit_db
+            runtime=runtime, sample_rate=self._source.info.rate, controls=self.controls
         )
         offset_s = stored_offset(config.camera) if config.camera is not None else 0.0
         self._pipeline = LivePipeline(

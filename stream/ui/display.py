@@ -7,7 +7,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from ..enhancer import NO_LIMIT_DB
+from ..controls import NO_LIMIT_DB
 from ..live.stats import DeviceState, LiveStats, PipelineStats
 from .keys import HELP
 

@@ -101,24 +101,24 @@ def roughness(samples: Float32) -> float:
 def test_bypass_and_limit_take_effect_at_once_and_without_a_click(simulate: Make, pass_through: Make) -> None:
     stream = simulate(runtime=pass_through(gain=0.1)).run(3)
     assert np.abs(span(stream, 2.5, 3.0)).max() == pytest.approx(0.05, rel=0.01)
-    stream.pipeline.bypass = True
+    stream.pipeline.controls.bypass = True
     stream.run(4)
     assert np.abs(span(stream, 3.2, 4.0)).max() == pytest.approx(0.5, rel=0.01)
-    stream.pipeline.bypass = False
-    stream.pipeline.atten_limit_db = 6.0
+    stream.pipeline.controls.bypass = False
+    stream.pipeline.controls.atten_limit_db = 6.0
     stream.run(5)
     assert np.abs(span(stream, 4.2, 5.0)).max() == pytest.approx(0.5 * (0.1 + 0.9 * 10**-0.3), rel=0.02)
     assert roughness(span(stream, 2.5, 5.0)) < 1.5
-    assert stream.pipeline.atten_limit_db == 6.0
-    assert not stream.pipeline.bypass
+    assert stream.pipeline.controls.atten_limit_db == 6.0
+    assert not stream.pipeline.controls.bypass
 
 
 def test_mute_is_quick_and_soft_and_everything_goes_on_meanwhile(simulate: Make) -> None:
     always, muted = simulate().run(2), simulate().run(2)
-    muted.pipeline.mute = True
+    muted.pipeline.controls.mute = True
     always.run(3)
     muted.run(3)
-    muted.pipeline.mute = False
+    muted.pipeline.controls.mute = False
     always.run(4)
     muted.run(4)
     assert not span(muted, 2.06, 3.03).any()
@@ -171,9 +171,9 @@ def test_without_video_no_lips_are_heard_of(simulate: Make, pass_through: Make) 
     runtime = pass_through()
     stream = simulate(runtime=runtime)
     stream.pipeline.lips = Box(stream.clock, late_s=0.08)
-    stream.pipeline.video = False
+    stream.pipeline.controls.video = False
     stream.run(1)
-    assert not stream.pipeline.video
+    assert not stream.pipeline.controls.video
     assert not any(runtime.embeddings)
 
 

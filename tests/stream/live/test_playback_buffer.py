@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from lipstream.stream.controls import Controls
 from lipstream.stream.devices.endpoints import EndpointInfo
 from lipstream.stream.dsp.clock import MonotonicClock
 from lipstream.stream.live import playback_buffer as outlet
@@ -24,7 +25,11 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
     def make(patient: bool, longest_s: float) -> Outlet:
         monkeypatch.setattr(outlet, "PATIENCE", longest_s * RATE / BLOCK)
         made = Outlet(
-            EndpointInfo("sink", RATE, BLOCK, 0.0, "clock"), MonotonicClock(), lambda _: 0.0, patient
+            EndpointInfo("sink", RATE, BLOCK, 0.0, "clock"),
+            MonotonicClock(),
+            lambda _: 0.0,
+            Controls(),
+            patient,
         )
         made.put(SOUND)
         made.put(SOUND)
