@@ -12,8 +12,9 @@ from .controls import Controls
 from .dsp.buffers import SampleFifo
 from .dsp.resample import Resampler
 from .latency import LatencyBudget
-from .lips_timeline import Frame, Lips, LipsTimeline
+from .lips_timeline import Lips, LipsTimeline
 from .runtimes.base import StreamSpec
+from .video.frames import LipFrame
 
 
 class Hop(NamedTuple):
@@ -73,7 +74,7 @@ class Channel:
         """Mean of alpha over all hops since the start or the last reset; 0 before the first."""
         return self._alpha_sum / self._hops if self._hops else 0.0
 
-    def check(self, chunk: Float32, lips: Lips | None) -> list[tuple[float, Frame]]:
+    def check(self, chunk: Float32, lips: Lips | None) -> list[LipFrame]:
         """The frames that the lips are, changing nothing.
 
         Raises:
@@ -82,7 +83,7 @@ class Channel:
         _check_chunk(chunk)
         return self._lips.check(lips, self._samples_in / self._latency.sample_rate)
 
-    def push(self, chunk: Float32, frames: list[tuple[float, Frame]]) -> None:
+    def push(self, chunk: Float32, frames: list[LipFrame]) -> None:
         """Take the next chunk.
 
         Args:

@@ -76,7 +76,8 @@ class Enhancer(Controlled):
                 when this chunk began; or any number of them as ``(time_s, crop)``, in order, the time in
                 seconds of input since the start or the last reset (a time yet to come is kept until then).
                 In place of a crop may stand its embedding, float32 ``[512]``, as the same runtime's
-                ``encode_lips`` gives it: then another thread can do that work.
+                ``encode_lips`` gives it: then another thread can do that work. A `LipFrame`, which is
+                not to change any more, may stand for time and crop or embedding.
                 The last frame holds; its age is known to the model, which trusts it less as it ages.
 
         Returns:

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.arrays import Float32, UInt8
+from ...core.arrays import Float32
 from ...errors import InputError
 from ..audio_files import AudioReader
 from ..devices.endpoints import AudioSource
 from ..dsp.clock import Clock, ManualClock, MonotonicClock
-from ..video.camera.capture import Backoff, FileCapture, open_camera
+from ..video.camera.capture import FileCapture, open_camera
 from ..video.camera.grabber import Grabber
-from ..video.camera.status import Camera, camera_name
+from ..video.camera.status import Backoff, Camera, camera_name
+from ..video.frames import VideoFrame
 from ..video.lips.faces import FaceChooser, FaceFinder, mouth_opening
 from .estimator import OffsetEstimate, estimate_offset
 
@@ -57,14 +58,14 @@ def calibrate_live(
         try:
             _first_picture(grabber, camera)
             source.start(sound.deliver)
-            start_s = picture_s = clock.now()
+            start_s = frame_s = clock.now()
             while (now_s := clock.now()) < start_s + seconds:
                 if not source.alive:
                     raise InputError(f"input {source.info.name} was lost: plug it in, and start again")
-                if (picture := grabber.take(0.2)) is not None:
-                    mouth.look(picture.rgb, picture.captured_s)
-                    picture_s = now_s
-                elif now_s - picture_s > _PATIENCE_S:
+                if (frame := grabber.take(0.2)) is not None:
+                    mouth.look(frame)
+                    frame_s = now_s
+                elif now_s - frame_s > _PATIENCE_S:
                     raise _lost(grabber, camera)
                 progress(now_s - start_s, seconds)
         finally:
@@ -95,7 +96,7 @@ def calibrate_files(
     with _Mouth(face_model) as mouth, closing(FileCapture(video, clock, repeat=False)) as capture:
         while (time_s := capture.grab()) is not None and time_s * rate < len(samples):
             if (rgb := capture.retrieve()) is not None:
-                mouth.look(rgb, time_s)
+                mouth.look(VideoFrame(time_s, rgb))
             progress(time_s, len(samples) / rate)
     return estimate_offset(np.array(mouth.times_s), np.array(mouth.openings), samples, rate)
 
@@ -109,10 +110,10 @@ class _Mouth(FaceFinder):
         self.times_s: list[float] = []
         self.openings: list[float] = []
 
-    def look(self, rgb: UInt8, time_s: float) -> None:
-        face = self._chooser.update(self.detect(rgb, time_s), time_s)
+    def look(self, frame: VideoFrame) -> None:
+        face = self._chooser.update(self.detect(frame), frame.time_s)
         opening = None if face is None else mouth_opening(face.landmarks)
-        self.times_s.append(time_s)
+        self.times_s.append(frame.time_s)
         self.openings.append(np.nan if opening is None else opening)
 
 

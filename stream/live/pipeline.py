@@ -1,5 +1,6 @@
 """The heart of a live stream: microphone blocks in, clean blocks out, whatever the clocks do."""
 
+from dataclasses import replace
 from math import ceil, inf
 from typing import Protocol
 
@@ -9,13 +10,14 @@ from ..devices.endpoints import EndpointInfo
 from ..dsp.clock import Clock, MonotonicClock
 from ..dsp.varispeed import VariableResampler
 from ..enhancer import Enhancer
+from ..video.frames import LipFrame
 from .buffer_control import LatencyRegulator
 from .capture_buffer import Intake
 from .config import LiveLatency, PipelineConfig
 from .playback_buffer import Outlet
 from .stats import HopTimes, LevelMeter, PipelineStats
 
-__all__ = ["LipsBox", "LipsSeen", "LivePipeline", "PipelineConfig"]
+__all__ = ["LipsSource", "LivePipeline", "PipelineConfig"]
 
 
 #: A block comes up to so many seconds off its time on a calm computer: then the worker looks for it,
@@ -24,24 +26,11 @@ LATENESS_S = 0.001
 POLL_S = 0.002
 
 
-class LipsSeen(Protocol):
-    """A video frame's lips: their embedding float32 ``[512]``, and when it was captured, in seconds."""
+class LipsSource(Protocol):
+    """Where the newest lips are found: a `LipsMailbox`."""
 
-    @property
-    def sequence(self) -> int: ...
-
-    @property
-    def captured_s(self) -> float: ...
-
-    @property
-    def embedding(self) -> Float32: ...
-
-
-class LipsBox(Protocol):
-    """Where the newest lips lie."""
-
-    def newest_since(self, sequence: int) -> LipsSeen | None:
-        """The newest, if it is newer than this sequence number."""
+    def newest_since(self, sequence: int) -> LipFrame | None:
+        """The newest lips, encoded, if they are newer than this sequence number."""
         ...
 
 
@@ -109,7 +98,7 @@ class LivePipeline:
         self._lips_sequence, self._lips_s = -1, -inf
         self._levels = LevelMeter(source_info.rate), LevelMeter(source_info.rate)
         self._hop_times = HopTimes(enhancer.latency.hop, source_info.rate)
-        self.lips: LipsBox | None = None
+        self.lips: LipsSource | None = None
         self._regulator = LatencyRegulator(
             self._intake,
             self._outlet,
@@ -203,7 +192,8 @@ class LivePipeline:
     def _enhance(self, samples: Float32) -> None:
         """Carry samples that the intake gave to the outlet."""
         began_s = self._clock.now()
-        enhanced = self._enhancer.process(samples, self._new_lips(len(samples)))
+        lips = self._new_lips(len(samples))
+        enhanced = self._enhancer.process(samples, [lips] if lips else None)
         self._hop_times.add(len(samples), self._clock.now() - began_s)
         self._outlet.put(self._varispeed.process(enhanced, self._regulator.ratio))
         self._progress = (self._intake.read, self._outlet.written)
@@ -211,8 +201,8 @@ class LivePipeline:
         self._levels[0].update(samples)
         self._levels[1].update(enhanced)
 
-    def _new_lips(self, taken: int) -> list[tuple[float, Float32]] | None:
-        """The lips that came since the last turn, with their time in the enhancer's stream.
+    def _new_lips(self, taken: int) -> LipFrame | None:
+        """The lips that came since the last turn, their time in the enhancer's stream.
 
         Args:
             taken: samples that left the intake and have yet to go into the enhancer.
@@ -221,11 +211,11 @@ class LivePipeline:
         if frame is None:
             return None
         self._lips_sequence = frame.sequence
-        captured = self._intake.captured_by(frame.captured_s - self._config.camera_offset_ms / 1000)
+        captured = self._intake.captured_by(frame.time_s - self._config.camera_offset_ms / 1000)
         dropped = self._intake.read - taken - self._enhanced
         # Never back in time: the clock's estimate may move by more than there is between two frames.
         self._lips_s = max(self._lips_s, (captured - dropped) / self._enhancer.sample_rate)
-        return [(self._lips_s, frame.embedding)]
+        return replace(frame, time_s=self._lips_s)
 
 
 def _check_latency(latency: LiveLatency, config: PipelineConfig) -> None:

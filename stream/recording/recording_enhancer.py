@@ -1,35 +1,23 @@
 """An enhancer under record: what goes in and what comes out is handed on exactly as it is."""
 
-from typing import Any, Protocol
+from typing import Any
 
-from ...core.arrays import Float32, UInt8
+from ...core.arrays import Float32
 from ..enhancer import Enhancer
 from ..lips_timeline import Lips
-from ..live.pipeline import LipsSeen
+from ..live.pipeline import LipsSource
+from ..video.frames import LipFrame
 from .recorder import Recorder
-
-
-class PicturedLips(LipsSeen, Protocol):
-    """Lips with the crop that they were read from, uint8 ``[96, 96, 3]``."""
-
-    @property
-    def crop(self) -> UInt8: ...
-
-
-class PicturedLipsBox(Protocol):
-    """Where the newest lips lie: a `LipsMailbox`."""
-
-    def newest_since(self, sequence: int) -> PicturedLips | None: ...
 
 
 class WitnessedBox:
     """Gives on the lips of another box, and remembers the last that were taken. For one reader."""
 
-    def __init__(self, box: PicturedLipsBox) -> None:
+    def __init__(self, box: LipsSource) -> None:
         self._box = box
-        self.taken: PicturedLips | None = None
+        self.taken: LipFrame | None = None
 
-    def newest_since(self, sequence: int) -> PicturedLips | None:
+    def newest_since(self, sequence: int) -> LipFrame | None:
         """The newest, if it is newer than this sequence number."""
         frame = self._box.newest_since(sequence)
         if frame is not None:
@@ -56,8 +44,10 @@ class RecordingEnhancer(Enhancer):
         frame = self.box.taken if self.box is not None else None
         if self.recorder is not None:
             if lips is not None and frame is not None:
-                time_s = float(lips[0][0])
-                self.recorder.lips(self._taken, time_s, frame.embedding, frame.crop)
+                assert isinstance(lips[0], LipFrame)
+                assert frame.embedding is not None
+                assert frame.crop is not None
+                self.recorder.lips(self._taken, lips[0].time_s, frame.embedding, frame.crop)
             self.recorder.audio(chunk, enhanced)
         self._taken += len(chunk)
         return enhanced

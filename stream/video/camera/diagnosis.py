@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ...dsp.clock import Clock
-from ..lips.lip_reader import Sight
+from ..frames import Sight
 from .grabber import GrabberStatus
 from .status import CameraState
 

@@ -4,11 +4,11 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
-from ....core.arrays import UInt8
 from ....errors import InputError
-from .capture import Backoff, Capture
+from ..frames import VideoFrame
+from .capture import Capture
+from .status import Backoff
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,6 @@ class GrabberStatus:
     problem: str = ""
     grabbed: int = 0
     reconnects: int = 0
-
-
-class TimedPicture(NamedTuple):
-    """A picture, uint8 ``[height, width, 3]`` RGB, and when it was captured, in monotonic seconds."""
-
-    captured_s: float
-    rgb: UInt8
 
 
 class Grabber:
@@ -53,7 +46,7 @@ class Grabber:
         self._retry = retry
         self._stopping = threading.Event()
         self._arrived = threading.Event()
-        self._newest: deque[TimedPicture] = deque(maxlen=1)
+        self._newest: deque[VideoFrame] = deque(maxlen=1)
         self._status = GrabberStatus()
         self._thread = threading.Thread(target=self._run, name="lipstream-grabber", daemon=True)
 
@@ -68,7 +61,7 @@ class Grabber:
         if self._thread.is_alive():
             self._thread.join(timeout_s)
 
-    def take(self, timeout_s: float) -> TimedPicture | None:
+    def take(self, timeout_s: float) -> VideoFrame | None:
         """The newest picture that was not taken yet, waited for; None if none comes in time."""
         self._arrived.wait(timeout_s)
         self._arrived.clear()
@@ -108,7 +101,7 @@ class Grabber:
             # Time owed carries over, so that of 30 pictures a second 25 are kept and not 15.
             due_s = max(due_s or captured_s, captured_s - self._period_s) + self._period_s
             if (rgb := capture.retrieve()) is not None:
-                self._newest.append(TimedPicture(captured_s, rgb))
+                self._newest.append(VideoFrame(captured_s, rgb))
                 self._arrived.set()
 
     def _count(self) -> None:

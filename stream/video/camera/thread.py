@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,11 +10,12 @@ from typing import Self
 from ....core.arrays import Float32, UInt8
 from ....errors import InputError
 from ...dsp.clock import Clock, MonotonicClock
-from ..lips.lip_reader import LipReader, Lips, Sight
-from .capture import Backoff, Camera, open_camera
+from ..frames import LipFrame, Sight
+from ..lips.lip_reader import LipReader
+from .capture import open_camera
 from .diagnosis import CameraLimits, Observed, RateMeter, judge
 from .grabber import Grabber
-from .status import CameraState, CameraStatus, LipsFrame, LipsMailbox
+from .status import Backoff, Camera, CameraState, CameraStatus, LipsMailbox
 
 __all__ = ["CameraConfig", "CameraLimits", "CameraState", "CameraStatus", "CameraThread"]
 
@@ -157,19 +158,19 @@ class CameraThread:
     def _work(self, reader: LipReader) -> None:
         while not self._stopping.is_set():
             self._meter.update(self._grabber.status().grabbed)
-            picture = self._grabber.take(_TURN_S)
-            if picture is None:
+            frame = self._grabber.take(_TURN_S)
+            if frame is None:
                 continue
             began_s = self._clock.now()
-            self._note(picture.captured_s, reader.read(picture.rgb, picture.captured_s))
+            self._note(frame.time_s, reader.read(frame))
             worked_s = self._clock.now() - began_s
             self._stopping.wait(worked_s / self._config.max_load - worked_s)
 
-    def _note(self, captured_s: float, seen: Lips | Sight) -> None:
+    def _note(self, captured_s: float, seen: LipFrame | Sight) -> None:
         """Pass lips on, and write down for `status` how it went."""
-        if isinstance(seen, Lips):
+        if isinstance(seen, LipFrame):
             self._frames += 1
-            self._mailbox.put(LipsFrame(self._frames, captured_s, seen.embedding, seen.crop))
+            self._mailbox.put(replace(seen, sequence=self._frames))
             self._lips_s, self._sight = captured_s, None
             self._retry.reset()
         elif seen is not Sight.REPEATED:

@@ -9,7 +9,8 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from ....core.arrays import Float32, UInt8
+from ....core.arrays import Float32
+from ..frames import VideoFrame
 from .crop import LEFT_EYE, RIGHT_EYE
 from .landmarks import FaceLandmarks
 
@@ -195,20 +196,15 @@ class FaceFinder:
         self._seen_several = False
         self._next_scan_s = -math.inf
 
-    def detect(self, rgb: UInt8, time_s: float) -> list[Float32]:
-        """The landmarks of each face in the next picture, float32 ``[478, 2]`` in pixels.
-
-        Args:
-            rgb: uint8 ``[height, width, 3]``.
-            time_s: when it was captured, in seconds >= 0.
-        """
-        if self._seen_several or time_s >= self._next_scan_s:
-            self._next_scan_s = time_s + _SCAN_EVERY_S
-            faces = self._several.detect_all(rgb, time_s)
+    def detect(self, frame: VideoFrame) -> list[Float32]:
+        """The landmarks of each face in the next frame (of a time from 0), float32 ``[478, 2]`` in pixels."""
+        if self._seen_several or frame.time_s >= self._next_scan_s:
+            self._next_scan_s = frame.time_s + _SCAN_EVERY_S
+            faces = self._several.detect_all(frame.rgb, frame.time_s)
             self._seen_several = len(faces) > 1
             if self._seen_several:
                 return faces
-        return self._one.detect_all(rgb, time_s)
+        return self._one.detect_all(frame.rgb, frame.time_s)
 
     def close(self) -> None:
         """Free MediaPipe's graphs."""

@@ -1,7 +1,6 @@
 """The live pipeline in simulated time: what it plays, its controls, and how it takes trouble."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from lipstream.stream.dsp.clock import ManualClock
 from lipstream.stream.lips_timeline import Lips
 from lipstream.stream.live.pipeline import LATENESS_S, POLL_S, LivePipeline, PipelineConfig
 from lipstream.stream.live.simulation import DeviceTiming
+from lipstream.stream.video.frames import LipFrame
 
 Make = Callable[..., Any]
 
@@ -127,24 +127,17 @@ def test_mute_is_quick_and_soft_and_everything_goes_on_meanwhile(simulate: Make)
     assert roughness(np.where(np.arange(8_000) < 4_000, span(always, 1, 1.5), 0)) > 15
 
 
-@dataclass
-class Seen:
-    sequence: int
-    captured_s: float
-    embedding: Float32
-
-
 class Box:
     """Shows a frame each 40 ms, so much after its capture; its embedding is its time of capture."""
 
     def __init__(self, clock: ManualClock, late_s: float) -> None:
         self._clock, self._late_s = clock, late_s
 
-    def newest_since(self, sequence: int) -> Seen | None:
+    def newest_since(self, sequence: int) -> LipFrame | None:
         newest = int((self._clock.now() - self._late_s) // 0.04)
         if newest <= sequence or newest < 0:
             return None
-        return Seen(newest, 0.04 * newest, np.full(512, 0.04 * newest, np.float32))
+        return LipFrame(newest, 0.04 * newest, embedding=np.full(512, 0.04 * newest, np.float32))
 
 
 @pytest.mark.parametrize("av_align_ms", [0.0, 100.0])

@@ -6,7 +6,7 @@ from lipstream.stream.dsp.clock import ManualClock
 from lipstream.stream.video.camera.diagnosis import CameraLimits, Observed, RateMeter, judge
 from lipstream.stream.video.camera.grabber import GrabberStatus
 from lipstream.stream.video.camera.status import CameraState
-from lipstream.stream.video.lips.lip_reader import Sight
+from lipstream.stream.video.frames import Sight
 
 CONNECTED = GrabberStatus(connected=True, grabbed=100)
 UNPLUGGED = GrabberStatus(problem="the camera gives no more pictures", grabbed=100)
