@@ -1,5 +1,6 @@
 """The heart of a live stream: microphone blocks in, clean blocks out, whatever the clocks do."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import ceil, inf
 from typing import Protocol
@@ -24,6 +25,10 @@ __all__ = ["LipsSource", "LivePipeline", "PipelineConfig"]
 LATENESS_S = 0.001
 #: and again as often: a small part of a hop.
 POLL_S = 0.002
+
+
+#: See `LivePipeline.on_enhanced`.
+OnEnhanced = Callable[[Float32, Float32, LipFrame | None], object]
 
 
 class LipsSource(Protocol):
@@ -58,7 +63,9 @@ class LivePipeline:
 
     Attributes:
         controls: the enhancer's; `mute` counts here.
-        lips: where the worker finds the newest lips; None for sound alone.
+        lips: where the worker finds the newest lips; None: audio only.
+        on_enhanced: the observer, called by the worker with what went into the enhancer, float32 ``[n]``,
+            what came out, float32 ``[n]``, and the lips that it got before, if any.
 
     Raises:
         InputError: the enhancer is made for another rate, or the devices' blocks alone need more than the
@@ -99,6 +106,7 @@ class LivePipeline:
         self._levels = LevelMeter(source_info.rate), LevelMeter(source_info.rate)
         self._hop_times = HopTimes(enhancer.latency.hop, source_info.rate)
         self.lips: LipsSource | None = None
+        self.on_enhanced: OnEnhanced | None = None
         self._regulator = LatencyRegulator(
             self._intake,
             self._outlet,
@@ -198,6 +206,8 @@ class LivePipeline:
         self._outlet.put(self._varispeed.process(enhanced, self._regulator.ratio))
         self._progress = (self._intake.read, self._outlet.written)
         self._enhanced += len(samples)
+        if self.on_enhanced is not None:
+            self.on_enhanced(samples, enhanced, lips)
         self._levels[0].update(samples)
         self._levels[1].update(enhanced)
 

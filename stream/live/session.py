@@ -16,10 +16,10 @@ from ..controls import Controlled, Controls
 from ..devices.endpoints import AudioSink, AudioSource
 from ..devices.file_endpoints import FileEndpoint, FileSource
 from ..dsp.clock import Clock, MonotonicClock
+from ..enhancer import Enhancer
 from ..lips_bound import load_bounded_runtime
 from ..recording.recorder import Recorder
 from ..recording.recording import RecordingInfo
-from ..recording.recording_enhancer import RecordingEnhancer, WitnessedBox
 from ..runtimes import AUTO, fastest_runtime
 from ..runtimes.base import Runtime
 from ..ui.display import latency_words
@@ -173,9 +173,7 @@ class LiveSession(Controlled):
         runtime = self._runtime or load_bounded_runtime(
             config.model, chosen, ready=self._make_camera is not None
         )
-        self._enhancer = RecordingEnhancer(
-            runtime=runtime, sample_rate=self._source.info.rate, controls=self.controls
-        )
+        self._enhancer = Enhancer(runtime=runtime, sample_rate=self._source.info.rate, controls=self.controls)
         offset_s = stored_offset(config.camera) if config.camera is not None else 0.0
         self._pipeline = LivePipeline(
             self._enhancer,
@@ -213,20 +211,21 @@ class LiveSession(Controlled):
                 ImportError
             ):  # it writes the lips with it: loaded later, it would hold up the sound
                 import_module("cv2")
-        enhancer.recorder = Recorder(folder, info, self._tell)
+        recorder = Recorder(folder, info, self._tell)
+        self._pipeline.on_enhanced = recorder.take
         self._tell(f"recording to {folder}")
-        return enhancer.recorder
+        return recorder
 
     def _end_recording(self, recorder: Recorder) -> None:
         """Called when the worker has ended, or was left behind."""
-        self._enhancer.recorder = None
+        self._pipeline.on_enhanced = None
         broken = self._turns.failure is not None or self._turns.running
         recorder.close(np.zeros(0, np.float32) if broken else self._enhancer.flush())
 
     def _monitor(self) -> None:
         """A turn of the monitor."""
         if not self._camera.opened and (mailbox := self._camera.open()) is not None:
-            self._pipeline.lips = self._enhancer.box = WitnessedBox(mailbox)
+            self._pipeline.lips = mailbox
         self._pipeline.tick()
         self._camera.look()
         self._look_at_files()

@@ -13,7 +13,6 @@ from lipstream import Enhancer, InputError
 from lipstream.core.arrays import Float32
 from lipstream.stream.devices.endpoints import EndpointInfo
 from lipstream.stream.dsp.clock import ManualClock
-from lipstream.stream.lips_timeline import Lips
 from lipstream.stream.live.pipeline import LATENESS_S, POLL_S, LivePipeline, PipelineConfig
 from lipstream.stream.live.simulation import DeviceTiming
 from lipstream.stream.video.frames import LipFrame
@@ -21,24 +20,15 @@ from lipstream.stream.video.frames import LipFrame
 Make = Callable[..., Any]
 
 
-class WitnessedEnhancer(Enhancer):
-    """Writes down what goes in and what comes out."""
+class Heard:
+    """An observer that writes down what goes into an enhancer and what comes out."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.blocks: list[tuple[Float32, Float32]] = []
+    def __init__(self) -> None:
+        self.noisy, self.clean = np.zeros((2, 0), np.float32)
 
-    def process(self, chunk: Float32, lips: Lips | None = None) -> Float32:
-        enhanced = super().process(chunk, lips)
-        self.blocks.append((chunk, enhanced))
-        return enhanced
-
-    def heard(self) -> tuple[Float32, Float32]:
-        """All that went in, all that came out."""
-        nothing = np.zeros(0, np.float32)
-        return np.concatenate([nothing, *(block for block, _ in self.blocks)]), np.concatenate(
-            [nothing, *(block for _, block in self.blocks)]
-        )
+    def __call__(self, noisy: Float32, clean: Float32, lips: LipFrame | None) -> None:
+        self.noisy = np.append(self.noisy, noisy)
+        self.clean = np.append(self.clean, clean)
 
 
 @settings(deadline=None, max_examples=20)
@@ -50,8 +40,8 @@ def test_whatever_is_called_when_it_plays_only_what_it_heard(
 ) -> None:
     clock = ManualClock()
     info = EndpointInfo("device of varying blocks", 16_000, 0, 0.0, "clock")
-    enhancer = WitnessedEnhancer(runtime=pass_through())
-    pipeline = LivePipeline(enhancer, info, info, clock=clock)
+    pipeline = LivePipeline(Enhancer(runtime=pass_through()), info, info, clock=clock)
+    pipeline.on_enhanced = heard = Heard()
     for captures, count, pause_s, ticks in calls:
         clock.sleep(pause_s)
         block = np.full(count, 0.5, np.float32)
@@ -63,8 +53,7 @@ def test_whatever_is_called_when_it_plays_only_what_it_heard(
             assert np.abs(block).max(initial=0) <= 0.8
         if ticks:
             pipeline.tick()
-    noisy, clean = enhancer.heard()
-    np.testing.assert_array_equal(clean, Enhancer(runtime=pass_through()).process(noisy))
+    np.testing.assert_array_equal(heard.clean, Enhancer(runtime=pass_through()).process(heard.noisy))
 
 
 @pytest.mark.parametrize("model", ["pass-through", "shipped"])
@@ -79,12 +68,11 @@ def test_what_comes_out_is_the_offline_enhancement_of_what_went_in(
         runtimes = [load_runtime("lite"), load_runtime("lite")]
     else:
         runtimes = [pass_through(), pass_through()]
-    enhancer = WitnessedEnhancer(runtime=runtimes[0])
-    stream = simulate(block=233, source_timing=DeviceTiming(ppm=150), enhancer=enhancer)
+    stream = simulate(block=233, source_timing=DeviceTiming(ppm=150), runtime=runtimes[0])
+    stream.pipeline.on_enhanced = heard = Heard()
     stream.run(2.0, worker_stalls=[(0.8, 1.3)])
-    noisy, clean = enhancer.heard()
-    assert len(noisy) < 1.6 * 16_000  # the rest fell to the stall
-    np.testing.assert_array_equal(Enhancer(runtime=runtimes[1]).process(noisy), clean)
+    assert len(heard.noisy) < 1.6 * 16_000  # the rest fell to the stall
+    np.testing.assert_array_equal(Enhancer(runtime=runtimes[1]).process(heard.noisy), heard.clean)
 
 
 def span(stream: Any, from_s: float, to_s: float) -> Float32:
