@@ -12,10 +12,11 @@ from ..dsp.clock import Clock, MonotonicClock
 from ..dsp.varispeed import VariableResampler
 from ..enhancer import Enhancer
 from ..video.frames import LipFrame
-from .buffer_control import LatencyRegulator
-from .capture_buffer import Intake
+from .buffer_control import BufferControl
+from .buffered_audio import BufferedAudio
+from .capture_buffer import CaptureBuffer
 from .config import LiveLatency, PipelineConfig
-from .playback_buffer import Outlet
+from .playback_buffer import PlaybackBuffer
 from .stats import HopTimes, LevelMeter, PipelineStats
 
 __all__ = ["LipsSource", "LivePipeline", "PipelineConfig"]
@@ -40,18 +41,16 @@ class LipsSource(Protocol):
 
 
 class LivePipeline:
-    """Carries sound from a source to a sink through an `Enhancer`; has no thread of its own.
+    """Carries audio from a source to a sink through an `Enhancer`; has no thread of its own.
 
     Four callers share the work, each always the same thread (or all one, in a simulation): the source calls
     `capture`, the sink `render`, a worker `work` as often as there may be something, a monitor `tick` one to
     ten times a second. The first two only copy and count, and nobody waits for anybody, but that with
     ``threads`` a sink about to break off gives the worker a moment.
 
-    The two devices run on clocks of their own. What is ready for the sink is observed through a loop on
-    each device's callbacks and held at its target by resampling on the way out. Sound that piled up in a
-    stall is dropped, and a gap is faded, counted, and ends with the delay back at its target.
-
-    Controls may be set from any thread and take effect without a click, while the model goes on listening.
+    The two devices run on clocks of their own. A loop on each device's callbacks estimates how much audio is
+    buffered, and resampling on the way out holds that at its target. Audio that piled up in a stall is
+    dropped; an underrun is concealed, counted, and ends with the delay back at its target.
 
     Args:
         enhancer: at the source's rate; belongs to the worker from now on.
@@ -90,26 +89,29 @@ class LivePipeline:
         self.controls = enhancer.controls
         self._config = config or PipelineConfig()
         self._clock = clock or MonotonicClock()
-        self._rates = sink_info.rate / source_info.rate
+        self._buffered = BufferedAudio(source_info.rate, sink_info.rate)
         self._varispeed = VariableResampler(source_info.rate, sink_info.rate, enhancer.band_hz)
-        self._intake = Intake(
+        self._capture = CaptureBuffer(
             source_info,
             self._clock,
+            self._buffered,
             held_back=round(self._config.av_align_ms * source_info.rate / 1000),
             most_waiting=round(self._config.max_latency_ms * source_info.rate / 1000),
             piece=enhancer.latency.hop,
         )
-        self._outlet = Outlet(sink_info, self._clock, self._made_by, self.controls, patient=threads)
-        self._progress = (0, 0)  # samples that left the intake, and what had come to the outlet by then
+        self._playback = PlaybackBuffer(
+            sink_info, self._clock, self._buffered, self.controls, patient=threads
+        )
         self._enhanced = 0
         self._lips_sequence, self._lips_s = -1, -inf
         self._levels = LevelMeter(source_info.rate), LevelMeter(source_info.rate)
         self._hop_times = HopTimes(enhancer.latency.hop, source_info.rate)
         self.lips: LipsSource | None = None
         self.on_enhanced: OnEnhanced | None = None
-        self._regulator = LatencyRegulator(
-            self._intake,
-            self._outlet,
+        self._control = BufferControl(
+            self._buffered,
+            self._capture,
+            self._playback,
             self._clock,
             margin_s=self._config.margin_ms / 1000,
             most_s=(self._config.max_latency_ms - self._stages(0.0).added_ms) / 1000,
@@ -119,11 +121,11 @@ class LivePipeline:
 
     def capture(self, block: Float32, time_s: float) -> None:
         """Take a block from the source: its `Deliver`."""
-        self._intake.capture(block, time_s)
+        self._capture.capture(block, time_s)
 
     def render(self, block: Float32, time_s: float) -> None:
         """Fill a block for the sink: its `Render`."""
-        self._outlet.render(block, time_s)
+        self._playback.render(block, time_s)
 
     def work(self) -> int:
         """Enhance all that waits.
@@ -135,10 +137,10 @@ class LivePipeline:
             Exception: whatever the enhancer raised. The samples it was about are lost; the next turn
                 goes on behind them.
         """
-        waiting = self._intake.waiting
+        waiting = self._capture.waiting
         done = 0
         while done < waiting:
-            samples = self._intake.take()
+            samples = self._capture.take()
             if not len(samples):
                 break
             self._enhance(samples)
@@ -148,21 +150,21 @@ class LivePipeline:
     @property
     def idle_s(self) -> float:
         """Seconds for the worker to pause now: until the next block is due, or a little if it is late."""
-        due_s = self._intake.next_s - self._clock.now() + LATENESS_S
-        return POLL_S if self._intake.waiting else max(POLL_S, due_s)
+        due_s = self._capture.next_s - self._clock.now() + LATENESS_S
+        return POLL_S if self._capture.waiting else max(POLL_S, due_s)
 
     def tick(self) -> None:
-        """Hold the delay at its target: drift control, and a look for sound that has piled up."""
-        self._regulator.tick()
+        """Hold the delay at its target: control drift, and cut audio that has piled up."""
+        self._control.tick()
 
     @property
     def latency(self) -> LiveLatency:
-        """The delay declared: what it is unless repeated gaps have asked for more to be kept ready."""
-        return self._stages(self._regulator.least_s - self._intake.block_s)
+        """The delay declared: what it is unless repeated underruns have raised the target."""
+        return self._stages(self._control.least_s - self._capture.block_s)
 
     def stats(self) -> PipelineStats:
         """How it goes."""
-        ready_s = self._outlet.ready_s(self._clock.now())
+        buffered_s = self._buffered.seconds(self._clock.now())
         median_ms, worst_ms = self._hop_times.percentiles_ms()
         return PipelineStats(
             input_dbfs=self._levels[0].dbfs,
@@ -171,40 +173,35 @@ class LivePipeline:
             hop_p50_ms=median_ms,
             hop_p99_ms=worst_ms,
             rtf=self._hop_times.rtf,
-            input_overflows=self._intake.overflows,
-            input_damaged=self._intake.damaged,
-            output_underruns=self._outlet.gaps,
-            latency_cuts=self._regulator.cuts,
-            drift_ppm=self._regulator.drift_ppm,
-            fill_ms=1000 * ready_s,
-            target_ms=1000 * self._outlet.target_s,
-            latency=self._stages(ready_s - self._intake.block_s),
+            input_overflows=self._capture.overflows,
+            input_damaged=self._capture.damaged,
+            output_underruns=self._playback.underruns,
+            latency_cuts=self._control.cuts,
+            drift_ppm=self._control.drift_ppm,
+            fill_ms=1000 * buffered_s,
+            target_ms=1000 * self._buffered.target_s,
+            latency=self._stages(buffered_s - self._capture.block_s),
         )
 
     def _stages(self, buffer_s: float) -> LiveLatency:
-        """The delay by stage with so much kept ready for the output."""
+        """The delay by stage with so much audio buffered for the output."""
         return LiveLatency(
             align_ms=self._config.av_align_ms,
             enhancer_ms=self._enhancer.latency.ms,
             varispeed_ms=1000 * self._varispeed.delay_s,
             buffer_ms=1000 * buffer_s,
-            input_wait_ms=1000 * self._intake.block_s,
-            devices_ms=1000 * (self._intake.device_s + self._outlet.device_s),
+            input_wait_ms=1000 * self._capture.block_s,
+            devices_ms=1000 * (self._capture.device_s + self._playback.device_s),
         )
 
-    def _made_by(self, time_s: float) -> float:
-        """How many samples would have come to the outlet by this time if all work took no time."""
-        read, written = self._progress
-        return written + (self._intake.due(time_s) - read) * self._rates
-
     def _enhance(self, samples: Float32) -> None:
-        """Carry samples that the intake gave to the outlet."""
+        """Carry samples from the capture buffer to the playback buffer."""
         began_s = self._clock.now()
         lips = self._new_lips(len(samples))
         enhanced = self._enhancer.process(samples, [lips] if lips else None)
         self._hop_times.add(len(samples), self._clock.now() - began_s)
-        self._outlet.put(self._varispeed.process(enhanced, self._regulator.ratio))
-        self._progress = (self._intake.read, self._outlet.written)
+        self._playback.put(self._varispeed.process(enhanced, self._control.ratio))
+        self._buffered.passed(self._capture.read, self._playback.written)
         self._enhanced += len(samples)
         if self.on_enhanced is not None:
             self.on_enhanced(samples, enhanced, lips)
@@ -215,14 +212,14 @@ class LivePipeline:
         """The lips that came since the last turn, their time in the enhancer's stream.
 
         Args:
-            taken: samples that left the intake and have yet to go into the enhancer.
+            taken: samples that left the capture buffer and have yet to go into the enhancer.
         """
         frame = self.lips.newest_since(self._lips_sequence) if self.lips else None
         if frame is None:
             return None
         self._lips_sequence = frame.sequence
-        captured = self._intake.captured_by(frame.time_s - self._config.camera_offset_ms / 1000)
-        dropped = self._intake.read - taken - self._enhanced
+        captured = self._capture.captured_by(frame.time_s - self._config.camera_offset_ms / 1000)
+        dropped = self._capture.read - taken - self._enhanced
         # Never back in time: the clock's estimate may move by more than there is between two frames.
         self._lips_s = max(self._lips_s, (captured - dropped) / self._enhancer.sample_rate)
         return replace(frame, time_s=self._lips_s)
