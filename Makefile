@@ -36,6 +36,7 @@ lint: $(VENV)/.test-installed $(VENV)/typing/lipstream
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	PYTHONPATH=$(VENV)/typing $(BIN)/lint-imports --no-cache
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
@@ -60,7 +61,7 @@ $(VENV)/.test-installed: pyproject.toml constraints.txt | $(BIN)/python
 	@if command -v apt-get > /dev/null; then cd $(VENV) && { $(PIPEWIRE_ALSA); } 2> /dev/null; fi
 	@touch $@
 
-# The checkout under the name of the package, for mypy: it follows no editable install.
+# The checkout under the name of the package, for mypy, which follows no editable install, and for import-linter.
 $(VENV)/typing/lipstream: | $(BIN)/python
 	@mkdir -p $(@D)
 	@ln -sfn ../.. $@

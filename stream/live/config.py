@@ -82,6 +82,18 @@ class LiveLatency:
         """From the capture of a sample to its sound."""
         return self.added_ms + self.input_wait_ms + self.devices_ms
 
+    def text(self) -> str:
+        """Stage by stage, for the user."""
+        stages = {
+            "video": self.align_ms,
+            "enhancer": self.enhancer_ms,
+            "varispeed": self.varispeed_ms,
+            "buffer": self.buffer_ms,
+        }
+        parts = " + ".join(f"{name} {ms:.1f}" for name, ms in stages.items() if ms)
+        devices_ms = self.input_wait_ms + self.devices_ms
+        return f"{self.added_ms:.1f} ms added ({parts}), devices {devices_ms:.0f} ms"
+
 
 #: A device (index, name or part of its name) or a file.
 Place = int | str | Path

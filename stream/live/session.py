@@ -22,7 +22,6 @@ from ..recording.recorder import Recorder
 from ..recording.recording import RecordingInfo
 from ..runtimes import AUTO, fastest_runtime
 from ..runtimes.base import Runtime
-from ..ui.display import latency_words
 from .camera_watch import CameraWatch, MakeCamera, camera_maker
 from .config import LiveConfig, LiveLatency
 from .endpoints import choose_endpoints, watch_over
@@ -184,7 +183,7 @@ class LiveSession(Controlled):
             threads=True,
         )
         self._camera = CameraWatch(self._make_camera, runtime.encode_lips, self._tell)
-        self._tell(f"model {runtime.spec.name} on {chosen}: {latency_words(self._pipeline.latency)}")
+        self._tell(f"model {runtime.spec.name} on {chosen}: {self._pipeline.latency.text()}")
         if config.record is not None:
             self._recorder = self._recorder_in(config.record, chosen, runtime.spec.embedding_size)
             opened.callback(self._end_recording, self._recorder)

@@ -12,7 +12,6 @@ from ..live.stats import DeviceState, LiveStats, PipelineStats
 from .keys import HELP
 
 if TYPE_CHECKING:
-    from ..live.config import LiveLatency
     from ..video.camera.status import CameraStatus
 
 #: Seconds between two looks at a session, on a terminal and elsewhere.
@@ -177,7 +176,7 @@ def panel_rows(stats: LiveStats) -> Iterator[tuple[str, str]]:
     yield "out", f"{meter(pipeline.output_dbfs)}  {device_words(stats.output)}"
     video = video_words(stats.camera, stats.video)
     yield "lips", f"{bar(pipeline.alpha)} {pipeline.alpha:5.2f} alpha  {video}"
-    yield "delay", latency_words(pipeline.latency)
+    yield "delay", pipeline.latency.text()
     yield "load", f"{load_words(pipeline)}, {xrun_words(pipeline)}, drift {pipeline.drift_ppm:+.0f} ppm"
     yield clock_time(stats.running_s), ", ".join(switches(stats)) or "no limit to the attenuation"
     yield "keys", HELP
@@ -213,19 +212,6 @@ def video_words(camera: "CameraStatus | None", enabled: bool) -> str:
     if camera.reason:
         words += f" ({camera.reason})"
     return words if enabled else f"off ({words})"
-
-
-def latency_words(latency: "LiveLatency") -> str:
-    """The delay, stage by stage."""
-    stages = {
-        "video": latency.align_ms,
-        "enhancer": latency.enhancer_ms,
-        "varispeed": latency.varispeed_ms,
-        "buffer": latency.buffer_ms,
-    }
-    sum_words = " + ".join(f"{name} {ms:.1f}" for name, ms in stages.items() if ms)
-    devices_ms = latency.input_wait_ms + latency.devices_ms
-    return f"{latency.added_ms:.1f} ms added ({sum_words}), devices {devices_ms:.0f} ms"
 
 
 def load_words(pipeline: PipelineStats) -> str:
