@@ -27,7 +27,7 @@ Lips = Image | Sequence[LipFrame | tuple[float, Image]]
 class LipsTimeline:
     """Zero-order hold from video frames to hops, by time stamp: a frame never counts before it was captured.
 
-    A frame that equals the one before it is no news (a frozen camera, a player that fills gaps): it is passed
+    A frame that equals the one before it is no news (a frozen camera, a player that repeats): it is passed
     over, and the age goes on to rise. Nor does the first frame count before a second one shows that something
     moves: a camera that has stood still from the start is no video at all. And none counts when for a second
     crops have differed by no more than compression and tracking make a photograph differ.

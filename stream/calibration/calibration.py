@@ -1,4 +1,4 @@
-"""Watching a speaker and listening to him, to find out how late the camera's pictures are."""
+"""Watching a speaker and listening to him, to find out how late the camera is."""
 
 import shutil
 import subprocess
@@ -25,7 +25,7 @@ from .estimator import OffsetEstimate, estimate_offset
 Progress = Callable[[float, float], None]
 
 _MAX_FPS = 25.0
-#: A camera may take so long to give a picture, at first and later.
+#: A camera may take so long to give a video frame, at first and later.
 _PATIENCE_S = 8.0
 
 
@@ -56,7 +56,7 @@ def calibrate_live(
         grabber = Grabber(lambda: open_camera(camera, clock), _MAX_FPS, Backoff(0.5, 2.0))
         grabber.start()
         try:
-            _first_picture(grabber, camera)
+            _first_frame(grabber, camera)
             source.start(sound.deliver)
             start_s = frame_s = clock.now()
             while (now_s := clock.now()) < start_s + seconds:
@@ -78,7 +78,7 @@ def calibrate_live(
 def calibrate_files(
     video: Path, audio: Path | None, progress: Progress, face_model: Path | None = None
 ) -> OffsetEstimate:
-    """Measure a recording: how late its pictures are against its sound, both taken to begin together.
+    """Measure a recording: how late its video is against its sound, both taken to begin together.
 
     Args:
         video: any video that OpenCV reads.
@@ -140,7 +140,7 @@ class _Sound:
         return np.concatenate(self._blocks) if self._blocks else np.zeros(0, np.float32)
 
 
-def _first_picture(grabber: Grabber, camera: Camera) -> None:
+def _first_frame(grabber: Grabber, camera: Camera) -> None:
     for _ in range(round(_PATIENCE_S / 0.2)):
         if grabber.take(0.2) is not None:
             return
@@ -148,7 +148,7 @@ def _first_picture(grabber: Grabber, camera: Camera) -> None:
 
 
 def _lost(grabber: Grabber, camera: Camera) -> InputError:
-    problem = grabber.status().problem or f"camera {camera_name(camera)} gives no pictures"
+    problem = grabber.status().problem or f"camera {camera_name(camera)} gives no video frames"
     return InputError(f"{problem}" if ":" in problem else f"{problem}: plug it in, and start again")
 
 

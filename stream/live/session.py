@@ -6,7 +6,6 @@ from contextlib import ExitStack, suppress
 from importlib import import_module
 from math import inf
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -27,7 +26,7 @@ from .config import LiveConfig, LiveLatency
 from .endpoints import choose_endpoints, watch_over
 from .pipeline import LivePipeline
 from .stats import DeviceState, LiveStats
-from .threads import LiveError, Turns
+from .threads import LiveError, SessionThreads
 
 __all__ = ["LiveError", "LiveSession"]
 
@@ -87,7 +86,7 @@ class LiveSession(Controlled):
         self._tell = on_message or logging.getLogger("lipstream.live").info
         encoder = config.model if runtime is None else None
         self._make_camera = camera or camera_maker(config.camera, config.face_model, encoder, self._tell)
-        self._turns = Turns()
+        self._threads = SessionThreads()
         self._told_slow = False
         self._started_s = 0.0
         self._ends_s = inf
@@ -101,7 +100,7 @@ class LiveSession(Controlled):
             InputError: a device, file, model or folder that is not there or not usable.
         """
         with ExitStack() as opened:
-            opened.callback(self._turns.ended.set)
+            opened.callback(self._threads.ended.set)
             self._begin(opened)
             self._open = opened.pop_all()
 
@@ -119,9 +118,9 @@ class LiveSession(Controlled):
             LiveError: it has, because a part of it failed.
             InputError: it has, because a file in place of a device failed.
         """
-        ended = self._turns.ended.wait(timeout_s)
-        if self._turns.failure is not None:
-            raise self._turns.failure
+        ended = self._threads.ended.wait(timeout_s)
+        if self._threads.failure is not None:
+            raise self._threads.failure
         return ended
 
     @property
@@ -159,9 +158,7 @@ class LiveSession(Controlled):
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
     def _begin(self, opened: ExitStack) -> None:
@@ -188,12 +185,12 @@ class LiveSession(Controlled):
             self._recorder = self._recorder_in(config.record, chosen, runtime.spec.embedding_size)
             opened.callback(self._end_recording, self._recorder)
         self._watchdog = watch_over(self._source, self._sink, self._pipeline, self._clock, self._tell)
-        opened.callback(self._turns.end, RELEASE_S, self._watchdog.close, self._camera.close)
+        opened.callback(self._threads.end, RELEASE_S, self._watchdog.close, self._camera.close)
         self._started_s = self._clock.now()
         self._ends_s = self._started_s + config.duration_s
-        self._turns.start("audio worker", self._pipeline.work, lambda: self._pipeline.idle_s, urgent=True)
+        self._threads.start("audio worker", self._pipeline.work, lambda: self._pipeline.idle_s, urgent=True)
         self._watchdog.start()
-        self._turns.start("monitor", self._monitor, lambda: TICK_S)
+        self._threads.start("monitor", self._monitor, lambda: TICK_S)
 
     def _recorder_in(self, folder: Path, runtime: str, embedding_size: int) -> Recorder:
         enhancer, config = self._enhancer, self._config
@@ -218,7 +215,7 @@ class LiveSession(Controlled):
     def _end_recording(self, recorder: Recorder) -> None:
         """Called when the worker has ended, or was left behind."""
         self._pipeline.on_enhanced = None
-        broken = self._turns.failure is not None or self._turns.running
+        broken = self._threads.failure is not None or self._threads.running
         recorder.close(np.zeros(0, np.float32) if broken else self._enhancer.flush())
 
     def _monitor(self) -> None:
@@ -233,7 +230,7 @@ class LiveSession(Controlled):
         if now_s > self._started_s + SETTLED_S and not self._told_slow:
             self._look_at_load()
         if now_s >= self._ends_s:
-            self._turns.ended.set()
+            self._threads.ended.set()
 
     def _look_at_load(self) -> None:
         rtf = self._pipeline.stats().rtf
@@ -248,7 +245,7 @@ class LiveSession(Controlled):
         """A file in place of a device has an end, and is not opened again."""
         for endpoint in (self._source, self._sink):
             if isinstance(endpoint, FileEndpoint) and endpoint.failure is not None:
-                self._turns.fail(endpoint.failure)
+                self._threads.fail(endpoint.failure)
         if isinstance(self._source, FileSource) and self._source.finished:
             # What is on its way still comes out.
             drained_s = self._clock.now() + self._pipeline.latency.total_ms / 1000

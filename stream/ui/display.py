@@ -4,7 +4,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from queue import SimpleQueue
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ..controls import NO_LIMIT_DB
@@ -39,9 +38,7 @@ class Display(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
 
 
 def choose_display() -> Display:
@@ -63,9 +60,7 @@ class Lines:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
 
 
 class Panel:
@@ -88,9 +83,7 @@ class Panel:
         self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._live.stop()
 
 
@@ -132,11 +125,9 @@ class Relay:
         self._display.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.pass_on()
-        self._display.__exit__(kind, error, trace)
+        self._display.__exit__(*error)
 
 
 def status_line(stats: LiveStats) -> str:

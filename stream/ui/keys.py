@@ -2,7 +2,6 @@
 
 import os
 import sys
-from types import TracebackType
 from typing import Any, Self
 
 from ..controls import NO_LIMIT_DB, Controls
@@ -47,9 +46,7 @@ class Keyboard:
             tty.setcbreak(sys.stdin, termios.TCSANOW)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._before is not None:
             import termios
 

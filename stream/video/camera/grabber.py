@@ -1,4 +1,4 @@
-"""The thread that reads the camera: it keeps the newest picture, and brings a lost camera back."""
+"""The thread that reads the camera: it keeps the newest video frame, and brings a lost camera back."""
 
 import threading
 from collections import deque
@@ -18,7 +18,7 @@ class GrabberStatus:
     Attributes:
         connected: whether the camera is open.
         problem: why it is not, one line; empty otherwise and before the first attempt.
-        grabbed: pictures that came so far, those dropped included.
+        grabbed: frames that came so far, those dropped included.
         reconnects: how often the camera came back after it was lost.
     """
 
@@ -36,7 +36,7 @@ class Grabber:
 
     Args:
         open_camera: opens the camera; its InputError says why it cannot.
-        max_fps: pictures above this rate are grabbed but neither decoded nor kept.
+        max_fps: frames above this rate are grabbed but neither decoded nor kept.
         retry: the pauses between attempts to open the camera.
     """
 
@@ -62,7 +62,7 @@ class Grabber:
             self._thread.join(timeout_s)
 
     def take(self, timeout_s: float) -> VideoFrame | None:
-        """The newest picture that was not taken yet, waited for; None if none comes in time."""
+        """The newest frame that was not taken yet, waited for; None if none comes in time."""
         self._arrived.wait(timeout_s)
         self._arrived.clear()
         try:
@@ -82,7 +82,7 @@ class Grabber:
                     self._read(capture)
                 finally:
                     capture.close()
-                problem = "the camera gives no more pictures"
+                problem = "the camera gives no more video frames"
             except InputError as error:
                 problem = str(error)
             except Exception as error:  # whatever a driver raises: the audio must go on, and so must we
@@ -98,7 +98,7 @@ class Grabber:
             # Half a period early will do: a camera of just this rate jitters about it.
             if due_s is not None and captured_s < due_s - self._period_s / 2:
                 continue
-            # Time owed carries over, so that of 30 pictures a second 25 are kept and not 15.
+            # Time owed carries over, so that of 30 frames a second 25 are kept and not 15.
             due_s = max(due_s or captured_s, captured_s - self._period_s) + self._period_s
             if (rgb := capture.retrieve()) is not None:
                 self._newest.append(VideoFrame(captured_s, rgb))

@@ -44,11 +44,11 @@ class FrameWatch:
 
 @dataclass(frozen=True)
 class LookPaceConfig:
-    """When a picture may do without a look at its landmarks.
+    """When a frame may do without a look at its landmarks.
 
     Attributes:
-        interval_s: no longer after a look than this; at 25 pictures a second that is every other one.
-        fast: speed of the crop's corners, in eye distances a second, above which each picture is looked at.
+        interval_s: no longer after a look than this; at 25 frames a second that is every other one.
+        fast: speed of the crop's corners, in eye distances a second, above which each frame is looked at.
             In each of twelve clips of the GRID corpus 95 % of the looks stay below 0.55.
         calm_s: for how long a face must have been slower.
     """
@@ -71,7 +71,7 @@ class LookPace:
         self._looked_s = self._moved_s = 0.0
 
     def due(self, time_s: float) -> bool:
-        """Whether to look for a face in the picture captured at this time, in seconds."""
+        """Whether to look for a face in the frame captured at this time, in seconds."""
         return (
             self._last is None
             or not 0 <= time_s - self._looked_s < self._config.interval_s
@@ -83,7 +83,7 @@ class LookPace:
 
         Args:
             landmarks: float32 ``[478, 2]`` of the one face whose lips were read; None: there was no such.
-            time_s: when the picture was captured, in seconds.
+            time_s: when the frame was captured, in seconds.
         """
         placement = None if landmarks is None else place_crop(landmarks)
         if placement is not None and (

@@ -2,7 +2,7 @@
 
 MediaPipe and OpenCV keep threads busy, load for seconds and may crash. Beside them in one process the audio
 worker waited for up to 17 ms now and then (for Python's lock, and for a processor): longer than there is
-sound ready.
+audio buffered.
 """
 
 import os
@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from ....core.arrays import Float32, UInt8
@@ -93,9 +92,7 @@ class CameraProcess:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def status(self) -> CameraStatus:

@@ -65,8 +65,8 @@ class CameraStatus:
     Attributes:
         state: what it is doing.
         reason: one line for the user about what is wrong; empty where nothing is.
-        fps: pictures a second that the camera gave of late.
-        face_age_s: seconds since the last picture that gave lips was captured; None before the first.
+        fps: frames a second that the camera gave of late.
+        face_age_s: seconds since the last frame that gave lips was captured; None before the first.
         frames: lips put into the mailbox so far.
         failures: exceptions of the landmarker and of the encoder so far.
         reconnects: how often the camera came back after it was lost.

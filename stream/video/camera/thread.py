@@ -1,10 +1,9 @@
-"""The camera thread: picture, face, lips, embedding, mailbox. Whatever fails here, the audio goes on."""
+"""The camera thread: video frame, face, lips, embedding, mailbox. Whatever fails here, the audio goes on."""
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from ....core.arrays import Float32, UInt8
@@ -19,7 +18,7 @@ from .status import Backoff, Camera, CameraState, CameraStatus, LipsMailbox
 
 __all__ = ["CameraConfig", "CameraLimits", "CameraState", "CameraStatus", "CameraThread"]
 
-#: How often the thread looks up while no picture comes.
+#: How often the thread looks up while no frame comes.
 _TURN_S = 0.2
 #: Time that `close` gives the thread that reads and the thread that works: together below a second.
 _READING_ENDS_S, _WORK_ENDS_S = 0.2, 0.6
@@ -30,9 +29,9 @@ class CameraConfig:
     """How the camera thread works.
 
     Attributes:
-        max_fps: pictures a second to look at; the model was trained at 25.
+        max_fps: frames a second to look at; the model was trained at 25.
         max_load: share of its time that the thread works at most: a slow computer, or several faces, give
-            fewer pictures a second instead of a busy core, of which the audio may be in need.
+            fewer frames a second instead of a busy core, of which the audio may be in need.
         retry_s: the first pause before a lost camera is opened again, or failed landmarks are begun anew.
         longest_retry_s: the longest, to which pauses double.
         limits: when the camera is called lost, frozen and so on.
@@ -64,7 +63,7 @@ class CameraThread:
         mailbox: where lips go; from this thread alone.
         config: how to work; None for the defaults.
         face_model: path of ``face_landmarker.task``; None looks it up (see `find_face_model`).
-        clock: stamps the pictures; None for the computer's.
+        clock: stamps the frames; None for the computer's.
     """
 
     def __init__(
@@ -111,9 +110,7 @@ class CameraThread:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def status(self) -> CameraStatus:
@@ -121,7 +118,7 @@ class CameraThread:
         seen = Observed(
             problem=self._problem,
             grabber=self._grabber.status(),
-            picture_age_s=self._age(self._looked_s),
+            frame_age_s=self._age(self._looked_s),
             lips_age_s=self._age(self._lips_s),
             sight=self._sight,
             fps=self._meter.rate,

@@ -43,10 +43,10 @@ class LipsFeed:
     def warnings(self, duration_s: float) -> tuple[str, ...]:
         """What was wrong with the video for audio of this length, one line each."""
         if self.face_frames == 0:
-            return (f"no usable face in {self.video_frames} video frames: enhanced from the audio alone",)
+            return (f"no usable face in {self.video_frames} video frames: enhanced audio-only",)
         if self._next is None and self._last_s < duration_s - EARLY_END_S:
             return (
-                f"the video ends at {self._last_s:.1f} s of {duration_s:.1f} s: audio alone from there on",
+                f"the video ends at {self._last_s:.1f} s of {duration_s:.1f} s: audio-only from there on",
             )
         return ()
 

@@ -1,8 +1,7 @@
-"""From a camera's picture to the speaker's encoded lips, one picture after the other."""
+"""From a camera's video frame to the speaker's encoded lips, frame after frame."""
 
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from ....core.arrays import Float32, UInt8
@@ -15,8 +14,8 @@ from .faces import FaceChooser, FaceFinder
 class LipReader:
     """Reads the lips of one camera; a context manager, for one thread.
 
-    Landmarks are most of the work, so while one calm face is there only every other picture is searched for
-    them. The lips are cut out of each picture, where they are to be expected.
+    Landmarks are most of the work, so while one calm face is there only every other frame is searched for
+    them. The lips are cut out of each frame, where they are to be expected.
 
     Args:
         encode: turns a crop into its embedding; called once for each, in order.
@@ -63,7 +62,5 @@ class LipReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._finder.close()

@@ -97,10 +97,10 @@ def test_a_lost_camera_is_opened_again_whatever_it_raises() -> None:
     assert problems == [
         "",
         "camera 0 does not open",
-        "the camera gives no more pictures",
+        "the camera gives no more video frames",
         "the camera fails (driver trouble)",
         "camera 0 does not open",
-        "the camera gives no more pictures",
+        "the camera gives no more video frames",
     ]
     assert (status.grabbed, status.reconnects) == (3, 1)
 

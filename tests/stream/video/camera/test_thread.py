@@ -135,7 +135,7 @@ def test_a_slow_camera_is_used_and_named(server: MjpegServer, mailbox: LipsMailb
     server.fps = 5.0
     try:
         with CameraThread(server.url, mean_color, mailbox, QUICK) as camera:
-            until(lambda: "pictures a second" in camera.status().reason)
+            until(lambda: "frames a second" in camera.status().reason)
             assert camera.status().state is CameraState.TRACKING
             assert camera.status().fps < 8
     finally:
