@@ -41,6 +41,7 @@ lint: $(VENV)/.test-installed $(VENV)/typing/lipstream
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	PYTHONPATH=$(VENV)/typing $(BIN)/lint-imports --no-cache
 
 docs: $(VENV)/.docs-installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -79,7 +80,7 @@ $(VENV)/.docs-installed: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable ".[docs]"
 	@touch $@
 
-# The checkout under the name of the package, for mypy: it follows no editable install.
+# The checkout under the name of the package, for mypy, which follows no editable install, and for import-linter.
 $(VENV)/typing/lipstream: | $(BIN)/python
 	@mkdir -p $(@D)
 	@ln -sfn ../.. $@

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -151,9 +150,7 @@ class AudioReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._file.close()
 
 
@@ -197,7 +194,7 @@ class AudioWriter:
 
     def __init__(self, path: Path, layout: AudioLayout) -> None:
         self._path = path
-        self._place = _real(path)
+        self._target = _real(path)
         self._temporary = partial_path(path)
         self._layout = layout
         with self._failures_told():
@@ -218,13 +215,11 @@ class AudioWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         with self._failures_told():
             self._file.close()
             if kind is None:
-                os.replace(self._temporary, self._place)
+                os.replace(self._temporary, self._target)
             else:
                 self._temporary.unlink(missing_ok=True)
 

@@ -1,7 +1,6 @@
 """One channel of speech around a network that is stepped elsewhere: chunks and lips in, chunks out."""
 
-from collections.abc import Callable, Generator
-from math import isnan
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,49 +8,13 @@ import numpy.typing as npt
 
 from ..core.arrays import Float32, UInt8
 from ..errors import InputError
+from .controls import Controls
 from .dsp.buffers import SampleFifo
 from .dsp.resample import Resampler
 from .latency import LatencyBudget
-from .lips_timeline import Frame, Lips, LipsTimeline
+from .lips_timeline import Lips, LipsTimeline
 from .runtimes.base import StreamSpec
-
-#: An attenuation limit in dB from which on there is none.
-NO_LIMIT_DB = 100.0
-
-
-class Controls:
-    """What may change while a stream runs, from any thread; it counts from the next hop on, without a click.
-
-    Args:
-        atten_limit_db: attenuate no sound by more than this, in dB from 0; 100 and above: no limit.
-        bypass: give the input itself, still delayed by the latency, while the model goes on listening.
-        video: whether lips count. While it is False, frames are dropped unseen.
-
-    Raises:
-        InputError: a limit that is no number of dB from 0; also when it is set later.
-    """
-
-    def __init__(self, atten_limit_db: float = NO_LIMIT_DB, bypass: bool = False, video: bool = True) -> None:
-        self.atten_limit_db = atten_limit_db
-        self.bypass = bypass
-        self.video = video
-
-    @property
-    def atten_limit_db(self) -> float:
-        """The most, in dB, by which any sound is attenuated; 100 and above: no limit."""
-        return self._atten_limit_db
-
-    @atten_limit_db.setter
-    def atten_limit_db(self, limit: float) -> None:
-        self._atten_limit_db = _checked_atten_limit(limit)
-
-    @property
-    def dry(self) -> float:
-        """The share of the noisy signal in the output, 0 to 1."""
-        if self.bypass:
-            return 1.0
-        limit = self._atten_limit_db
-        return 0.0 if limit >= NO_LIMIT_DB else 10 ** (-limit / 20)
+from .video.frames import LipFrame
 
 
 class Hop(NamedTuple):
@@ -63,14 +26,11 @@ class Hop(NamedTuple):
     dry: float
 
 
-#: What `Runtime.process_hop` gives: the output hop, and alpha.
-Enhanced = tuple[Float32, float]
-#: Yields hops as they are due and wants each back `Enhanced`; begun by sending None, it ends with the output.
-HopsDue = Generator[Hop, Enhanced | None, Float32]
-
-
 class Channel:
     """All of a stream but its network: resampling, framing, the declared latency, the time line of the lips.
+
+    ``push`` takes a chunk; then each `next_hop` is to be enhanced and handed to `take`, until there is none;
+    `pull` gives the output for the chunk. However long a chunk is, it is resampled in pieces of a hop.
 
     Args:
         spec: of the model.
@@ -102,6 +62,8 @@ class Channel:
         self._output.push(np.zeros(self._latency.total, np.float32))
         # The model's first samples stand for the time before the stream began.
         self._to_skip = self._spec.window_samples - self._spec.hop_samples
+        self._chunk = self._enhanced = np.empty(0, np.float32)
+        self._fed = self._given = 0  # samples of the chunk that were resampled, and of its output
         self._samples_in = 0
         self._hops = 0
         self._alpha_sum = 0.0
@@ -112,7 +74,7 @@ class Channel:
         """Mean of alpha over all hops since the start or the last reset; 0 before the first."""
         return self._alpha_sum / self._hops if self._hops else 0.0
 
-    def check(self, chunk: Float32, lips: Lips | None) -> list[tuple[float, Frame]]:
+    def check(self, chunk: Float32, lips: Lips | None) -> list[LipFrame]:
         """The frames that the lips are, changing nothing.
 
         Raises:
@@ -121,35 +83,34 @@ class Channel:
         _check_chunk(chunk)
         return self._lips.check(lips, self._samples_in / self._latency.sample_rate)
 
-    def enhance(self, chunk: Float32, frames: list[tuple[float, Frame]]) -> HopsDue:
-        """Take the next chunk and give as many samples.
+    def push(self, chunk: Float32, frames: list[LipFrame]) -> None:
+        """Take the next chunk.
 
         Args:
             chunk: float32 ``[n]`` that `check` passed.
             frames: what it made of the lips.
         """
         self._lips.add(frames)
-        output = np.empty(len(chunk), np.float32)
-        # Pieces of a hop keep the buffers small however long the chunk is.
-        for start in range(0, len(chunk), self._latency.hop):
-            piece = chunk[start : start + self._latency.hop]
-            self._to_model.push(piece)
-            while self._to_model.ready >= self._spec.hop_samples:
-                enhanced = yield self._next_hop()
-                assert enhanced is not None
-                self._take(*enhanced)
-            output[start : start + len(piece)] = self._output.view()[: len(piece)]
-            self._output.drop(len(piece))
-        self._samples_in += len(chunk)
-        return output
+        self._chunk, self._enhanced = chunk, np.empty(len(chunk), np.float32)
+        self._fed = self._given = 0
 
-    def _next_hop(self) -> Hop:
+    def next_hop(self) -> Hop | None:
+        """The next hop to enhance; None when the chunk has no more."""
+        while self._to_model.ready < self._spec.hop_samples:
+            self._collect()
+            piece = self._chunk[self._fed : self._fed + self._latency.hop]
+            if not len(piece):
+                return None
+            self._to_model.push(piece)
+            self._fed += len(piece)
+            self._samples_in += len(piece)
         self._hops += 1
         now_s = self._hops * self._spec.hop_samples / self._spec.sample_rate
         embedding, age_s = self._lips.at(now_s, bool(self._controls.video))
         return Hop(self._to_model.pull(self._spec.hop_samples), embedding, age_s, self._controls.dry)
 
-    def _take(self, enhanced: Float32, alpha: float) -> None:
+    def take(self, enhanced: Float32, alpha: float) -> None:
+        """Take what `Runtime.process_hop` made of the last hop."""
         self.alpha = alpha
         self._alpha_sum += alpha
         skipped = min(self._to_skip, len(enhanced))
@@ -157,16 +118,18 @@ class Channel:
         self._from_model.push(enhanced[skipped:])
         self._output.push(self._from_model.pull(self._from_model.ready))
 
+    def pull(self) -> Float32:
+        """The output for the chunk, float32 ``[n]``, once `next_hop` has given None."""
+        output = self._enhanced
+        self._chunk = self._enhanced = np.empty(0, np.float32)
+        return output
 
-def _checked_atten_limit(limit_db: float) -> float:
-    """The limit as a float; InputError where it is no number of dB from 0."""
-    try:
-        limit = float(limit_db)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"atten_limit_db must be a number of dB, not {limit_db!r}") from error
-    if isnan(limit) or limit < 0:
-        raise InputError(f"atten_limit_db must be at least 0 dB (100: no limit), not {limit:g}")
-    return limit
+    def _collect(self) -> None:
+        """Move the output for all that was fed out of the buffer, which so stays small."""
+        count = self._fed - self._given
+        self._enhanced[self._given : self._fed] = self._output.view()[:count]
+        self._output.drop(count)
+        self._given = self._fed
 
 
 def _check_chunk(chunk: npt.ArrayLike) -> None:

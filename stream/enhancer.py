@@ -4,7 +4,8 @@ import numpy as np
 
 from ..core.arrays import Float32
 from ..errors import InputError
-from .channel import NO_LIMIT_DB, Channel, Controls
+from .channel import Channel
+from .controls import NO_LIMIT_DB, Controlled, Controls
 from .dsp.resample import band_hz
 from .latency import LatencyBudget
 from .lips_timeline import Lips
@@ -16,7 +17,7 @@ __all__ = ["MAX_SAMPLE_RATE", "MIN_SAMPLE_RATE", "NO_LIMIT_DB", "Enhancer", "che
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 96_000
 
 
-class Enhancer(Controls):
+class Enhancer(Controlled):
     """Cleans one channel of speech as it comes in; experimentally helped by the speaker's lips.
 
     Lips count only where `process` is given them. They help the nine speakers they were trained on and may
@@ -37,6 +38,7 @@ class Enhancer(Controls):
         atten_limit_db: attenuate no sound by more than this, in dB from 0; 100 and above: no limit.
         bypass: give the input itself, still delayed by the latency, while the model goes on listening.
         video: whether lips count. While it is False, frames are dropped unseen.
+        controls: in place of the three before, `Controls` that others may hold as well.
 
     Raises:
         InputError: a value out of range, an unknown model or runtime.
@@ -50,12 +52,14 @@ class Enhancer(Controls):
         atten_limit_db: float = NO_LIMIT_DB,
         bypass: bool = False,
         video: bool = True,
+        *,
+        controls: Controls | None = None,
     ) -> None:
         rate = checked_sample_rate(sample_rate)
-        super().__init__(atten_limit_db, bypass, video)
+        self.controls = controls or Controls(atten_limit_db, bypass, video)
         self._runtime = _loaded(model, runtime)
         self._latency = LatencyBudget.of(self._runtime.spec, rate)
-        self._channel = Channel(self._runtime.spec, self._latency, self, self._runtime.encode_lips)
+        self._channel = Channel(self._runtime.spec, self._latency, self.controls, self._runtime.encode_lips)
         self.reset()
 
     def reset(self) -> None:
@@ -72,7 +76,8 @@ class Enhancer(Controls):
                 when this chunk began; or any number of them as ``(time_s, crop)``, in order, the time in
                 seconds of input since the start or the last reset (a time yet to come is kept until then).
                 In place of a crop may stand its embedding, float32 ``[512]``, as the same runtime's
-                ``encode_lips`` gives it: then another thread can do that work.
+                ``encode_lips`` gives it: then another thread can do that work. A `LipFrame`, which is
+                not to change any more, may stand for time and crop or embedding.
                 The last frame holds; its age is known to the model, which trusts it less as it ages.
 
         Returns:
@@ -83,14 +88,11 @@ class Enhancer(Controls):
                 backwards. It is raised before any state changes: the stream goes on with the next good
                 chunk.
         """
-        hops = self._channel.enhance(chunk, self._channel.check(chunk, lips))
-        enhanced = None
-        try:
-            while True:
-                enhanced = self._runtime.process_hop(*hops.send(enhanced))
-        except StopIteration as end:
-            output: Float32 = end.value
-            return output
+        channel = self._channel
+        channel.push(chunk, channel.check(chunk, lips))
+        while (hop := channel.next_hop()) is not None:
+            channel.take(*self._runtime.process_hop(*hop))
+        return channel.pull()
 
     def flush(self) -> Float32:
         """End the stream: its last `latency_samples`, float32. Call `reset` before the next stream."""

@@ -11,7 +11,8 @@ import numpy as np
 from ..core.arrays import Float32
 from ..errors import InputError
 from .audio_files import AudioLayout, AudioReader, AudioWriter, check_output, choose_format
-from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NO_LIMIT_DB, Enhancer
+from .controls import NO_LIMIT_DB
+from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Enhancer
 from .latency import LatencyBudget
 from .video.lips.feed import LipsFeed, open_lips
 

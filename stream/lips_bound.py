@@ -1,7 +1,7 @@
 """Holds what the experimental lips may change to a share of the audio-only output; goes with these lips.
 
 The shipped lip path has learned nine speakers and misleads with others. So while lips count, a stream is
-enhanced twice, from audio alone and with lips, and the output is the first plus a bounded part of what the
+enhanced twice, audio-only and with lips, and the output is the first plus a bounded part of what the
 second differs by. The size of that part is measured in each hop before it is added, so the bound holds
 whatever the network does. Without lips the audio-only output passes untouched, at its usual cost.
 """
@@ -46,7 +46,7 @@ class BoundedMix:
         """One hop.
 
         Args:
-            audio: float32 ``[hop]``, enhanced from audio alone.
+            audio: float32 ``[hop]``, enhanced audio-only.
             helped: float32 ``[hop]``, enhanced with lips.
             counts: whether there are lips now; the gain rises while there are, and falls else.
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..core.arrays import Float32, UInt8
 from ..errors import InputError
-from .channel import NO_LIMIT_DB, Channel, Controls, Enhanced, Hop, HopsDue
+from .channel import Channel, Hop
+from .controls import NO_LIMIT_DB, Controls
 from .enhancer import checked_sample_rate
 from .latency import LatencyBudget
 from .lips_timeline import Lips
@@ -115,9 +116,13 @@ class EnhancerPool:
         frames = {
             stream: channel.check(chunks[stream], lips.get(stream)) for stream, channel in channels.items()
         }
-        return self._run_together(
-            {stream: channel.enhance(chunks[stream], frames[stream]) for stream, channel in channels.items()}
-        )
+        for stream, channel in channels.items():
+            channel.push(chunks[stream], frames[stream])
+        while due := {
+            stream: hop for stream, channel in channels.items() if (hop := channel.next_hop()) is not None
+        }:
+            self._step(due)
+        return {stream: channel.pull() for stream, channel in channels.items()}
 
     def flush(self, stream: int) -> Float32:
         """End a stream: its last `latency_samples`, float32. Let it leave or `reset` it then."""
@@ -165,31 +170,20 @@ class EnhancerPool:
         except KeyError:
             raise InputError(f"no stream {stream!r} is in the pool: use a number that join() gave") from None
 
-    def _run_together(self, runs: Mapping[int, HopsDue]) -> dict[int, Float32]:
-        """Drive channels from one common hop to the next until each has given its output."""
-        outputs: dict[int, Float32] = {}
-        enhanced: Mapping[int, Enhanced | None] = dict.fromkeys(runs)
-        while enhanced:
-            due: dict[int, Hop] = {}
-            for stream, hop in enhanced.items():
-                try:
-                    due[stream] = runs[stream].send(hop)
-                except StopIteration as end:
-                    outputs[stream] = end.value
-            enhanced = self._step(due) if due else {}
-        return {stream: outputs[stream] for stream in runs}
-
-    def _step(self, due: Mapping[int, Hop]) -> dict[int, Enhanced]:
+    def _step(self, due: Mapping[int, Hop]) -> None:
         """One joint step of the streams whose hops are due."""
-        rows = {stream: self._seats[stream].row for stream in due}
+        seats = [self._seats[stream] for stream in due]
         active = np.zeros(self.streams, np.bool_)
-        for stream, row in rows.items():
-            active[row] = True
-            self._hops[row], self._embeddings[row], self._ages_s[row], self._dry[row] = due[stream]
+        for seat, hop in zip(seats, due.values(), strict=True):
+            active[seat.row] = True
+            self._hops[seat.row], self._embeddings[seat.row], self._ages_s[seat.row], self._dry[seat.row] = (
+                hop
+            )
         out, alphas = self._runtime.process_hops(
             self._hops, self._embeddings, self._ages_s, self._dry, active
         )
-        return {stream: (out[row], float(alphas[row])) for stream, row in rows.items()}
+        for seat in seats:
+            seat.channel.take(out[seat.row], float(alphas[seat.row]))
 
 
 class _Seat(NamedTuple):

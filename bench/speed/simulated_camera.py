@@ -7,16 +7,8 @@ import numpy as np
 from ...core.arrays import Float32, UInt8
 from ...stream.dsp.clock import ManualClock
 from ...stream.runtimes.base import NO_VIDEO_AGE_S, Runtime
+from ...stream.video.frames import LipFrame
 from .measurements import VIDEO_FPS
-
-
-@dataclass(frozen=True)
-class SimulatedFrame:
-    """Lips of a simulated frame; see `stream.live.pipeline.LipsSeen`."""
-
-    sequence: int
-    captured_s: float
-    embedding: Float32
 
 
 class SimulatedCamera:
@@ -33,12 +25,12 @@ class SimulatedCamera:
         self._size = size
         self._delay_s = delay_s
 
-    def newest_since(self, sequence: int) -> SimulatedFrame | None:
-        """See `stream.live.pipeline.LipsBox`."""
+    def newest_since(self, sequence: int) -> LipFrame | None:
+        """See `stream.live.pipeline.LipsSource`."""
         newest = int((self._clock.now() - self._delay_s) * VIDEO_FPS)
         if newest <= max(sequence, 0):
             return None
-        return SimulatedFrame(newest, newest / VIDEO_FPS, np.full(self._size, newest, np.float32))
+        return LipFrame(newest, newest / VIDEO_FPS, embedding=np.full(self._size, newest, np.float32))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Watching a speaker and listening to him, to find out how late the camera's pictures are."""
+"""Watching a speaker and listening to him, to find out how late the camera is."""
 
 import shutil
 import subprocess
@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.arrays import Float32, UInt8
+from ...core.arrays import Float32
 from ...errors import InputError
 from ..audio_files import AudioReader
 from ..devices.endpoints import AudioSource
 from ..dsp.clock import Clock, ManualClock, MonotonicClock
-from ..video.camera.capture import Backoff, FileCapture, open_camera
+from ..video.camera.capture import FileCapture, open_camera
 from ..video.camera.grabber import Grabber
-from ..video.camera.status import Camera, camera_name
+from ..video.camera.status import Backoff, Camera, camera_name
+from ..video.frames import VideoFrame
 from ..video.lips.faces import FaceChooser, FaceFinder, mouth_opening
 from .estimator import OffsetEstimate, estimate_offset
 
@@ -24,7 +25,7 @@ from .estimator import OffsetEstimate, estimate_offset
 Progress = Callable[[float, float], None]
 
 _MAX_FPS = 25.0
-#: A camera may take so long to give a picture, at first and later.
+#: A camera may take so long to give a video frame, at first and later.
 _PATIENCE_S = 8.0
 
 
@@ -55,16 +56,16 @@ def calibrate_live(
         grabber = Grabber(lambda: open_camera(camera, clock), _MAX_FPS, Backoff(0.5, 2.0))
         grabber.start()
         try:
-            _first_picture(grabber, camera)
+            _first_frame(grabber, camera)
             source.start(sound.deliver)
-            start_s = picture_s = clock.now()
+            start_s = frame_s = clock.now()
             while (now_s := clock.now()) < start_s + seconds:
                 if not source.alive:
                     raise InputError(f"input {source.info.name} was lost: plug it in, and start again")
-                if (picture := grabber.take(0.2)) is not None:
-                    mouth.look(picture.rgb, picture.captured_s)
-                    picture_s = now_s
-                elif now_s - picture_s > _PATIENCE_S:
+                if (frame := grabber.take(0.2)) is not None:
+                    mouth.look(frame)
+                    frame_s = now_s
+                elif now_s - frame_s > _PATIENCE_S:
                     raise _lost(grabber, camera)
                 progress(now_s - start_s, seconds)
         finally:
@@ -77,7 +78,7 @@ def calibrate_live(
 def calibrate_files(
     video: Path, audio: Path | None, progress: Progress, face_model: Path | None = None
 ) -> OffsetEstimate:
-    """Measure a recording: how late its pictures are against its sound, both taken to begin together.
+    """Measure a recording: how late its video is against its sound, both taken to begin together.
 
     Args:
         video: any video that OpenCV reads.
@@ -95,7 +96,7 @@ def calibrate_files(
     with _Mouth(face_model) as mouth, closing(FileCapture(video, clock, repeat=False)) as capture:
         while (time_s := capture.grab()) is not None and time_s * rate < len(samples):
             if (rgb := capture.retrieve()) is not None:
-                mouth.look(rgb, time_s)
+                mouth.look(VideoFrame(time_s, rgb))
             progress(time_s, len(samples) / rate)
     return estimate_offset(np.array(mouth.times_s), np.array(mouth.openings), samples, rate)
 
@@ -109,10 +110,10 @@ class _Mouth(FaceFinder):
         self.times_s: list[float] = []
         self.openings: list[float] = []
 
-    def look(self, rgb: UInt8, time_s: float) -> None:
-        face = self._chooser.update(self.detect(rgb, time_s), time_s)
+    def look(self, frame: VideoFrame) -> None:
+        face = self._chooser.update(self.detect(frame), frame.time_s)
         opening = None if face is None else mouth_opening(face.landmarks)
-        self.times_s.append(time_s)
+        self.times_s.append(frame.time_s)
         self.openings.append(np.nan if opening is None else opening)
 
 
@@ -139,7 +140,7 @@ class _Sound:
         return np.concatenate(self._blocks) if self._blocks else np.zeros(0, np.float32)
 
 
-def _first_picture(grabber: Grabber, camera: Camera) -> None:
+def _first_frame(grabber: Grabber, camera: Camera) -> None:
     for _ in range(round(_PATIENCE_S / 0.2)):
         if grabber.take(0.2) is not None:
             return
@@ -147,7 +148,7 @@ def _first_picture(grabber: Grabber, camera: Camera) -> None:
 
 
 def _lost(grabber: Grabber, camera: Camera) -> InputError:
-    problem = grabber.status().problem or f"camera {camera_name(camera)} gives no pictures"
+    problem = grabber.status().problem or f"camera {camera_name(camera)} gives no video frames"
     return InputError(f"{problem}" if ":" in problem else f"{problem}: plug it in, and start again")
 
 

@@ -1,8 +1,8 @@
-"""How late a camera's pictures are against the sound: mouth movement correlated with the speech level.
+"""How late a camera is against the sound: mouth movement correlated with the speech level.
 
 Openings and levels themselves mislead, as the mouth stays open after words and words come at a steady pace.
 Their velocities do not: both smoothed with 1-2-1, differenced, correlated within stretches of three seconds
-and averaged over them, they give one clear peak where picture and sound belong together.
+and averaged over them, they give one clear peak where video and sound belong together.
 """
 
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ GRID_HZ, MAX_OFFSET_S = 100, 0.3
 #: sound of other sentences, which in that corpus have the same rhythm, it trusts 2 %.
 TRUSTED_SPEECH_S, TRUSTED_CORRELATION, TRUSTED_MARGIN = 20.0, 0.2, 0.08
 
-#: Distance of the taps of smoothing and difference: one picture at 25 fps.
+#: Distance of the taps of smoothing and difference: one frame at 25 fps.
 _STEP = GRID_HZ // 25
 _STRETCH = 3 * GRID_HZ
 #: A stretch counts if its loudest and quietest tenth are so many dB apart, ...
 _MIN_SWING_DB = 12.0
-#: ... and the mouth was seen for this share of it, which is where a picture with a face is so near (seconds).
+#: ... and the mouth was seen for this share of it, which is where a frame with a face is so near (seconds).
 _MIN_SEEN, _SEEN_WITHIN_S = 0.8, 0.15
 #: So far below the loudest moment of a stretch, in dB, nothing is speech.
 _FLOOR_DB = 40.0
@@ -41,11 +41,11 @@ class OffsetEstimate:
     """What a calibration found.
 
     Attributes:
-        offset_s: how late the pictures are, in seconds: subtract it from their times. 0 if nothing was found.
+        offset_s: how late the video is, in seconds: subtract it from its times. 0 if nothing was found.
         correlation: height of the peak, at most 1.
         margin: its lead over the best offset elsewhere; not positive if another one is as good.
         speech_s: seconds of speech with a visible mouth, which is all that counts.
-        doubts: why not to trust it, a clause each; none if it is good to about a picture.
+        doubts: why not to trust it, a clause each; none if it is good to about a frame.
     """
 
     offset_s: float
@@ -63,12 +63,12 @@ class OffsetEstimate:
 def estimate_offset(
     times_s: Float64, openings: Float64, samples: Float32, sample_rate: int
 ) -> OffsetEstimate:
-    """Estimate how late pictures are against the sound.
+    """Estimate how late video is against the sound.
 
     Args:
-        times_s: when each picture is said to have been captured, float64 ``[n]``, rising, in seconds of the
-            sound: 0 is its first sample.
-        openings: of the mouth in each picture as `mouth_opening` gives it, float64 ``[n]``; NaN: no face.
+        times_s: when each video frame was captured, as its stamp says, float64 ``[n]``, rising, in seconds
+            of the sound: 0 is its first sample.
+        openings: of the mouth in each frame as `mouth_opening` gives it, float64 ``[n]``; NaN: no face.
         samples: the sound, float32 ``[m]``.
         sample_rate: of the sound, in Hz.
     """
@@ -109,7 +109,7 @@ def _near(times_s: Float64, grid_s: Float64) -> npt.NDArray[np.bool_]:
 
 
 def _averaged(x: Float64) -> Float64:
-    """The mean over the length of a picture: what a picture itself does to the movement of the mouth."""
+    """The mean over the length of a frame: what a frame itself does to the movement of the mouth."""
     width = _STEP + 1
     return np.convolve(np.pad(x, width // 2, mode="edge"), np.full(width, 1 / width), "valid")
 

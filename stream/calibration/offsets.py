@@ -1,4 +1,4 @@
-"""How late each camera's pictures are, as `lipstream calibrate` measured it: kept in the user's settings."""
+"""How late each camera is, as `lipstream calibrate` measured it: kept in the user's settings."""
 
 import json
 from datetime import date
@@ -14,7 +14,7 @@ _FILE_NAME = "cameras.json"
 
 
 def stored_offset(camera: Camera) -> float:
-    """How late a camera's pictures are, in seconds; 0 where it was never measured.
+    """How late a camera is, in seconds; 0 where it was never measured.
 
     Raises:
         InputError: the file of settings is damaged.
@@ -29,7 +29,7 @@ def stored_offset(camera: Camera) -> float:
 
 
 def store_offset(camera: Camera, offset_s: float) -> Path:
-    """Remember how late a camera's pictures are, in seconds; gives the file it stands in.
+    """Remember how late a camera is, in seconds; gives the file it stands in.
 
     Raises:
         InputError: the file of settings is damaged, or cannot be written.

@@ -18,8 +18,8 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     """Register the command."""
     parser = subparsers.add_parser(
         "calibrate",
-        help="measure how late a camera's pictures are",
-        description="Measure how late a camera's pictures come against the sound of a microphone, from the "
+        help="measure how late a camera is",
+        description="Measure how late a camera's video comes against the sound of a microphone, from the "
         "movement of your mouth while you read something aloud in a quiet room. What is found is remembered "
         "for this camera and used by lipstream live. The exit code is 1 if it is not sure enough for that.",
     )
@@ -83,7 +83,7 @@ def _calibrate_camera(args: argparse.Namespace) -> int:
 def _report(what: str, estimate: "OffsetEstimate") -> int:
     late_ms = 1000 * estimate.offset_s
     print(
-        f"{what}: pictures {abs(late_ms):.0f} ms {'after' if late_ms >= 0 else 'before'} their sound "
+        f"{what}: video {abs(late_ms):.0f} ms {'after' if late_ms >= 0 else 'before'} its sound "
         f"(correlation {estimate.correlation:.2f}, {estimate.margin:.2f} above any other offset, "
         f"{estimate.speech_s:.0f} s of speech)"
     )

@@ -9,14 +9,14 @@ from contextlib import ExitStack
 from math import inf
 from pathlib import Path
 from time import monotonic
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 from ...core.console import complain
 from ...core.native_stderr import native_stderr_detached
 
 if TYPE_CHECKING:
-    from ..live.config import LiveConfig, Place
+    from ..live.config import EndpointName, LiveConfig
     from ..live.session import LiveSession
     from ..live.stats import StatsFile
     from ..ui.display import Relay
@@ -115,7 +115,7 @@ def _run(
         if QUIT in keys.lower():
             return
         for key in keys:
-            press(key, session)
+            press(key, session.controls)
         relay.pass_on()
         now_s = monotonic()
         if keys or now_s >= show_s:
@@ -131,8 +131,8 @@ def _config(args: argparse.Namespace) -> "LiveConfig":
     from ..video.camera.status import parse_camera
 
     return LiveConfig(
-        input=_place(args.input),
-        output=_place(args.output),
+        input=_endpoint(args.input),
+        output=_endpoint(args.output),
         channel=args.channel,
         sample_rate=args.rate,
         block=args.block,
@@ -150,7 +150,7 @@ def _config(args: argparse.Namespace) -> "LiveConfig":
     )
 
 
-def _place(value: str | None) -> "Place | None":
+def _endpoint(value: str | None) -> "EndpointName | None":
     """A file, or the name or index of a device."""
     return Path(value) if value is not None and value.lower().endswith(SOUND_FILES) else value
 
@@ -174,9 +174,7 @@ class _Interruption:
                 self._before[number] = signal.signal(number, self._interrupt)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
+    def __exit__(self, *error: object) -> bool:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         return self.happened
@@ -256,7 +254,7 @@ def _add_processing(parser: argparse.ArgumentParser) -> None:
         help="attenuate nothing by more than this: 6-12 dB leaves much of the room (%(default)g: no limit)",
     )
     processing.add_argument(
-        "--low-latency", action="store_true", help="keep less sound ready: for computers that never stutter"
+        "--low-latency", action="store_true", help="buffer less audio: for computers that never stutter"
     )
     processing.add_argument(
         "--max-latency",

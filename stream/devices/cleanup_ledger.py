@@ -1,7 +1,7 @@
 """Notes of what a process has made outside itself, so that a later one can clean up after a crash.
 
-A claim is a small JSON file that its process holds locked. The system drops the lock with the process,
-however that ends: a claim that can be locked is abandoned. For systems with `fcntl`.
+An entry is a small JSON file that its process holds locked. The system drops the lock with the process,
+however that ends: an entry that can be locked is abandoned. For systems with `fcntl`.
 """
 
 import json
@@ -15,7 +15,7 @@ Notes = dict[str, str | None]
 
 
 @dataclass(frozen=True)
-class Claim:
+class LedgerEntry:
     """Notes on disk, locked until they are released.
 
     Attributes:
@@ -55,8 +55,8 @@ class Claim:
         self.file.close()
 
 
-def abandoned_claims(folder: Path, prefix: str) -> Iterator[Claim]:
-    """The claims of processes that are gone, each locked by this one until the next is asked for."""
+def abandoned_entries(folder: Path, prefix: str) -> Iterator[LedgerEntry]:
+    """The entries of processes that are gone, each locked by this one until the next is asked for."""
     for path in sorted(folder.glob(f"{prefix}*.json")):
         try:
             file = path.open("r+", encoding="utf-8")
@@ -70,7 +70,7 @@ def abandoned_claims(folder: Path, prefix: str) -> Iterator[Claim]:
             except ValueError:  # a full disk: nothing was made after that
                 path.unlink()
                 continue
-            yield Claim(path, file, notes)
+            yield LedgerEntry(path, file, notes)
 
 
 def _try_lock(file: IO[str]) -> bool:

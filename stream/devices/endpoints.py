@@ -1,4 +1,4 @@
-"""What the pipeline asks of a place that sound comes from or goes to: a device, a file or a simulation."""
+"""What the pipeline asks of an endpoint of the audio: a device, a file or a simulation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,8 +34,8 @@ class EndpointInfo:
     clock: str
 
 
-class AudioSource(Protocol):
-    """Where sound comes from."""
+class Endpoint(Protocol):
+    """What sources and sinks have in common."""
 
     @property
     def info(self) -> EndpointInfo: ...
@@ -44,6 +44,14 @@ class AudioSource(Protocol):
     def alive(self) -> bool:
         """False once the device is gone or stopped by itself."""
         ...
+
+    def stop(self) -> None:
+        """Call no more; back within a second, and harmless the second time."""
+        ...
+
+
+class AudioSource(Endpoint, Protocol):
+    """Where audio comes from."""
 
     def start(self, deliver: Deliver) -> None:
         """Begin to deliver blocks.
@@ -53,21 +61,9 @@ class AudioSource(Protocol):
         """
         ...
 
-    def stop(self) -> None:
-        """Deliver no more; back within a second, and harmless the second time."""
-        ...
 
-
-class AudioSink(Protocol):
-    """Where sound goes to."""
-
-    @property
-    def info(self) -> EndpointInfo: ...
-
-    @property
-    def alive(self) -> bool:
-        """False once the device is gone or stopped by itself."""
-        ...
+class AudioSink(Endpoint, Protocol):
+    """Where audio goes to."""
 
     def start(self, render: Render) -> None:
         """Begin to ask for blocks.
@@ -75,8 +71,4 @@ class AudioSink(Protocol):
         Raises:
             InputError: it can't be opened; the line names the device and what to do.
         """
-        ...
-
-    def stop(self) -> None:
-        """Ask for no more; back within a second, and harmless the second time."""
         ...

@@ -88,7 +88,7 @@ class _PortAudioEndpoint:
         """Overflows or underflows that the host told of since the first start."""
         return self._xruns
 
-    def place(self) -> str | None:
+    def current_device(self) -> str | None:
         """Name of the device that it belongs on at present; "" if that is gone; None if nobody tells.
 
         What follows the default belongs on a new one, unless that only gives back what is played. If the

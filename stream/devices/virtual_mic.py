@@ -9,12 +9,11 @@ import uuid
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from ...core.storage import runtime_folder
 from ...errors import InputError
-from .cleanup_ledger import Claim, abandoned_claims
+from .cleanup_ledger import LedgerEntry, abandoned_entries
 from .endpoints import EndpointInfo, Render
 from .portaudio import PortAudioSink, StreamSettings
 from .pulse import KINDS, Kind, PulseError, PulseSilentError, default_device, pactl, server_name
@@ -22,7 +21,7 @@ from .pulse import KINDS, Kind, PulseError, PulseSilentError, default_device, pa
 DEFAULT_NAME = "lipstream"
 
 _RATE = 48_000
-_CLAIM_PREFIX = "virtual-mic-"
+_ENTRY_PREFIX = "virtual-mic-"
 _SET_DEFAULT: dict[Kind, str] = {"input": "set-default-source", "output": "set-default-sink"}
 
 
@@ -46,7 +45,7 @@ class VirtualMic:
             raise InputError(f"'{name}' cannot name a virtual microphone: use letters, digits, - and _")
         self._name = name
         self._folder = folder or runtime_folder()
-        self._claim: Claim | None = None
+        self._entry: LedgerEntry | None = None
 
     @property
     def sink(self) -> str:
@@ -76,9 +75,7 @@ class VirtualMic:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._remove()
 
     def _make(self) -> None:
@@ -91,7 +88,7 @@ class VirtualMic:
         defaults = {kind: default_device(kind) for kind in KINDS}
         token = uuid.uuid4().hex
         notes = {"token": token, "input": defaults["input"], "output": defaults["output"]}
-        self._claim = Claim.make(self._folder / f"{_CLAIM_PREFIX}{token}.json", notes)
+        self._entry = LedgerEntry.make(self._folder / f"{_ENTRY_PREFIX}{token}.json", notes)
         monitor = f"{self.sink}.monitor"
         form = f"rate={_RATE} channels=1 channel_map=mono"
         _load("module-null-sink", f"sink_name={self.sink} {form} sink_properties=", token, self.description)
@@ -108,15 +105,15 @@ class VirtualMic:
                 _give_back(kind, name)
 
     def _remove(self) -> None:
-        claim, self._claim = self._claim, None
-        if claim is None:
+        entry, self._entry = self._entry, None
+        if entry is None:
             return
         try:
-            _remove_modules(claim.notes)
+            _remove_modules(entry.notes)
         except PulseError:  # the server is gone, with the modules, or hangs
-            claim.abandon()
+            entry.abandon()
         else:
-            claim.release()
+            entry.release()
 
 
 def require_sound_server() -> str:
@@ -151,9 +148,9 @@ def remove_leftovers(folder: Path | None = None) -> int:
         PulseError: the sound server does not answer; a later call tries again.
     """
     count = 0
-    for claim in abandoned_claims(folder or runtime_folder(), _CLAIM_PREFIX):
-        _remove_modules(claim.notes)
-        claim.release()
+    for entry in abandoned_entries(folder or runtime_folder(), _ENTRY_PREFIX):
+        _remove_modules(entry.notes)
+        entry.release()
         count += 1
     return count
 
@@ -213,8 +210,6 @@ class VirtualMicSink:
             raise InputError(
                 f"a virtual microphone of its own needs Linux: install {program} and choose it as --output"
             )
-        pass
-
         self._mic = VirtualMic()
         rate = settings.rate or RATE
         self._settings = replace(settings, device=self._mic.sink, rate=rate)

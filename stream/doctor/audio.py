@@ -88,7 +88,7 @@ def _pair(source: Device, sink: Device) -> Iterator[Check]:
 def _priority() -> Check:
     """Asked for by a thread of its own, which ends with it."""
     if within(1.0, ask_for_realtime):
-        return ok("priority", "real time: sound is computed before all else")
+        return ok("priority", "real time: audio is computed before all else")
     return Check(
         "priority",
         "ok",

@@ -40,7 +40,7 @@ def check_video(camera: str | None, face_model: Path | None) -> Iterator[Check]:
         except InputError as error:
             yield of_error("camera", error)
         except DeadlineError:
-            yield problem("camera", f"{camera} gives no picture", "does another program hold it?")
+            yield problem("camera", f"{camera} gives no video frames", "does another program hold it?")
 
 
 def _wanted(check: Check, camera: str | None) -> Check:
@@ -85,27 +85,28 @@ def _face_model(path: Path | None) -> Check:
 
 
 def _camera(text: str) -> Check:
-    from ..video.camera.capture import camera_name, open_camera, parse_camera
+    from ..video.camera.capture import open_camera
+    from ..video.camera.status import camera_name, parse_camera
 
     camera = parse_camera(text)
     name = camera_name(camera)
     capture = open_camera(camera, MonotonicClock())
     try:
         if capture.grab() is None:
-            return problem("camera", f"{name} gives no picture", "does another program hold it?")
-        pictures = 0
+            return problem("camera", f"{name} gives no video frames", "does another program hold it?")
+        frames = 0
         start_s = now_s = time.perf_counter()
         while now_s - start_s < MEASURE_S:
             if capture.grab() is None:
-                return problem("camera", f"{name} stopped after {pictures + 1} pictures", "check its cable")
-            pictures += 1
+                return problem("camera", f"{name} stopped after {frames + 1} frames", "check its cable")
+            frames += 1
             now_s = time.perf_counter()
-        picture = capture.retrieve()
+        rgb = capture.retrieve()
     finally:
         capture.close()
-    fps = pictures / (now_s - start_s)
-    size = f"{picture.shape[1]}x{picture.shape[0]}" if picture is not None else "damaged"
-    finding = f"{name}: {size}, {fps:.1f} pictures a second"
+    fps = frames / (now_s - start_s)
+    size = f"{rgb.shape[1]}x{rgb.shape[0]}" if rgb is not None else "damaged"
+    finding = f"{name}: {size}, {fps:.1f} frames a second"
     if fps < GOOD_FPS:
         return warn("camera", finding, "more light, or a better connection: lips need 20 a second or more")
     return ok("camera", finding)

@@ -147,7 +147,7 @@ LEARNED_S = 0.0005
 
 
 class DriftController:
-    """Turns the error of the buffered sound into a resampling ratio.
+    """Turns the error of the buffered audio into a resampling ratio.
 
     With ``e`` the seconds buffered beyond the target and the ratio ``1 - u``, the error changes by
     ``drift - u`` a second, whatever the devices do: their observation lies outside the loop. ``u = kp e +

@@ -121,7 +121,7 @@ class Concealer:
         self._extrapolator = Extrapolator(len(self._recent), fade)
         self._tail = np.zeros(fade, np.float32)
         self._tail_at = fade  # the tail's next sample
-        self.gaps = 0  # times that sound broke off
+        self.underruns = 0  # times that the audio broke off
 
     def complete(self, block: Float32, there: int) -> None:
         """Make a block, float32 ``[n]``, whole in place, of which the first ``there`` samples are sound."""
@@ -139,7 +139,7 @@ class Concealer:
             self._remember(block)
 
     def _break_off(self) -> None:
-        self.gaps += 1
+        self.underruns += 1
         self._fader.cut()
         self._extrapolator.extend(self._recent, self._tail)
         self._tail *= self._falling

@@ -10,7 +10,7 @@ With LiveKit Agents: ``AudioInputOptions(noise_cancellation=LipstreamProcessor()
 from typing import Any
 
 from ...errors import InputError
-from ..enhancer import NO_LIMIT_DB
+from ..controls import NO_LIMIT_DB, Controlled
 from .pcm import Int16, PcmEnhancer
 
 try:
@@ -21,7 +21,7 @@ except ImportError as error:
     ) from error
 
 
-class LipstreamProcessor(FrameProcessor[AudioFrame]):
+class LipstreamProcessor(Controlled, FrameProcessor[AudioFrame]):
     """Cleans the frames of one audio stream, of any length, rate and number of channels.
 
     While `enabled` is False, LiveKit passes frames by, undelayed, and the stream begins anew when it is True
@@ -38,6 +38,7 @@ class LipstreamProcessor(FrameProcessor[AudioFrame]):
         self, model: str = "lite", runtime: str = "onnx", atten_limit_db: float = NO_LIMIT_DB
     ) -> None:
         self._pcm = PcmEnhancer(model, runtime, atten_limit_db)
+        self.controls = self._pcm.controls
         self._enabled = True
 
     @property
@@ -49,24 +50,6 @@ class LipstreamProcessor(FrameProcessor[AudioFrame]):
         if value and not self._enabled:
             self._pcm.reset()
         self._enabled = value
-
-    @property
-    def bypass(self) -> bool:
-        """Give the input itself, with the same delay."""
-        return self._pcm.bypass
-
-    @bypass.setter
-    def bypass(self, value: bool) -> None:
-        self._pcm.bypass = value
-
-    @property
-    def atten_limit_db(self) -> float:
-        """The most, in dB, by which any sound is attenuated; 100 and above: no limit."""
-        return self._pcm.atten_limit_db
-
-    @atten_limit_db.setter
-    def atten_limit_db(self, limit: float) -> None:
-        self._pcm.atten_limit_db = limit
 
     @property
     def latency_ms(self) -> float:

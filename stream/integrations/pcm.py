@@ -6,7 +6,8 @@ import numpy.typing as npt
 from ...core.arrays import Float32
 from ...errors import InputError
 from .. import runtimes
-from ..enhancer import NO_LIMIT_DB, Enhancer
+from ..controls import NO_LIMIT_DB, Controls
+from ..enhancer import Enhancer
 from ..runtimes.base import Runtime
 
 Int16 = npt.NDArray[np.int16]
@@ -27,6 +28,9 @@ class PcmEnhancer:
         model, runtime: names, as for `Enhancer`.
         atten_limit_db: attenuate no sound by more than this, in dB from 0; 100 and above: no limit.
 
+    Attributes:
+        controls: of all channels.
+
     Raises:
         InputError: an unknown model or runtime, or a limit out of range.
     """
@@ -36,27 +40,8 @@ class PcmEnhancer:
     ) -> None:
         self._names = (model, runtime)
         self._runtimes: list[Runtime] = []
-        self._enhancers = self._opened(_FIRST_RATE, 1, atten_limit_db, bypass=False)
-
-    @property
-    def atten_limit_db(self) -> float:
-        """The most, in dB, by which any sound is attenuated; may be set while the stream runs."""
-        return self._enhancers[0].atten_limit_db
-
-    @atten_limit_db.setter
-    def atten_limit_db(self, limit: float) -> None:
-        for enhancer in self._enhancers:
-            enhancer.atten_limit_db = limit
-
-    @property
-    def bypass(self) -> bool:
-        """Give the input itself, still delayed; may be set while the stream runs, without a click."""
-        return self._enhancers[0].bypass
-
-    @bypass.setter
-    def bypass(self, bypass: bool) -> None:
-        for enhancer in self._enhancers:
-            enhancer.bypass = bypass
+        self.controls = Controls(atten_limit_db)
+        self._enhancers = self._opened(_FIRST_RATE, 1)
 
     @property
     def sample_rate(self) -> int:
@@ -91,7 +76,7 @@ class PcmEnhancer:
         """
         block = _as_float(samples, channels)
         if (sample_rate, channels) != (self.sample_rate, self.channels):
-            self._enhancers = self._opened(sample_rate, channels, self.atten_limit_db, self.bypass)
+            self._enhancers = self._opened(sample_rate, channels)
         columns = [
             enhancer.process(channel) for enhancer, channel in zip(self._enhancers, block, strict=True)
         ]
@@ -108,12 +93,12 @@ class PcmEnhancer:
         for enhancer in self._enhancers:
             enhancer.reset()
 
-    def _opened(self, sample_rate: int, channels: int, atten_limit_db: float, bypass: bool) -> list[Enhancer]:
+    def _opened(self, sample_rate: int, channels: int) -> list[Enhancer]:
         while len(self._runtimes) < channels:
             self._runtimes.append(runtimes.load_runtime(*self._names))
         model = self._names[0]
         return [
-            Enhancer(model, sample_rate, runtime, atten_limit_db, bypass)
+            Enhancer(model, sample_rate, runtime, controls=self.controls)
             for runtime in self._runtimes[:channels]
         ]
 

@@ -8,7 +8,7 @@ params = TransportParams(audio_in_enabled=True, audio_in_filter=LipstreamFilter(
 import asyncio
 
 from ...errors import InputError
-from ..enhancer import NO_LIMIT_DB
+from ..controls import NO_LIMIT_DB
 from .pcm import PcmEnhancer
 
 try:
@@ -57,13 +57,13 @@ class LipstreamFilter(BaseAudioFilter):
     async def process_frame(self, frame: FilterControlFrame) -> None:
         """Take a control frame: switch the filter, or change its settings."""
         if isinstance(frame, FilterEnableFrame):
-            self._pcm.bypass = not frame.enable
+            self._pcm.controls.bypass = not frame.enable
         elif isinstance(frame, FilterUpdateSettingsFrame):
             unknown = set(frame.settings) - set(_SETTINGS)
             if unknown:
                 raise InputError(f"no settings {sorted(unknown)}: choose from {', '.join(_SETTINGS)}")
             for name, value in frame.settings.items():
-                setattr(self._pcm, name, value)
+                setattr(self._pcm.controls, name, value)
 
     async def filter(self, audio: bytes) -> bytes:
         """Enhance the next samples, 16-bit, of any length: as many as came in, from `latency_ms` ago.

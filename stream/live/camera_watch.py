@@ -1,4 +1,4 @@
-"""The camera of a session: opened while the sound runs already, and watched, for the user to know."""
+"""The camera of a session: opened while the audio runs already, and watched, for the user to know."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -86,7 +86,7 @@ class CameraWatch:
             mailbox = LipsMailbox()
             self._camera = self._make(self._encode, mailbox)
         except InputError as error:
-            self._tell(f"no video, the sound alone: {error}")
+            self._tell(f"no video, audio-only: {error}")
             return None
         self._camera.start()
         return mailbox

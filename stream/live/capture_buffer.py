@@ -5,24 +5,26 @@ import numpy as np
 from ...core.arrays import Float32
 from ..devices.endpoints import EndpointInfo
 from ..dsp.buffers import SampleRing
-from ..dsp.clock import Clock, DelayLockedLoop
+from ..dsp.clock import Clock
 from ..dsp.conceal import Fader
+from .buffered_audio import BufferedAudio
 
 #: Seconds of a fade around samples that were lost.
 FADE_S = 0.005
-#: Seconds of sound the ring has room for, beyond what is held back on purpose.
+#: Seconds of audio the ring has room for, beyond what is held back on purpose.
 CAPACITY_S = 2.0
 #: A sample beyond this, 18 dB above full scale, is no sound: a driver that stumbles may give NaN, infinity or
 #: what was left in its memory, any of which would stay in the model's state.
 LOUDEST = 8.0
 
 
-class Intake:
+class CaptureBuffer:
     """Holds captured samples until the worker takes them, and knows which time each of them stands for.
 
     Args:
         info: of the source.
         clock: the stream's.
+        buffered: the stream's estimate, which hears of what is captured or lost here.
         held_back: samples that stay here on purpose, so that the sound comes later.
         most_waiting: of more samples than these and a block only the newest are still worth taking.
         piece: samples that `take` gives at most.
@@ -34,14 +36,20 @@ class Intake:
     """
 
     def __init__(
-        self, info: EndpointInfo, clock: Clock, held_back: int, most_waiting: int, piece: int
+        self,
+        info: EndpointInfo,
+        clock: Clock,
+        buffered: BufferedAudio,
+        held_back: int,
+        most_waiting: int,
+        piece: int,
     ) -> None:
         self._clock = clock
-        self._held_back = held_back
+        self._buffered = buffered
+        self._held_back = buffered.withheld = held_back
         self._most_waiting = most_waiting
         self._piece = max(piece, round(FADE_S * info.rate))
         self._ring = SampleRing(round(CAPACITY_S * info.rate) + held_back + 4 * info.block)
-        self._loop = DelayLockedLoop(info.rate)
         self._fader = Fader(round(FADE_S * info.rate), level=0)
         self._captured = self._latest = 0
         self._lost = 0  # captured, but there was no room
@@ -60,10 +68,11 @@ class Intake:
         self._latest = len(block)
         if written < len(block):
             self._lost += len(block) - written
+            self._buffered.withheld = self._lost + self._held_back
             self.overflows += 1
         self._block = max(self._block, len(block))
         self.device_s += 0.02 * (now_s - time_s - self.device_s)
-        self._loop.update(now_s, self._captured)
+        self._buffered.source.update(now_s, self._captured)
 
     @property
     def read(self) -> int:
@@ -80,30 +89,22 @@ class Intake:
         """Seconds of the longest block so far."""
         return self._block / self._rate
 
-    def runs(self, time_s: float) -> bool:
-        """Whether the device delivers at this time and its clock is known."""
-        return self._loop.settled(time_s)
-
-    def due(self, time_s: float) -> float:
-        """How many samples would have left the ring by this time if the worker took each as it came."""
-        return self._loop.samples_at(time_s) - self._lost - self._held_back
-
     @property
     def next_s(self) -> float:
         """When the next block is due by the device's clock; long past where that is not known.
 
         Asked first, before `waiting`, neither overlooks a block that comes meanwhile.
         """
-        return self._loop.time_of(self._captured + self._latest)
+        return self._buffered.source.time_of(self._captured + self._latest)
 
     def captured_by(self, time_s: float) -> float:
         """How many samples in the ring's count were captured by this time."""
-        return self._loop.samples_at(time_s + self.device_s) - self._lost
+        return self._buffered.source.samples_at(time_s + self.device_s) - self._lost
 
     def take(self) -> Float32:
         """The next samples for the worker, float32 ``[n]``, an array of its own; empty where none wait.
 
-        After a stall the sound that came too late is dropped, between a fade out and a fade in. What follows
+        After a stall the audio that came too late is dropped, between a fade out and a fade in. What follows
         damaged samples fades in as well.
         """
         waiting = self.waiting

@@ -5,11 +5,12 @@ from math import inf, isfinite
 from pathlib import Path
 
 from ...errors import InputError
-from ..enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NO_LIMIT_DB
+from ..controls import NO_LIMIT_DB
+from ..enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from ..runtimes import AUTO
 from ..video.camera.status import Camera
 
-#: Sound kept ready beyond what the devices' blocks need, in ms: for the time a hop takes to compute, and for
+#: Buffered audio beyond what the devices' blocks need, in ms: for the time a hop takes to compute, and for
 #: callbacks and threads that come late.
 MARGIN_MS = 18.0
 LOW_LATENCY_MARGIN_MS = 5.0
@@ -20,10 +21,10 @@ class PipelineConfig:
     """How a live pipeline trades delay for safety.
 
     Attributes:
-        low_latency: keep only 5 ms ready in place of 18.
+        low_latency: buffer a margin of only 5 ms in place of 18.
         max_latency_ms: the most that the program may add to the devices' own latency.
         av_align_ms: hold the sound back by this much, so that its video is there when it is enhanced.
-        camera_offset_ms: how much later than the sound of the same moment the camera stamps its picture.
+        camera_offset_ms: how much later than the sound of the same moment the camera stamps its video.
 
     Raises:
         InputError: a value out of range.
@@ -44,7 +45,7 @@ class PipelineConfig:
 
     @property
     def margin_ms(self) -> float:
-        """Sound kept ready beyond what the devices' blocks need."""
+        """Buffered audio beyond what the devices' blocks need."""
         return LOW_LATENCY_MARGIN_MS if self.low_latency else MARGIN_MS
 
 
@@ -56,7 +57,7 @@ class LiveLatency:
         align_ms: waiting for the video, on request.
         enhancer_ms: the model's window and the resampling around it.
         varispeed_ms: the resampling between the two device clocks.
-        buffer_ms: sound kept ready for the output: one of its blocks and a margin.
+        buffer_ms: buffered audio for the output: one of its blocks and a margin.
         input_wait_ms: until the device has filled a block; the longest, which its first sample waits.
         devices_ms: both devices' own latency, beyond the filling of a block.
     """
@@ -81,9 +82,21 @@ class LiveLatency:
         """From the capture of a sample to its sound."""
         return self.added_ms + self.input_wait_ms + self.devices_ms
 
+    def text(self) -> str:
+        """Stage by stage, for the user."""
+        stages = {
+            "video": self.align_ms,
+            "enhancer": self.enhancer_ms,
+            "varispeed": self.varispeed_ms,
+            "buffer": self.buffer_ms,
+        }
+        parts = " + ".join(f"{name} {ms:.1f}" for name, ms in stages.items() if ms)
+        devices_ms = self.input_wait_ms + self.devices_ms
+        return f"{self.added_ms:.1f} ms added ({parts}), devices {devices_ms:.0f} ms"
+
 
 #: A device (index, name or part of its name) or a file.
-Place = int | str | Path
+EndpointName = int | str | Path
 
 
 @dataclass(frozen=True)
@@ -113,8 +126,8 @@ class LiveConfig:
         InputError: a value out of range, or two that exclude each other.
     """
 
-    input: Place | None = None
-    output: Place | None = None
+    input: EndpointName | None = None
+    output: EndpointName | None = None
     channel: int | None = None
     sample_rate: int | None = None
     block: int | None = None
@@ -147,5 +160,5 @@ class LiveConfig:
             raise InputError(f"{self.output} is the input as well: choose another output")
 
     def pipeline(self, camera_offset_ms: float = 0.0) -> PipelineConfig:
-        """The part of it that is about delay, with how late the camera's pictures are."""
+        """The part of it that is about delay, with how late the camera is."""
         return PipelineConfig(self.low_latency, self.max_latency_ms, self.av_align_ms, camera_offset_ms)

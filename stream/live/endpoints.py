@@ -43,8 +43,8 @@ def watch_over(
 ) -> Watchdog:
     """What starts both ends of a pipeline, and opens them again where they are lost."""
     watched = [
-        Watched("output", sink, pipeline.render, *_place_of(sink)),
-        Watched("input", source, pipeline.capture, *_place_of(source)),
+        Watched("output", sink, pipeline.render, *_device_of(sink)),
+        Watched("input", source, pipeline.capture, *_device_of(source)),
     ]
     devices = PortAudioSource | PortAudioSink | VirtualMicSink
     refresh = refresh_devices if isinstance(source, devices) or isinstance(sink, devices) else None
@@ -66,9 +66,9 @@ def _sink(config: LiveConfig, source: AudioSource) -> AudioSink:
     return VirtualMicSink(settings) if config.virtual_mic else PortAudioSink(settings)
 
 
-def _place_of(endpoint: AudioSource | AudioSink) -> tuple[Callable[[], str | None], ...]:
+def _device_of(endpoint: AudioSource | AudioSink) -> tuple[Callable[[], str | None], ...]:
     """How to ask where a device belongs; nothing for what is no device."""
-    return (endpoint.place,) if isinstance(endpoint, PortAudioSource | PortAudioSink) else ()
+    return (endpoint.current_device,) if isinstance(endpoint, PortAudioSource | PortAudioSink) else ()
 
 
 def _refuse_feedback(source: AudioSource, sink: AudioSink) -> None:

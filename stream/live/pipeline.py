@@ -1,5 +1,7 @@
 """The heart of a live stream: microphone blocks in, clean blocks out, whatever the clocks do."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from math import ceil, inf
 from typing import Protocol
 
@@ -9,13 +11,15 @@ from ..devices.endpoints import EndpointInfo
 from ..dsp.clock import Clock, MonotonicClock
 from ..dsp.varispeed import VariableResampler
 from ..enhancer import Enhancer
-from .buffer_control import LatencyRegulator
-from .capture_buffer import Intake
+from ..video.frames import LipFrame
+from .buffer_control import BufferControl
+from .buffered_audio import BufferedAudio
+from .capture_buffer import CaptureBuffer
 from .config import LiveLatency, PipelineConfig
-from .playback_buffer import Outlet
+from .playback_buffer import PlaybackBuffer
 from .stats import HopTimes, LevelMeter, PipelineStats
 
-__all__ = ["LipsBox", "LipsSeen", "LivePipeline", "PipelineConfig"]
+__all__ = ["LipsSource", "LivePipeline", "PipelineConfig"]
 
 
 #: A block comes up to so many seconds off its time on a calm computer: then the worker looks for it,
@@ -24,40 +28,29 @@ LATENESS_S = 0.001
 POLL_S = 0.002
 
 
-class LipsSeen(Protocol):
-    """A video frame's lips: their embedding float32 ``[512]``, and when it was captured, in seconds."""
-
-    @property
-    def sequence(self) -> int: ...
-
-    @property
-    def captured_s(self) -> float: ...
-
-    @property
-    def embedding(self) -> Float32: ...
+#: See `LivePipeline.on_enhanced`.
+OnEnhanced = Callable[[Float32, Float32, LipFrame | None], object]
 
 
-class LipsBox(Protocol):
-    """Where the newest lips lie."""
+class LipsSource(Protocol):
+    """Where the newest lips are found: a `LipsMailbox`."""
 
-    def newest_since(self, sequence: int) -> LipsSeen | None:
-        """The newest, if it is newer than this sequence number."""
+    def newest_since(self, sequence: int) -> LipFrame | None:
+        """The newest lips, encoded, if they are newer than this sequence number."""
         ...
 
 
 class LivePipeline:
-    """Carries sound from a source to a sink through an `Enhancer`; has no thread of its own.
+    """Carries audio from a source to a sink through an `Enhancer`; has no thread of its own.
 
     Four callers share the work, each always the same thread (or all one, in a simulation): the source calls
     `capture`, the sink `render`, a worker `work` as often as there may be something, a monitor `tick` one to
     ten times a second. The first two only copy and count, and nobody waits for anybody, but that with
     ``threads`` a sink about to break off gives the worker a moment.
 
-    The two devices run on clocks of their own. What is ready for the sink is observed through a loop on
-    each device's callbacks and held at its target by resampling on the way out. Sound that piled up in a
-    stall is dropped, and a gap is faded, counted, and ends with the delay back at its target.
-
-    Controls may be set from any thread and take effect without a click, while the model goes on listening.
+    The two devices run on clocks of their own. A loop on each device's callbacks estimates how much audio is
+    buffered, and resampling on the way out holds that at its target. Audio that piled up in a stall is
+    dropped; an underrun is concealed, counted, and ends with the delay back at its target.
 
     Args:
         enhancer: at the source's rate; belongs to the worker from now on.
@@ -68,7 +61,10 @@ class LivePipeline:
         threads: whether the callers are threads, each its own.
 
     Attributes:
-        lips: where the worker finds the newest lips; None for sound alone.
+        controls: the enhancer's; `mute` counts here.
+        lips: where the worker finds the newest lips; None: audio only.
+        on_enhanced: the observer, called by the worker with what went into the enhancer, float32 ``[n]``,
+            what came out, float32 ``[n]``, and the lips that it got before, if any.
 
     Raises:
         InputError: the enhancer is made for another rate, or the devices' blocks alone need more than the
@@ -90,27 +86,32 @@ class LivePipeline:
                 f"{source_info.rate} Hz: make it with sample_rate={source_info.rate}"
             )
         self._enhancer = enhancer
+        self.controls = enhancer.controls
         self._config = config or PipelineConfig()
         self._clock = clock or MonotonicClock()
-        self._rates = sink_info.rate / source_info.rate
+        self._buffered = BufferedAudio(source_info.rate, sink_info.rate)
         self._varispeed = VariableResampler(source_info.rate, sink_info.rate, enhancer.band_hz)
-        self._intake = Intake(
+        self._capture = CaptureBuffer(
             source_info,
             self._clock,
+            self._buffered,
             held_back=round(self._config.av_align_ms * source_info.rate / 1000),
             most_waiting=round(self._config.max_latency_ms * source_info.rate / 1000),
             piece=enhancer.latency.hop,
         )
-        self._outlet = Outlet(sink_info, self._clock, self._made_by, patient=threads)
-        self._progress = (0, 0)  # samples that left the intake, and what had come to the outlet by then
+        self._playback = PlaybackBuffer(
+            sink_info, self._clock, self._buffered, self.controls, patient=threads
+        )
         self._enhanced = 0
         self._lips_sequence, self._lips_s = -1, -inf
         self._levels = LevelMeter(source_info.rate), LevelMeter(source_info.rate)
         self._hop_times = HopTimes(enhancer.latency.hop, source_info.rate)
-        self.lips: LipsBox | None = None
-        self._regulator = LatencyRegulator(
-            self._intake,
-            self._outlet,
+        self.lips: LipsSource | None = None
+        self.on_enhanced: OnEnhanced | None = None
+        self._control = BufferControl(
+            self._buffered,
+            self._capture,
+            self._playback,
             self._clock,
             margin_s=self._config.margin_ms / 1000,
             most_s=(self._config.max_latency_ms - self._stages(0.0).added_ms) / 1000,
@@ -120,11 +121,11 @@ class LivePipeline:
 
     def capture(self, block: Float32, time_s: float) -> None:
         """Take a block from the source: its `Deliver`."""
-        self._intake.capture(block, time_s)
+        self._capture.capture(block, time_s)
 
     def render(self, block: Float32, time_s: float) -> None:
         """Fill a block for the sink: its `Render`."""
-        self._outlet.render(block, time_s)
+        self._playback.render(block, time_s)
 
     def work(self) -> int:
         """Enhance all that waits.
@@ -136,10 +137,10 @@ class LivePipeline:
             Exception: whatever the enhancer raised. The samples it was about are lost; the next turn
                 goes on behind them.
         """
-        waiting = self._intake.waiting
+        waiting = self._capture.waiting
         done = 0
         while done < waiting:
-            samples = self._intake.take()
+            samples = self._capture.take()
             if not len(samples):
                 break
             self._enhance(samples)
@@ -149,57 +150,21 @@ class LivePipeline:
     @property
     def idle_s(self) -> float:
         """Seconds for the worker to pause now: until the next block is due, or a little if it is late."""
-        due_s = self._intake.next_s - self._clock.now() + LATENESS_S
-        return POLL_S if self._intake.waiting else max(POLL_S, due_s)
+        due_s = self._capture.next_s - self._clock.now() + LATENESS_S
+        return POLL_S if self._capture.waiting else max(POLL_S, due_s)
 
     def tick(self) -> None:
-        """Hold the delay at its target: drift control, and a look for sound that has piled up."""
-        self._regulator.tick()
+        """Hold the delay at its target: control drift, and cut audio that has piled up."""
+        self._control.tick()
 
     @property
     def latency(self) -> LiveLatency:
-        """The delay declared: what it is unless repeated gaps have asked for more to be kept ready."""
-        return self._stages(self._regulator.least_s - self._intake.block_s)
-
-    @property
-    def bypass(self) -> bool:
-        """Whether the sound goes through unchanged, as late as ever."""
-        return self._enhancer.bypass
-
-    @bypass.setter
-    def bypass(self, bypass: bool) -> None:
-        self._enhancer.bypass = bypass
-
-    @property
-    def atten_limit_db(self) -> float:
-        """The most, in dB, by which any sound is attenuated; 100 and above: no limit."""
-        return self._enhancer.atten_limit_db
-
-    @atten_limit_db.setter
-    def atten_limit_db(self, limit: float) -> None:
-        self._enhancer.atten_limit_db = limit
-
-    @property
-    def video(self) -> bool:
-        """Whether lips count."""
-        return self._enhancer.video
-
-    @video.setter
-    def video(self, video: bool) -> None:
-        self._enhancer.video = video
-
-    @property
-    def mute(self) -> bool:
-        """Whether the sink gets silence."""
-        return self._outlet.mute
-
-    @mute.setter
-    def mute(self, mute: bool) -> None:
-        self._outlet.mute = mute
+        """The delay declared: what it is unless repeated underruns have raised the target."""
+        return self._stages(self._control.least_s - self._capture.block_s)
 
     def stats(self) -> PipelineStats:
         """How it goes."""
-        ready_s = self._outlet.ready_s(self._clock.now())
+        buffered_s = self._buffered.seconds(self._clock.now())
         median_ms, worst_ms = self._hop_times.percentiles_ms()
         return PipelineStats(
             input_dbfs=self._levels[0].dbfs,
@@ -208,58 +173,56 @@ class LivePipeline:
             hop_p50_ms=median_ms,
             hop_p99_ms=worst_ms,
             rtf=self._hop_times.rtf,
-            input_overflows=self._intake.overflows,
-            input_damaged=self._intake.damaged,
-            output_underruns=self._outlet.gaps,
-            latency_cuts=self._regulator.cuts,
-            drift_ppm=self._regulator.drift_ppm,
-            fill_ms=1000 * ready_s,
-            target_ms=1000 * self._outlet.target_s,
-            latency=self._stages(ready_s - self._intake.block_s),
+            input_overflows=self._capture.overflows,
+            input_damaged=self._capture.damaged,
+            output_underruns=self._playback.underruns,
+            latency_cuts=self._control.cuts,
+            drift_ppm=self._control.drift_ppm,
+            fill_ms=1000 * buffered_s,
+            target_ms=1000 * self._buffered.target_s,
+            latency=self._stages(buffered_s - self._capture.block_s),
         )
 
     def _stages(self, buffer_s: float) -> LiveLatency:
-        """The delay by stage with so much kept ready for the output."""
+        """The delay by stage with so much audio buffered for the output."""
         return LiveLatency(
             align_ms=self._config.av_align_ms,
             enhancer_ms=self._enhancer.latency.ms,
             varispeed_ms=1000 * self._varispeed.delay_s,
             buffer_ms=1000 * buffer_s,
-            input_wait_ms=1000 * self._intake.block_s,
-            devices_ms=1000 * (self._intake.device_s + self._outlet.device_s),
+            input_wait_ms=1000 * self._capture.block_s,
+            devices_ms=1000 * (self._capture.device_s + self._playback.device_s),
         )
 
-    def _made_by(self, time_s: float) -> float:
-        """How many samples would have come to the outlet by this time if all work took no time."""
-        read, written = self._progress
-        return written + (self._intake.due(time_s) - read) * self._rates
-
     def _enhance(self, samples: Float32) -> None:
-        """Carry samples that the intake gave to the outlet."""
+        """Carry samples from the capture buffer to the playback buffer."""
         began_s = self._clock.now()
-        enhanced = self._enhancer.process(samples, self._new_lips(len(samples)))
+        lips = self._new_lips(len(samples))
+        enhanced = self._enhancer.process(samples, [lips] if lips else None)
         self._hop_times.add(len(samples), self._clock.now() - began_s)
-        self._outlet.put(self._varispeed.process(enhanced, self._regulator.ratio))
-        self._progress = (self._intake.read, self._outlet.written)
+        self._playback.put(self._varispeed.process(enhanced, self._control.ratio))
+        self._buffered.passed(self._capture.read, self._playback.written)
         self._enhanced += len(samples)
+        if self.on_enhanced is not None:
+            self.on_enhanced(samples, enhanced, lips)
         self._levels[0].update(samples)
         self._levels[1].update(enhanced)
 
-    def _new_lips(self, taken: int) -> list[tuple[float, Float32]] | None:
-        """The lips that came since the last turn, with their time in the enhancer's stream.
+    def _new_lips(self, taken: int) -> LipFrame | None:
+        """The lips that came since the last turn, their time in the enhancer's stream.
 
         Args:
-            taken: samples that left the intake and have yet to go into the enhancer.
+            taken: samples that left the capture buffer and have yet to go into the enhancer.
         """
         frame = self.lips.newest_since(self._lips_sequence) if self.lips else None
         if frame is None:
             return None
         self._lips_sequence = frame.sequence
-        captured = self._intake.captured_by(frame.captured_s - self._config.camera_offset_ms / 1000)
-        dropped = self._intake.read - taken - self._enhanced
+        captured = self._capture.captured_by(frame.time_s - self._config.camera_offset_ms / 1000)
+        dropped = self._capture.read - taken - self._enhanced
         # Never back in time: the clock's estimate may move by more than there is between two frames.
         self._lips_s = max(self._lips_s, (captured - dropped) / self._enhancer.sample_rate)
-        return [(self._lips_s, frame.embedding)]
+        return replace(frame, time_s=self._lips_s)
 
 
 def _check_latency(latency: LiveLatency, config: PipelineConfig) -> None:

@@ -6,28 +6,27 @@ from contextlib import ExitStack, suppress
 from importlib import import_module
 from math import inf
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
 
 from ..calibration.offsets import stored_offset
+from ..controls import Controlled, Controls
 from ..devices.endpoints import AudioSink, AudioSource
 from ..devices.file_endpoints import FileEndpoint, FileSource
 from ..dsp.clock import Clock, MonotonicClock
+from ..enhancer import Enhancer
 from ..lips_bound import load_bounded_runtime
 from ..recording.recorder import Recorder
 from ..recording.recording import RecordingInfo
-from ..recording.recording_enhancer import RecordingEnhancer, WitnessedBox
 from ..runtimes import AUTO, fastest_runtime
 from ..runtimes.base import Runtime
-from ..ui.display import latency_words
 from .camera_watch import CameraWatch, MakeCamera, camera_maker
 from .config import LiveConfig, LiveLatency
 from .endpoints import choose_endpoints, watch_over
 from .pipeline import LivePipeline
 from .stats import DeviceState, LiveStats
-from .threads import LiveError, Turns
+from .threads import LiveError, SessionThreads
 
 __all__ = ["LiveError", "LiveSession"]
 
@@ -41,7 +40,7 @@ SETTLED_S = 5.0
 Tell = Callable[[str], None]
 
 
-class LiveSession:
+class LiveSession(Controlled):
     """Microphone and camera in, clean voice out, for as long as it runs. A context manager::
 
         with LiveSession(LiveConfig(camera=0)) as session:
@@ -52,7 +51,7 @@ class LiveSession:
     The sound does not wait for the camera, which joins when it is ready; whatever becomes of it, the sound
     goes on.
     A device that is lost is opened again when it is back. Controls are properties, may be set from any
-    thread and take effect without a click; like `stats` they are there from `start` on.
+    thread and at any time, and take effect without a click; `stats` are there from `start` on.
 
     Args:
         config: what to do; None: default devices, no camera.
@@ -63,6 +62,9 @@ class LiveSession:
             its lips.
         clock: by which everything is timed; must be in step with `time.perf_counter`.
         on_message: told, on any thread, in one line what goes on; None: the logger ``lipstream.live`` is.
+
+    Raises:
+        InputError: an attenuation limit that is no number of dB from 0.
     """
 
     def __init__(
@@ -77,13 +79,14 @@ class LiveSession:
         on_message: Tell | None = None,
     ) -> None:
         self._config = config = config or LiveConfig()
+        self.controls = Controls(config.atten_limit_db)
         self._given = source, sink
         self._runtime = runtime
         self._clock = clock or MonotonicClock()
         self._tell = on_message or logging.getLogger("lipstream.live").info
         encoder = config.model if runtime is None else None
         self._make_camera = camera or camera_maker(config.camera, config.face_model, encoder, self._tell)
-        self._turns = Turns()
+        self._threads = SessionThreads()
         self._told_slow = False
         self._started_s = 0.0
         self._ends_s = inf
@@ -97,7 +100,7 @@ class LiveSession:
             InputError: a device, file, model or folder that is not there or not usable.
         """
         with ExitStack() as opened:
-            opened.callback(self._turns.ended.set)
+            opened.callback(self._threads.ended.set)
             self._begin(opened)
             self._open = opened.pop_all()
 
@@ -115,46 +118,19 @@ class LiveSession:
             LiveError: it has, because a part of it failed.
             InputError: it has, because a file in place of a device failed.
         """
-        ended = self._turns.ended.wait(timeout_s)
-        if self._turns.failure is not None:
-            raise self._turns.failure
+        ended = self._threads.ended.wait(timeout_s)
+        if self._threads.failure is not None:
+            raise self._threads.failure
         return ended
-
-    @property
-    def bypass(self) -> bool:
-        """Whether the sound goes through unchanged, as late as ever."""
-        return self._pipeline.bypass
-
-    @bypass.setter
-    def bypass(self, bypass: bool) -> None:
-        self._pipeline.bypass = bypass
 
     @property
     def mute(self) -> bool:
         """Whether the output is silent; a recording goes on."""
-        return self._pipeline.mute
+        return self.controls.mute
 
     @mute.setter
     def mute(self, mute: bool) -> None:
-        self._pipeline.mute = mute
-
-    @property
-    def video(self) -> bool:
-        """Whether lips count."""
-        return self._pipeline.video
-
-    @video.setter
-    def video(self, video: bool) -> None:
-        self._pipeline.video = video
-
-    @property
-    def atten_limit_db(self) -> float:
-        """The most, in dB, by which any sound is attenuated; 100 and above: no limit."""
-        return self._pipeline.atten_limit_db
-
-    @atten_limit_db.setter
-    def atten_limit_db(self, limit_db: float) -> None:
-        self._pipeline.atten_limit_db = limit_db
+        self.controls.mute = mute
 
     @property
     def latency(self) -> LiveLatency:
@@ -182,9 +158,7 @@ class LiveSession:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
     def _begin(self, opened: ExitStack) -> None:
@@ -195,9 +169,7 @@ class LiveSession:
         runtime = self._runtime or load_bounded_runtime(
             config.model, chosen, ready=self._make_camera is not None
         )
-        self._enhancer = RecordingEnhancer(
-            runtime=runtime, sample_rate=self._source.info.rate, atten_limit_db=config.atten_limit_db
-        )
+        self._enhancer = Enhancer(runtime=runtime, sample_rate=self._source.info.rate, controls=self.controls)
         offset_s = stored_offset(config.camera) if config.camera is not None else 0.0
         self._pipeline = LivePipeline(
             self._enhancer,
@@ -208,17 +180,17 @@ class LiveSession:
             threads=True,
         )
         self._camera = CameraWatch(self._make_camera, runtime.encode_lips, self._tell)
-        self._tell(f"model {runtime.spec.name} on {chosen}: {latency_words(self._pipeline.latency)}")
+        self._tell(f"model {runtime.spec.name} on {chosen}: {self._pipeline.latency.text()}")
         if config.record is not None:
             self._recorder = self._recorder_in(config.record, chosen, runtime.spec.embedding_size)
             opened.callback(self._end_recording, self._recorder)
         self._watchdog = watch_over(self._source, self._sink, self._pipeline, self._clock, self._tell)
-        opened.callback(self._turns.end, RELEASE_S, self._watchdog.close, self._camera.close)
+        opened.callback(self._threads.end, RELEASE_S, self._watchdog.close, self._camera.close)
         self._started_s = self._clock.now()
         self._ends_s = self._started_s + config.duration_s
-        self._turns.start("audio worker", self._pipeline.work, lambda: self._pipeline.idle_s, urgent=True)
+        self._threads.start("audio worker", self._pipeline.work, lambda: self._pipeline.idle_s, urgent=True)
         self._watchdog.start()
-        self._turns.start("monitor", self._monitor, lambda: TICK_S)
+        self._threads.start("monitor", self._monitor, lambda: TICK_S)
 
     def _recorder_in(self, folder: Path, runtime: str, embedding_size: int) -> Recorder:
         enhancer, config = self._enhancer, self._config
@@ -235,20 +207,21 @@ class LiveSession:
                 ImportError
             ):  # it writes the lips with it: loaded later, it would hold up the sound
                 import_module("cv2")
-        enhancer.recorder = Recorder(folder, info, self._tell)
+        recorder = Recorder(folder, info, self._tell)
+        self._pipeline.on_enhanced = recorder.take
         self._tell(f"recording to {folder}")
-        return enhancer.recorder
+        return recorder
 
     def _end_recording(self, recorder: Recorder) -> None:
         """Called when the worker has ended, or was left behind."""
-        self._enhancer.recorder = None
-        broken = self._turns.failure is not None or self._turns.running
+        self._pipeline.on_enhanced = None
+        broken = self._threads.failure is not None or self._threads.running
         recorder.close(np.zeros(0, np.float32) if broken else self._enhancer.flush())
 
     def _monitor(self) -> None:
         """A turn of the monitor."""
         if not self._camera.opened and (mailbox := self._camera.open()) is not None:
-            self._pipeline.lips = self._enhancer.box = WitnessedBox(mailbox)
+            self._pipeline.lips = mailbox
         self._pipeline.tick()
         self._camera.look()
         self._look_at_files()
@@ -257,7 +230,7 @@ class LiveSession:
         if now_s > self._started_s + SETTLED_S and not self._told_slow:
             self._look_at_load()
         if now_s >= self._ends_s:
-            self._turns.ended.set()
+            self._threads.ended.set()
 
     def _look_at_load(self) -> None:
         rtf = self._pipeline.stats().rtf
@@ -272,7 +245,7 @@ class LiveSession:
         """A file in place of a device has an end, and is not opened again."""
         for endpoint in (self._source, self._sink):
             if isinstance(endpoint, FileEndpoint) and endpoint.failure is not None:
-                self._turns.fail(endpoint.failure)
+                self._threads.fail(endpoint.failure)
         if isinstance(self._source, FileSource) and self._source.finished:
             # What is on its way still comes out.
             drained_s = self._clock.now() + self._pipeline.latency.total_ms / 1000

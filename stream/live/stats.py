@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from math import exp, log10
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -35,10 +34,10 @@ class PipelineStats:
         rtf: real-time factor over the same hops: computing time over time of sound.
         input_overflows: blocks that found the input ring full.
         input_damaged: pieces with NaN, infinity or absurd levels, which became silence.
-        output_underruns: times that the output ran dry and was faded out.
+        output_underruns: underruns: times that the output ran dry, which was concealed.
         latency_cuts: times that piled-up sound was dropped.
         drift_ppm: how much faster the source's clock runs than the sink's.
-        fill_ms: sound kept ready, smoothed over the devices' blocks.
+        fill_ms: buffered audio, smoothed over the devices' blocks.
         target_ms: what it is kept at.
         latency: as it is now, by stage.
     """
@@ -145,7 +144,7 @@ class LiveStats:
         running_s: seconds since it started.
         input: where the sound comes from.
         output: where it goes.
-        pipeline: levels, latency by stage, load, gaps, drift.
+        pipeline: levels, latency by stage, load, underruns, drift.
         camera: state, rate, age of the face; None without a camera.
         bypass: whether the sound goes through unchanged.
         mute: whether the output is silent.
@@ -210,7 +209,5 @@ class StatsFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._file.close()

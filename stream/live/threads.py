@@ -35,13 +35,13 @@ def ask_for_realtime() -> bool:
     return True
 
 
-#: Python lets a busy thread go on for 5 ms, too long with so little sound kept ready.
+#: Python lets a busy thread go on for 5 ms, too long with so little audio buffered.
 SWITCH_S = 0.0002
 
 
 @contextmanager
 def responsive() -> Iterator[None]:
-    """Inside the block threads take turns quickly, and garbage is collected among new objects only.
+    """Set the GIL's switch interval and the garbage collector for real-time audio, inside the block.
 
     To look through all objects of a program takes Python tens of milliseconds, in which no thread of it goes
     on. So enter it when all is loaded. Both settings belong to the whole process.
@@ -65,7 +65,7 @@ class LiveError(RuntimeError):
     """A session ended because a part of it failed; one line says which and how."""
 
 
-class Turns:
+class SessionThreads:
     """The threads of a session: an exception in one ends them all and is kept to be told.
 
     Attributes:
@@ -84,14 +84,14 @@ class Turns:
         return any(thread.is_alive() for thread in self._threads)
 
     def start(
-        self, name: str, turn: Callable[[], object], pause_s: Callable[[], float], urgent: bool = False
+        self, name: str, work: Callable[[], object], pause_s: Callable[[], float], urgent: bool = False
     ) -> None:
-        """Begin a thread that waits, takes a turn, waits, and so on.
+        """Begin a thread that waits, works, waits, and so on.
 
         Args:
             name: as the user is told if it fails.
-            turn: what it does.
-            pause_s: the seconds to wait before the next turn.
+            work: what it does, briefly.
+            pause_s: the seconds to wait before it does so again.
             urgent: whether to ask for real-time priority.
         """
 
@@ -100,7 +100,7 @@ class Turns:
                 ask_for_realtime()
             try:
                 while not self._pause(pause_s()):
-                    turn()
+                    work()
             except InputError as error:
                 self.fail(error)
             except Exception as error:

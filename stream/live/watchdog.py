@@ -20,19 +20,19 @@ class WatchdogConfig:
         stall_s: without a call from a device for so long, it is lost. A null sink may need two at the start.
         first_wait_s: from the loss to the first attempt.
         longest_wait_s: between two attempts; until then each wait is twice the one before.
-        places_every_s: between two looks at where each belongs, which ask the sound server.
+        devices_every_s: between two looks at which device each belongs on, which ask the sound server.
     """
 
     stall_s: float = 3.0
     first_wait_s: float = 0.5
     longest_wait_s: float = 8.0
-    places_every_s: float = 3.0
+    devices_every_s: float = 3.0
 
     def __post_init__(self) -> None:
         if not 0 < self.first_wait_s <= self.longest_wait_s:
             raise InputError("the watchdog's waits must be above 0, the first no longer than the longest")
-        if self.stall_s <= 0 or self.places_every_s <= 0:
-            raise InputError("the watchdog's stall time and the time between places must be above 0")
+        if self.stall_s <= 0 or self.devices_every_s <= 0:
+            raise InputError("the watchdog's stall time and the time between looks must be above 0")
 
 
 class Watched:
@@ -42,7 +42,7 @@ class Watched:
         kind: what it is.
         endpoint: not started yet.
         callback: what it delivers to or renders from.
-        place: tells the name of the device that it belongs on at present: another one when the default
+        current_device: tells the name of the device that it belongs on now: another one when the default
             device that it follows changes, "" when it is gone, None when nobody tells.
     """
 
@@ -51,12 +51,12 @@ class Watched:
         kind: Kind,
         endpoint: AudioSource | AudioSink,
         callback: Deliver | Render,
-        place: Callable[[], str | None] = lambda: None,
+        current_device: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.kind = kind
         self.endpoint = endpoint
         self._callback = callback
-        self._place = place
+        self._current_device = current_device
         self._opened_at: str | None = None
         self._calls = self._calls_seen = 0
         self._called_s = 0.0
@@ -75,7 +75,7 @@ class Watched:
             InputError: it cannot be opened.
         """
         self._called_s = now_s
-        self._opened_at = self._place()
+        self._opened_at = self._current_device()
         self.endpoint.start(self._count)
 
     def trouble(self, now_s: float, stall_s: float) -> str | None:
@@ -93,10 +93,10 @@ class Watched:
 
     def moved_to(self) -> str | None:
         """Where it belongs now, if that is not where it was opened; "" if it is gone."""
-        place = self._place()
-        if place and self._opened_at is None:  # nobody told when it was opened
-            self._opened_at = place
-        return place if place is not None and place != self._opened_at else None
+        device = self._current_device()
+        if device and self._opened_at is None:  # nobody told when it was opened
+            self._opened_at = device
+        return device if device is not None and device != self._opened_at else None
 
     def _count(self, block: Float32, time_s: float) -> None:
         self._calls += 1
@@ -135,7 +135,7 @@ class Watchdog:
         self._refresh = refresh
         self._guard = guard
         self._config = config or WatchdogConfig()
-        self._looked_s = self._places_s = clock.now()
+        self._looked_s = self._devices_s = clock.now()
         self._closed = threading.Event()
         self._restarts = 0
 
@@ -156,7 +156,7 @@ class Watchdog:
         except BaseException:
             self.close()
             raise
-        self._looked_s = self._places_s = self._clock.now()
+        self._looked_s = self._devices_s = self._clock.now()
 
     def close(self) -> None:
         """Close all at once, as each may take a second, and open none again; from any thread."""
@@ -179,9 +179,9 @@ class Watchdog:
                     self._try_again(watched)
             elif (trouble := watched.trouble(now_s, self._config.stall_s)) is not None:
                 self._lose(watched, trouble)
-        if now_s - self._places_s >= self._config.places_every_s:
-            self._places_s = now_s
-            self._see_places()
+        if now_s - self._devices_s >= self._config.devices_every_s:
+            self._devices_s = now_s
+            self._follow_devices()
         self._looked_s = self._clock.now()
 
     def _lose(self, watched: Watched, trouble: str) -> None:
@@ -226,16 +226,16 @@ class Watchdog:
                 self._lose(other, "it cannot be opened again")
         return refreshed
 
-    def _see_places(self) -> None:
+    def _follow_devices(self) -> None:
         for watched in self._watched:
-            if watched.lost or (place := watched.moved_to()) is None:
+            if watched.lost or (device := watched.moved_to()) is None:
                 continue
-            if place == "":
+            if device == "":
                 self._lose(watched, "the device is gone")
                 continue
             watched.endpoint.stop()
             if self._opens(watched):
                 self._restarts += 1
-                self._tell(f"{watched.kind}: the default device is now {place}")
+                self._tell(f"{watched.kind}: the default device is now {device}")
             else:
-                self._lose(watched, f"the new default device {place} cannot be used")
+                self._lose(watched, f"the new default device {device} cannot be used")

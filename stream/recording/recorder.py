@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.arrays import Float32, UInt8
+from ...core.arrays import Float32
 from ...errors import InputError
+from ..video.frames import LipFrame
 from .growing_file import GrowingFile, npy_header, wav_header
 from .lips_video import LipsVideo
 from .recording import CLEAN, LIPS, LIPS_VIDEO, NOISY, SESSION, RecordingInfo, lips_row
@@ -26,7 +27,7 @@ class Recorder:
 
     The WAV files are mono float32 at the rate of the input device, and sample n of ``clean.wav`` is sample n
     of ``noisy.wav``, enhanced. All can be read at any moment, also after a crash. A thread of the recorder's
-    own waits for the disk: `audio` and `lips` only hand over copies, from one thread.
+    own waits for the disk: `take`, for one thread, only hands over copies.
 
     Args:
         folder: made if need be; must not hold a recording yet.
@@ -47,7 +48,7 @@ class Recorder:
         self._lips = GrowingFile(folder / LIPS, npy_header(self._row))
         self._video = LipsVideo(folder / LIPS_VIDEO)
         self._sounds: deque[tuple[Float32, Float32]] = deque()
-        self._frames: deque[tuple[int, float, Float32, UInt8]] = deque()
+        self._frames: deque[tuple[int, LipFrame]] = deque()
         self._to_skip = info.latency_samples
         self._taken = 0
         self._written = 0
@@ -66,20 +67,23 @@ class Recorder:
         """Length of what is on the disk."""
         return self._written / self._info.sample_rate
 
-    def audio(self, noisy: Float32, clean: Float32) -> None:
-        """Take what went into the enhancer and what came out for it, float32 ``[n]`` each."""
+    def take(self, noisy: Float32, clean: Float32, lips: LipFrame | None = None) -> None:
+        """Take what an enhancer got and gave: an observer for `LivePipeline.on_enhanced`.
+
+        Args:
+            noisy: what went in, float32 ``[n]``.
+            clean: what came out for it, float32 ``[n]``.
+            lips: the frame, with crop and embedding, that the enhancer got before ``noisy``.
+        """
         if not self._active:
             return
+        if lips is not None:
+            self._frames.append((self._taken, lips))
         self._taken += len(noisy)
         self._sounds.append((noisy.copy(), clean[self._to_skip :].copy()))
         self._to_skip = max(0, self._to_skip - len(clean))
         if self._taken - self._written > PATIENCE_S * self._info.sample_rate:
             self._fail("the disk is too slow")
-
-    def lips(self, sample: int, time_s: float, embedding: Float32, crop: UInt8) -> None:
-        """Take a video frame as the enhancer got it: see `lips_row`; the crop is uint8 ``[96, 96, 3]``."""
-        if self._active:
-            self._frames.append((sample, time_s, embedding, crop))
 
     def close(self, tail: Float32) -> None:
         """End the recording; idempotent.
@@ -88,7 +92,7 @@ class Recorder:
             tail: what the enhancer gave when it was flushed, which makes both WAV files equally long.
         """
         if not self._ending.is_set():
-            self.audio(tail[:0], tail)
+            self.take(tail[:0], tail)
             self._ending.set()
         self._thread.join(timeout=1.0)
 
@@ -115,9 +119,10 @@ class Recorder:
             self._noisy.append(noisy)
             self._clean.append(clean)
             self._written += len(noisy)
-        for sample, time_s, embedding, crop in frames:
-            self._lips.append(np.array((sample, time_s, embedding), self._row))
-            self._video.add(time_s, crop)
+        for sample, lips in frames:
+            self._lips.append(np.array((sample, lips.time_s, lips.embedding), self._row))
+            if lips.crop is not None:
+                self._video.add(lips.time_s, lips.crop)
         self._video.reach(self.seconds)
         for file in (self._noisy, self._clean, self._lips):
             file.update()

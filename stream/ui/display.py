@@ -4,15 +4,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from queue import SimpleQueue
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from ..enhancer import NO_LIMIT_DB
+from ..controls import NO_LIMIT_DB
 from ..live.stats import DeviceState, LiveStats, PipelineStats
 from .keys import HELP
 
 if TYPE_CHECKING:
-    from ..live.config import LiveLatency
     from ..video.camera.status import CameraStatus
 
 #: Seconds between two looks at a session, on a terminal and elsewhere.
@@ -40,9 +38,7 @@ class Display(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
 
 
 def choose_display() -> Display:
@@ -64,9 +60,7 @@ class Lines:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
 
 
 class Panel:
@@ -89,9 +83,7 @@ class Panel:
         self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._live.stop()
 
 
@@ -133,11 +125,9 @@ class Relay:
         self._display.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.pass_on()
-        self._display.__exit__(kind, error, trace)
+        self._display.__exit__(*error)
 
 
 def status_line(stats: LiveStats) -> str:
@@ -177,7 +167,7 @@ def panel_rows(stats: LiveStats) -> Iterator[tuple[str, str]]:
     yield "out", f"{meter(pipeline.output_dbfs)}  {device_words(stats.output)}"
     video = video_words(stats.camera, stats.video)
     yield "lips", f"{bar(pipeline.alpha)} {pipeline.alpha:5.2f} alpha  {video}"
-    yield "delay", latency_words(pipeline.latency)
+    yield "delay", pipeline.latency.text()
     yield "load", f"{load_words(pipeline)}, {xrun_words(pipeline)}, drift {pipeline.drift_ppm:+.0f} ppm"
     yield clock_time(stats.running_s), ", ".join(switches(stats)) or "no limit to the attenuation"
     yield "keys", HELP
@@ -213,19 +203,6 @@ def video_words(camera: "CameraStatus | None", enabled: bool) -> str:
     if camera.reason:
         words += f" ({camera.reason})"
     return words if enabled else f"off ({words})"
-
-
-def latency_words(latency: "LiveLatency") -> str:
-    """The delay, stage by stage."""
-    stages = {
-        "video": latency.align_ms,
-        "enhancer": latency.enhancer_ms,
-        "varispeed": latency.varispeed_ms,
-        "buffer": latency.buffer_ms,
-    }
-    sum_words = " + ".join(f"{name} {ms:.1f}" for name, ms in stages.items() if ms)
-    devices_ms = latency.input_wait_ms + latency.devices_ms
-    return f"{latency.added_ms:.1f} ms added ({sum_words}), devices {devices_ms:.0f} ms"
 
 
 def load_words(pipeline: PipelineStats) -> str:

@@ -2,25 +2,15 @@
 
 import os
 import sys
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
-from ..enhancer import NO_LIMIT_DB
+from ..controls import NO_LIMIT_DB, Controls
 
 QUIT = "q"
 #: Steps of the attenuation limit in dB; above the last there is none.
 LIMIT_STEPS_DB = (0.0, 3.0, 6.0, 9.0, 12.0, 15.0, 18.0, 24.0, 30.0, 40.0, NO_LIMIT_DB)
 #: What the keys do, in the words of the display.
 HELP = "b bypass  +/- attenuation limit  v video  m mute  q quit"
-
-
-class Controls(Protocol):
-    """What keys change: a `LiveSession`."""
-
-    bypass: bool
-    mute: bool
-    video: bool
-    atten_limit_db: float
 
 
 def press(key: str, controls: Controls) -> None:
@@ -56,9 +46,7 @@ class Keyboard:
             tty.setcbreak(sys.stdin, termios.TCSANOW)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._before is not None:
             import termios
 

@@ -216,7 +216,7 @@ def test_a_video_without_a_face_is_a_warning_and_audio_alone(
 ) -> None:
     video_of(monkeypatch, frames_until(1, seen=False))
     report = enhanced_with("face.mp4", wav)
-    assert report.warnings == ("no usable face in 25 video frames: enhanced from the audio alone",)
+    assert report.warnings == ("no usable face in 25 video frames: enhanced audio-only",)
     assert report.mean_alpha < 1e-6
 
 
@@ -224,7 +224,7 @@ def test_a_video_that_ends_early_is_a_warning(tmp_path: Path, monkeypatch: pytes
     soundfile.write(tmp_path / "in.wav", speech_like(3, 16_000), 16_000)
     video_of(monkeypatch, frames_until(1))
     (warning,) = enhanced_with("face.mp4", tmp_path / "in.wav").warnings
-    assert warning == "the video ends at 1.0 s of 3.0 s: audio alone from there on"
+    assert warning == "the video ends at 1.0 s of 3.0 s: audio-only from there on"
 
 
 def test_the_block_length_does_not_change_what_the_lips_do(

@@ -8,7 +8,7 @@ import pytest
 
 from lipstream import Enhancer, InputError
 from lipstream.core.arrays import Float32, UInt8
-from lipstream.stream.lips_timeline import Frame, LipsTimeline
+from lipstream.stream.lips_timeline import Image, LipsTimeline
 from lipstream.stream.runtimes.base import NO_VIDEO_AGE_S, StreamSpec
 
 Make = Callable[..., Any]
@@ -24,7 +24,7 @@ def crop_of(value: int) -> UInt8:
 
 
 #: What a stream begins with, so that the next frame shows that something moves.
-FIRST: tuple[float, Frame] = (0.0, crop_of(99))
+FIRST: tuple[float, Image] = (0.0, crop_of(99))
 
 
 def test_a_frame_counts_from_its_time_on_and_the_last_one_holds(pass_through: Make) -> None:
@@ -40,7 +40,7 @@ def test_a_frame_that_repeats_is_no_news_and_ages(pass_through: Make) -> None:
     runtime = pass_through()
     enhancer = Enhancer(runtime=runtime)
     same = np.full(512, 5, np.float32)
-    frames: list[tuple[float, Frame]] = [
+    frames: list[tuple[float, Image]] = [
         FIRST,
         (0.0, crop_of(1)),
         (0.02, crop_of(1)),
@@ -162,7 +162,7 @@ def test_alpha_is_that_of_the_last_hop_and_mean_alpha_of_all(pass_through: Make)
     assert enhancer.mean_alpha == pytest.approx(0.75)
 
 
-def noisy_still(count: int) -> list[tuple[float, Frame]]:
+def noisy_still(count: int) -> list[tuple[float, Image]]:
     """A photograph as a codec shows it: every picture differs a little from the one before."""
     random = np.random.default_rng(0)
     still = random.integers(20, 230, (96, 96, 3))
@@ -171,7 +171,7 @@ def noisy_still(count: int) -> list[tuple[float, Frame]]:
 
 def test_a_photograph_whose_pictures_differ_by_noise_does_not_count() -> None:
     lips = LipsTimeline(SPEC, lambda crop: np.full(SPEC.embedding_size, 7.0, np.float32))
-    lips.add(noisy_still(100))
+    lips.add(lips.check(noisy_still(100), 0.0))
     assert all(lips.at(k / 80, True)[1] == NO_VIDEO_AGE_S for k in range(320))
 
 
@@ -181,7 +181,7 @@ def test_a_face_that_comes_to_rest_stops_to_count_and_counts_again_when_it_moves
     frames = noisy_still(100)
     for k in (*range(25), *range(75, 100)):
         frames[k] = (k / 25, random.integers(0, 256, (96, 96, 3), np.uint8))
-    lips.add(frames)
+    lips.add(lips.check(frames, 0.0))
     ages = np.array([lips.at((k + 0.5) / 25, True)[1] for k in range(100)])
     counts = ages < NO_VIDEO_AGE_S
     assert counts[1:45].all()

@@ -10,38 +10,9 @@ from ....core.arrays import UInt8
 from ....errors import InputError
 from ...dsp.clock import Clock
 from ..opencv import cv2
-from .status import Camera, camera_name, parse_camera
+from .status import Camera, camera_name
 
-
-class Backoff:
-    """Doubling pauses.
-
-    Args:
-        first_s: the first one, in seconds.
-        longest_s: the longest one.
-    """
-
-    def __init__(self, first_s: float, longest_s: float) -> None:
-        if not 0 < first_s <= longest_s:
-            raise ValueError("pauses must be positive, and the longest no shorter than the first")
-        self._first_s = first_s
-        self._longest_s = longest_s
-        self._next_s = first_s
-
-    def next_s(self) -> float:
-        """The pause before the next attempt, in seconds."""
-        pause = self._next_s
-        self._next_s = min(2 * pause, self._longest_s)
-        return pause
-
-    def reset(self) -> None:
-        """An attempt went well: begin with the first pause again."""
-        self._next_s = self._first_s
-
-
-__all__ = ["Camera", "Capture", "FileCapture", "LiveCapture", "camera_name", "open_camera", "parse_camera"]
-
-#: How long OpenCV may take to open a network stream, and to wait for its next picture.
+#: How long OpenCV may take to open a network stream, and to wait for its next frame.
 _OPEN_TIMEOUT_MS, _READ_TIMEOUT_MS = 5000, 2000
 #: A device is asked for this; it gives what it can.
 _WIDTH, _HEIGHT, _DEVICE_FPS = 640, 480, 30
@@ -53,11 +24,11 @@ class Capture(Protocol):
     """An open camera, used by one thread."""
 
     def grab(self) -> float | None:
-        """Wait for the next picture; when it was captured (monotonic seconds), None once none will come."""
+        """Wait for the next frame; when it was captured (monotonic seconds), None once none will come."""
         ...
 
     def retrieve(self) -> UInt8 | None:
-        """The picture grabbed last, uint8 ``[height, width, 3]`` RGB; None if it is damaged."""
+        """The frame grabbed last, uint8 ``[height, width, 3]`` RGB; None if it is damaged."""
         ...
 
     def close(self) -> None:
@@ -77,7 +48,7 @@ def open_camera(camera: Camera, clock: Clock) -> Capture:
     if isinstance(camera, int):
         capture = cv2.VideoCapture(camera)
         advice = "is it plugged in, free, and allowed for this program?"
-        # MJPG, as raw pictures of this size are more than 30 a second of USB 2; before size and rate.
+        # MJPG, as raw frames of this size are more than 30 a second of USB 2; before size and rate.
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, _WIDTH)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, _HEIGHT)
@@ -86,7 +57,7 @@ def open_camera(camera: Camera, clock: Clock) -> Capture:
     else:
         timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _OPEN_TIMEOUT_MS]
         timeouts += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, _READ_TIMEOUT_MS]
-        # One thread: with more, FFmpeg's decoder gives each picture as many pictures late.
+        # One thread: with more, FFmpeg's decoder gives each frame as many frames late.
         capture = cv2.VideoCapture(camera, cv2.CAP_FFMPEG, [*timeouts, cv2.CAP_PROP_N_THREADS, 1])
         advice = "does a browser or ffplay show it?"
     if not capture.isOpened():
@@ -100,7 +71,7 @@ class LiveCapture:
 
     Args:
         capture: open.
-        clock: stamps the pictures.
+        clock: stamps the frames.
     """
 
     def __init__(self, capture: cv2.VideoCapture, clock: Clock) -> None:
@@ -118,11 +89,11 @@ class LiveCapture:
 
 
 class FileCapture:
-    """A video file that stands for a camera: its pictures come when its time stamps say, over and over.
+    """A video file that stands for a camera: its frames come when its time stamps say, over and over.
 
     Args:
         path: the file.
-        clock: paces and stamps the pictures; the first one comes when it is asked for.
+        clock: paces and stamps the frames; the first one comes when it is asked for.
         repeat: begin again at the end, as a camera has no end.
 
     Raises:
@@ -147,7 +118,7 @@ class FileCapture:
             return None
         if self._start_s is None:
             self._start_s = self._clock.now()
-        # A picture without a time stamp of its own reads as 0.
+        # A frame without a time stamp of its own reads as 0.
         time_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         self._played_s = time_s if time_s > self._played_s else self._played_s + self._period_s
         behind_s = self._clock.now() - (self._start_s + self._played_s)
@@ -164,7 +135,7 @@ class FileCapture:
         self._capture.release()
 
     def _rewind(self) -> bool:
-        """Begin again, a picture's time after the last one; False if the file gives nothing."""
+        """Begin again, a frame's time after the last one; False if the file gives nothing."""
         self._capture.release()
         self._capture = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
         if self._start_s is not None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ...dsp.clock import Clock
-from ..lips.lip_reader import Sight
+from ..frames import Sight
 from .grabber import GrabberStatus
 from .status import CameraState
 
@@ -13,10 +13,10 @@ class CameraLimits:
     """When the camera is called what.
 
     Attributes:
-        lost_after_s: lost: no picture for longer.
-        frozen_after_s: frozen: the same picture for longer.
+        lost_after_s: lost: no frame for longer.
+        frozen_after_s: frozen: the same frame for longer.
         no_face_after_s: no face: none for longer; a glance away goes unmentioned.
-        slow_below_fps: slow, which is only a warning: fewer pictures a second.
+        slow_below_fps: slow, which is only a warning: fewer frames a second.
     """
 
     lost_after_s: float = 1.5
@@ -36,25 +36,25 @@ class Observed:
     Attributes:
         problem: why lips cannot be read at all, empty if they can.
         grabber: how the reading of the camera goes.
-        picture_age_s: since the last picture that was looked at; None before the first.
+        frame_age_s: since the last frame that was looked at; None before the first.
         lips_age_s: since the last lips; None before the first.
-        sight: what the last picture showed that was not a repeated one; None for lips.
-        fps: pictures a second; None while unknown.
+        sight: what the last frame showed that was not a repeated one; None for lips.
+        fps: frames a second; None while unknown.
     """
 
     problem: str
     grabber: GrabberStatus
-    picture_age_s: float | None
+    frame_age_s: float | None
     lips_age_s: float | None
     sight: Sight | None
     fps: float | None
 
 
 _SIGHTS = {
-    Sight.BLACK: (CameraState.BLACK, "the picture is black: is the lens covered?"),
-    Sight.FROZEN: (CameraState.FROZEN, "the camera repeats one picture: plug it in anew, or restart it"),
-    Sight.NO_MOUTH: (CameraState.NO_FACE, "the face is too far away or not whole in the picture"),
-    Sight.NO_FACE: (CameraState.NO_FACE, "no face in the picture"),
+    Sight.BLACK: (CameraState.BLACK, "the video is black: is the lens covered?"),
+    Sight.FROZEN: (CameraState.FROZEN, "the camera repeats one frame: plug it in anew, or restart it"),
+    Sight.NO_MOUTH: (CameraState.NO_FACE, "the face is too far away or not whole in the video"),
+    Sight.NO_FACE: (CameraState.NO_FACE, "no face in the video"),
 }
 
 
@@ -64,16 +64,16 @@ def judge(seen: Observed, limits: CameraLimits) -> tuple[CameraState, str]:
         return CameraState.FAILING, seen.problem
     if seen.grabber.problem:
         return CameraState.LOST, seen.grabber.problem
-    if seen.picture_age_s is None:
+    if seen.frame_age_s is None:
         return CameraState.STARTING, ""
-    if seen.picture_age_s > limits.lost_after_s:
-        return CameraState.LOST, f"no picture for {seen.picture_age_s:.0f} s"
+    if seen.frame_age_s > limits.lost_after_s:
+        return CameraState.LOST, f"no video frames for {seen.frame_age_s:.0f} s"
     lips_missing = seen.lips_age_s is None or seen.lips_age_s > limits.no_face_after_s
     if lips_missing and seen.sight is not None:
         return _SIGHTS[seen.sight]
     if seen.fps is not None and seen.fps < limits.slow_below_fps:
         return CameraState.TRACKING, (
-            f"only {seen.fps:.0f} pictures a second: more light or another camera helps the lips"
+            f"only {seen.fps:.0f} frames a second: more light or another camera helps the lips"
         )
     return CameraState.TRACKING, ""
 

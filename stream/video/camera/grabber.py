@@ -1,14 +1,14 @@
-"""The thread that reads the camera: it keeps the newest picture, and brings a lost camera back."""
+"""The thread that reads the camera: it keeps the newest video frame, and brings a lost camera back."""
 
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
-from ....core.arrays import UInt8
 from ....errors import InputError
-from .capture import Backoff, Capture
+from ..frames import VideoFrame
+from .capture import Capture
+from .status import Backoff
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class GrabberStatus:
     Attributes:
         connected: whether the camera is open.
         problem: why it is not, one line; empty otherwise and before the first attempt.
-        grabbed: pictures that came so far, those dropped included.
+        grabbed: frames that came so far, those dropped included.
         reconnects: how often the camera came back after it was lost.
     """
 
@@ -26,13 +26,6 @@ class GrabberStatus:
     problem: str = ""
     grabbed: int = 0
     reconnects: int = 0
-
-
-class TimedPicture(NamedTuple):
-    """A picture, uint8 ``[height, width, 3]`` RGB, and when it was captured, in monotonic seconds."""
-
-    captured_s: float
-    rgb: UInt8
 
 
 class Grabber:
@@ -43,7 +36,7 @@ class Grabber:
 
     Args:
         open_camera: opens the camera; its InputError says why it cannot.
-        max_fps: pictures above this rate are grabbed but neither decoded nor kept.
+        max_fps: frames above this rate are grabbed but neither decoded nor kept.
         retry: the pauses between attempts to open the camera.
     """
 
@@ -53,7 +46,7 @@ class Grabber:
         self._retry = retry
         self._stopping = threading.Event()
         self._arrived = threading.Event()
-        self._newest: deque[TimedPicture] = deque(maxlen=1)
+        self._newest: deque[VideoFrame] = deque(maxlen=1)
         self._status = GrabberStatus()
         self._thread = threading.Thread(target=self._run, name="lipstream-grabber", daemon=True)
 
@@ -68,8 +61,8 @@ class Grabber:
         if self._thread.is_alive():
             self._thread.join(timeout_s)
 
-    def take(self, timeout_s: float) -> TimedPicture | None:
-        """The newest picture that was not taken yet, waited for; None if none comes in time."""
+    def take(self, timeout_s: float) -> VideoFrame | None:
+        """The newest frame that was not taken yet, waited for; None if none comes in time."""
         self._arrived.wait(timeout_s)
         self._arrived.clear()
         try:
@@ -89,7 +82,7 @@ class Grabber:
                     self._read(capture)
                 finally:
                     capture.close()
-                problem = "the camera gives no more pictures"
+                problem = "the camera gives no more video frames"
             except InputError as error:
                 problem = str(error)
             except Exception as error:  # whatever a driver raises: the audio must go on, and so must we
@@ -105,10 +98,10 @@ class Grabber:
             # Half a period early will do: a camera of just this rate jitters about it.
             if due_s is not None and captured_s < due_s - self._period_s / 2:
                 continue
-            # Time owed carries over, so that of 30 pictures a second 25 are kept and not 15.
+            # Time owed carries over, so that of 30 frames a second 25 are kept and not 15.
             due_s = max(due_s or captured_s, captured_s - self._period_s) + self._period_s
             if (rgb := capture.retrieve()) is not None:
-                self._newest.append(TimedPicture(captured_s, rgb))
+                self._newest.append(VideoFrame(captured_s, rgb))
                 self._arrived.set()
 
     def _count(self) -> None:

@@ -1,36 +1,27 @@
 """Which video frames are searched for a face: none that repeats or is black, fewer of a calm face."""
 
 from dataclasses import dataclass
-from enum import Enum, auto
 
 import numpy as np
 
 from ....core.arrays import Float32, UInt8
+from ..frames import Sight, VideoFrame
 from ..lips.crop import CROP_SIZE, EYE_DISTANCE, Placement, place_crop
 
 #: Of every so many-th pixel in each direction the green is looked at.
 _STRIDE = 4
-#: A picture is black if all but this share of its pixels (hot ones, a clock) are darker than this, of 255.
-_BRIGHT_SHARE, _BLACK_BELOW = 0.005, 24
+#: A video frame is black if all but this share of its pixels (hot ones, a clock) are darker, of 255.
+_BRIGHT_SHARE, _BRIGHT_FROM = 0.005, 24
 
 
-class Picture(Enum):
-    """What `PictureWatch` makes of a picture."""
+class FrameWatch:
+    """Compares the video frames of one camera. No two frames of a sensor are equal, for its noise.
 
-    NEW = auto()
-    REPEATED = auto()
-    FROZEN = auto()
-    BLACK = auto()
-
-
-class PictureWatch:
-    """Compares the pictures of one camera. No two pictures of a sensor are equal, for its noise.
-
-    A driver repeats pictures to keep up a rate in dim light: the second one was not captured when it came,
+    A driver repeats frames to keep up a rate in dim light: the second one was not captured when it came,
     so it must not count as fresh. Only if nothing else comes for long, the camera is frozen.
 
     Args:
-        frozen_after_s: for how long pictures must repeat to be called frozen.
+        frozen_after_s: for how long frames must repeat to be called frozen.
     """
 
     def __init__(self, frozen_after_s: float = 2.0) -> None:
@@ -38,31 +29,26 @@ class PictureWatch:
         self._last: UInt8 | None = None
         self._changed_s = 0.0
 
-    def look(self, rgb: UInt8, time_s: float) -> Picture:
-        """Judge the next picture.
-
-        Args:
-            rgb: uint8 ``[height, width, 3]``, of any size.
-            time_s: when it came, in seconds.
-        """
-        sample = rgb[::_STRIDE, ::_STRIDE, 1].copy()
+    def look(self, frame: VideoFrame) -> Sight | None:
+        """Why the next frame, of any size, is of no use; None where it may show lips."""
+        sample = frame.rgb[::_STRIDE, ::_STRIDE, 1].copy()
         repeated = self._last is not None and np.array_equal(sample, self._last)
         if not repeated:
-            self._last, self._changed_s = sample, time_s
-        if np.count_nonzero(sample >= _BLACK_BELOW) <= _BRIGHT_SHARE * sample.size:
-            return Picture.BLACK
+            self._last, self._changed_s = sample, frame.time_s
+        if np.count_nonzero(sample >= _BRIGHT_FROM) <= _BRIGHT_SHARE * sample.size:
+            return Sight.BLACK
         if not repeated:
-            return Picture.NEW
-        return Picture.FROZEN if time_s - self._changed_s >= self._frozen_after_s else Picture.REPEATED
+            return None
+        return Sight.FROZEN if frame.time_s - self._changed_s >= self._frozen_after_s else Sight.REPEATED
 
 
 @dataclass(frozen=True)
 class LookPaceConfig:
-    """When a picture may do without a look at its landmarks.
+    """When a frame may do without a look at its landmarks.
 
     Attributes:
-        interval_s: no longer after a look than this; at 25 pictures a second that is every other one.
-        fast: speed of the crop's corners, in eye distances a second, above which each picture is looked at.
+        interval_s: no longer after a look than this; at 25 frames a second that is every other one.
+        fast: speed of the crop's corners, in eye distances a second, above which each frame is looked at.
             In each of twelve clips of the GRID corpus 95 % of the looks stay below 0.55.
         calm_s: for how long a face must have been slower.
     """
@@ -85,7 +71,7 @@ class LookPace:
         self._looked_s = self._moved_s = 0.0
 
     def due(self, time_s: float) -> bool:
-        """Whether to look for a face in the picture captured at this time, in seconds."""
+        """Whether to look for a face in the frame captured at this time, in seconds."""
         return (
             self._last is None
             or not 0 <= time_s - self._looked_s < self._config.interval_s
@@ -97,7 +83,7 @@ class LookPace:
 
         Args:
             landmarks: float32 ``[478, 2]`` of the one face whose lips were read; None: there was no such.
-            time_s: when the picture was captured, in seconds.
+            time_s: when the frame was captured, in seconds.
         """
         placement = None if landmarks is None else place_crop(landmarks)
         if placement is not None and (

@@ -1,7 +1,7 @@
 """The process that a `CameraProcess` starts: it reads lips and sends them home until it is let go.
 
 ``python -m lipstream.stream.video.camera.main`` gets one pickled job on stdin, which then stays open for as
-long as lips are wanted, and gives pickled `LipsFrame` and `CameraStatus` on stdout, as they come.
+long as lips are wanted, and gives pickled `LipFrame` and `CameraStatus` on stdout, as they come.
 """
 
 import os
@@ -17,7 +17,8 @@ import numpy as np
 
 from ....core.arrays import Float32, UInt8
 from ....errors import InputError
-from .status import Camera, CameraState, CameraStatus, LipsFrame, LipsMailbox
+from ..frames import LipFrame
+from .status import Camera, CameraState, CameraStatus, LipsMailbox
 
 #: Seconds between two statuses.
 TURN_S = 0.2
@@ -54,10 +55,10 @@ class Outbox(LipsMailbox):
         self._pipe = pipe
         self._lock = threading.Lock()
 
-    def put(self, frame: LipsFrame) -> None:
+    def put(self, frame: LipFrame) -> None:
         self.send(frame)
 
-    def send(self, message: LipsFrame | CameraStatus) -> None:
+    def send(self, message: LipFrame | CameraStatus) -> None:
         """Send a message; waits while the other side is slow."""
         with self._lock:
             pickle.dump(message, self._pipe, pickle.HIGHEST_PROTOCOL)

@@ -2,7 +2,7 @@
 
 MediaPipe and OpenCV keep threads busy, load for seconds and may crash. Beside them in one process the audio
 worker waited for up to 17 ms now and then (for Python's lock, and for a processor): longer than there is
-sound ready.
+audio buffered.
 """
 
 import os
@@ -14,14 +14,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from ....core.arrays import Float32, UInt8
 from ...dsp.clock import Clock, MonotonicClock
-from .capture import Backoff
+from ..frames import LipFrame
 from .main import EXIT_FAILED, CameraJob
-from .status import Camera, CameraState, CameraStatus, LipsFrame, LipsMailbox
+from .status import Backoff, Camera, CameraState, CameraStatus, LipsMailbox
 
 #: Pauses before a process that crashed is started again: the first one, and the longest.
 RETRY_S, LONGEST_RETRY_S = 0.5, 10.0
@@ -93,9 +92,7 @@ class CameraProcess:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def status(self) -> CameraStatus:
@@ -155,13 +152,15 @@ class CameraProcess:
             return self._told.reason
         return f"the camera's process ended ({_end_of(process.returncode)})"
 
-    def _take(self, message: LipsFrame | CameraStatus) -> None:
+    def _take(self, message: LipFrame | CameraStatus) -> None:
         if isinstance(message, CameraStatus):
             self._note(message)
             return
-        embedding = message.embedding if self._encode is None else self._encode(message.crop)
+        embedding = message.embedding
+        if self._encode is not None and message.crop is not None:
+            embedding = self._encode(message.crop)
         self._frames += 1
-        self._mailbox.put(LipsFrame(self._frames, message.captured_s, embedding, message.crop))
+        self._mailbox.put(replace(message, sequence=self._frames, embedding=embedding))
         self._retry.reset()
 
     def _note(self, status: CameraStatus) -> None:

@@ -1,4 +1,4 @@
-"""What is known of a camera without opening it: name, status, and newest lips. Loads no OpenCV."""
+"""What is known of a camera without opening it: name, status, newest lips, attempts. Loads no OpenCV."""
 
 import re
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ....core.arrays import Float32, UInt8
 from ....errors import InputError
+from ..frames import LipFrame
 
 #: A camera: index, URL (MJPEG over HTTP, RTSP), or video file.
 Camera = int | str | Path
@@ -65,8 +65,8 @@ class CameraStatus:
     Attributes:
         state: what it is doing.
         reason: one line for the user about what is wrong; empty where nothing is.
-        fps: pictures a second that the camera gave of late.
-        face_age_s: seconds since the last picture that gave lips was captured; None before the first.
+        fps: frames a second that the camera gave of late.
+        face_age_s: seconds since the last frame that gave lips was captured; None before the first.
         frames: lips put into the mailbox so far.
         failures: exceptions of the landmarker and of the encoder so far.
         reconnects: how often the camera came back after it was lost.
@@ -81,23 +81,6 @@ class CameraStatus:
     reconnects: int
 
 
-@dataclass(frozen=True)
-class LipsFrame:
-    """The lips of one camera picture, encoded.
-
-    Attributes:
-        sequence: 1 for the first frame of a mailbox, one more for each after it.
-        captured_s: when the picture was grabbed, in seconds of the monotonic clock; never goes back.
-        embedding: what the visual encoder made of the crop, float32 ``[512]``.
-        crop: the lips, uint8 ``[96, 96, 3]`` RGB.
-    """
-
-    sequence: int
-    captured_s: float
-    embedding: Float32
-    crop: UInt8
-
-
 class LipsMailbox:
     """Holds the latest frame only: a slow reader misses frames and never delays the writer.
 
@@ -106,13 +89,39 @@ class LipsMailbox:
     """
 
     def __init__(self) -> None:
-        self._latest: LipsFrame | None = None
+        self._latest: LipFrame | None = None
 
-    def put(self, frame: LipsFrame) -> None:
+    def put(self, frame: LipFrame) -> None:
         """Replace the frame held."""
         self._latest = frame
 
-    def newest_since(self, sequence: int) -> LipsFrame | None:
+    def newest_since(self, sequence: int) -> LipFrame | None:
         """The frame held if its sequence number is above this one, else None. 0 asks for any frame."""
         latest = self._latest
         return latest if latest is not None and latest.sequence > sequence else None
+
+
+class Backoff:
+    """Doubling pauses.
+
+    Args:
+        first_s: the first one, in seconds.
+        longest_s: the longest one.
+    """
+
+    def __init__(self, first_s: float, longest_s: float) -> None:
+        if not 0 < first_s <= longest_s:
+            raise ValueError("pauses must be positive, and the longest no shorter than the first")
+        self._first_s = first_s
+        self._longest_s = longest_s
+        self._next_s = first_s
+
+    def next_s(self) -> float:
+        """The pause before the next attempt, in seconds."""
+        pause = self._next_s
+        self._next_s = min(2 * pause, self._longest_s)
+        return pause
+
+    def reset(self) -> None:
+        """An attempt went well: begin with the first pause again."""
+        self._next_s = self._first_s

@@ -1,24 +1,24 @@
-"""The camera thread: picture, face, lips, embedding, mailbox. Whatever fails here, the audio goes on."""
+"""The camera thread: video frame, face, lips, embedding, mailbox. Whatever fails here, the audio goes on."""
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from ....core.arrays import Float32, UInt8
 from ....errors import InputError
 from ...dsp.clock import Clock, MonotonicClock
-from ..lips.lip_reader import LipReader, Lips, Sight
-from .capture import Backoff, Camera, open_camera
+from ..frames import LipFrame, Sight
+from ..lips.lip_reader import LipReader
+from .capture import open_camera
 from .diagnosis import CameraLimits, Observed, RateMeter, judge
 from .grabber import Grabber
-from .status import CameraState, CameraStatus, LipsFrame, LipsMailbox
+from .status import Backoff, Camera, CameraState, CameraStatus, LipsMailbox
 
 __all__ = ["CameraConfig", "CameraLimits", "CameraState", "CameraStatus", "CameraThread"]
 
-#: How often the thread looks up while no picture comes.
+#: How often the thread looks up while no frame comes.
 _TURN_S = 0.2
 #: Time that `close` gives the thread that reads and the thread that works: together below a second.
 _READING_ENDS_S, _WORK_ENDS_S = 0.2, 0.6
@@ -29,9 +29,9 @@ class CameraConfig:
     """How the camera thread works.
 
     Attributes:
-        max_fps: pictures a second to look at; the model was trained at 25.
+        max_fps: frames a second to look at; the model was trained at 25.
         max_load: share of its time that the thread works at most: a slow computer, or several faces, give
-            fewer pictures a second instead of a busy core, of which the audio may be in need.
+            fewer frames a second instead of a busy core, of which the audio may be in need.
         retry_s: the first pause before a lost camera is opened again, or failed landmarks are begun anew.
         longest_retry_s: the longest, to which pauses double.
         limits: when the camera is called lost, frozen and so on.
@@ -63,7 +63,7 @@ class CameraThread:
         mailbox: where lips go; from this thread alone.
         config: how to work; None for the defaults.
         face_model: path of ``face_landmarker.task``; None looks it up (see `find_face_model`).
-        clock: stamps the pictures; None for the computer's.
+        clock: stamps the frames; None for the computer's.
     """
 
     def __init__(
@@ -110,9 +110,7 @@ class CameraThread:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def status(self) -> CameraStatus:
@@ -120,7 +118,7 @@ class CameraThread:
         seen = Observed(
             problem=self._problem,
             grabber=self._grabber.status(),
-            picture_age_s=self._age(self._looked_s),
+            frame_age_s=self._age(self._looked_s),
             lips_age_s=self._age(self._lips_s),
             sight=self._sight,
             fps=self._meter.rate,
@@ -157,19 +155,19 @@ class CameraThread:
     def _work(self, reader: LipReader) -> None:
         while not self._stopping.is_set():
             self._meter.update(self._grabber.status().grabbed)
-            picture = self._grabber.take(_TURN_S)
-            if picture is None:
+            frame = self._grabber.take(_TURN_S)
+            if frame is None:
                 continue
             began_s = self._clock.now()
-            self._note(picture.captured_s, reader.read(picture.rgb, picture.captured_s))
+            self._note(frame.time_s, reader.read(frame))
             worked_s = self._clock.now() - began_s
             self._stopping.wait(worked_s / self._config.max_load - worked_s)
 
-    def _note(self, captured_s: float, seen: Lips | Sight) -> None:
+    def _note(self, captured_s: float, seen: LipFrame | Sight) -> None:
         """Pass lips on, and write down for `status` how it went."""
-        if isinstance(seen, Lips):
+        if isinstance(seen, LipFrame):
             self._frames += 1
-            self._mailbox.put(LipsFrame(self._frames, captured_s, seen.embedding, seen.crop))
+            self._mailbox.put(replace(seen, sequence=self._frames))
             self._lips_s, self._sight = captured_s, None
             self._retry.reset()
         elif seen is not Sight.REPEATED:

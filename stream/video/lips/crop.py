@@ -63,7 +63,7 @@ class LipCropperConfig:
 
     def __post_init__(self) -> None:
         if min(self.min_cutoff_hz, self.speed_cutoff_hz, self.max_gap_s) <= 0 or self.speed_gain < 0:
-            raise ValueError("cut-offs and the gap must be positive, and speed_gain not negative")
+            raise ValueError("cut-offs and max_gap_s must be positive, and speed_gain not negative")
 
 
 class LipCropper:

@@ -4,12 +4,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, Self
 
 import numpy as np
 
-from ....core.arrays import Float32, UInt8
+from ....core.arrays import Float32
+from ..frames import VideoFrame
 from .crop import LEFT_EYE, RIGHT_EYE
 from .landmarks import FaceLandmarks
 
@@ -21,7 +21,7 @@ class FaceChooserConfig:
     """When the choice goes to another face.
 
     Attributes:
-        reach: how far a face may move from picture to picture and still be the same, in eye distances.
+        reach: how far a face may move from frame to frame and still be the same, in eye distances.
         forget_after_s: a face unseen for longer is gone.
         activity_s: time constant over which the movement of a mouth is averaged.
         min_activity: change of the mouth opening, in eye distances a second, that speech exceeds.
@@ -44,10 +44,10 @@ class FaceChooserConfig:
 
 
 class ChosenFace(NamedTuple):
-    """A face of one picture.
+    """A face of one frame.
 
     Attributes:
-        track: the same number for the same face, from picture to picture.
+        track: the same number for the same face, from frame to frame.
         landmarks: float32 ``[478, 2]``.
     """
 
@@ -57,7 +57,7 @@ class ChosenFace(NamedTuple):
 
 @dataclass(frozen=True)
 class _Track:
-    """A face followed from picture to picture; activity is the smoothed |change of the opening| a second."""
+    """A face followed from frame to frame; activity is the smoothed |change of the opening| a second."""
 
     number: int
     centre: complex
@@ -78,11 +78,11 @@ class FaceChooser:
         self._challenger: tuple[int, float] | None = None  # and since when it moves more
 
     def update(self, faces: Sequence[Float32], time_s: float) -> ChosenFace | None:
-        """Choose among the faces of the next picture.
+        """Choose among the faces of the next frame.
 
         Args:
             faces: landmarks of each, float32 ``[478, 2]`` in pixels.
-            time_s: when it was captured, in seconds; rises from picture to picture.
+            time_s: when it was captured, in seconds; rises from frame to frame.
 
         Returns:
             The chosen face; None where there is none, or while the one chosen before may still come back.
@@ -94,7 +94,7 @@ class FaceChooser:
         return None if self._chosen not in seen else ChosenFace(self._chosen, seen[self._chosen])
 
     def _follow(self, faces: Sequence[Float32], time_s: float) -> dict[int, Float32]:
-        """Bring the tracks up to date; the faces of this picture by their track's number."""
+        """Bring the tracks up to date; the faces of this frame by their track's number."""
         config = self._config
         known = {
             track.number: track for track in self._tracks if time_s - track.seen_s <= config.forget_after_s
@@ -179,9 +179,9 @@ _SCAN_EVERY_S = 2.0
 
 
 class FaceFinder:
-    """Finds the faces of one camera's pictures; a context manager.
+    """Finds the faces of one camera's frames; a context manager.
 
-    A landmarker for several faces runs the face detector on each picture until it has found them all, and
+    A landmarker for several faces runs the face detector on each frame until it has found them all, and
     smooths nothing. So one for a single face, as in file mode, does the work while one face is there, and
     the other one looks every two seconds whether there are more.
 
@@ -195,20 +195,15 @@ class FaceFinder:
         self._seen_several = False
         self._next_scan_s = -math.inf
 
-    def detect(self, rgb: UInt8, time_s: float) -> list[Float32]:
-        """The landmarks of each face in the next picture, float32 ``[478, 2]`` in pixels.
-
-        Args:
-            rgb: uint8 ``[height, width, 3]``.
-            time_s: when it was captured, in seconds >= 0.
-        """
-        if self._seen_several or time_s >= self._next_scan_s:
-            self._next_scan_s = time_s + _SCAN_EVERY_S
-            faces = self._several.detect_all(rgb, time_s)
+    def detect(self, frame: VideoFrame) -> list[Float32]:
+        """The landmarks of each face in the next frame (of a time from 0), float32 ``[478, 2]`` in pixels."""
+        if self._seen_several or frame.time_s >= self._next_scan_s:
+            self._next_scan_s = frame.time_s + _SCAN_EVERY_S
+            faces = self._several.detect_all(frame.rgb, frame.time_s)
             self._seen_several = len(faces) > 1
             if self._seen_several:
                 return faces
-        return self._one.detect_all(rgb, time_s)
+        return self._one.detect_all(frame.rgb, frame.time_s)
 
     def close(self) -> None:
         """Free MediaPipe's graphs."""
@@ -218,7 +213,5 @@ class FaceFinder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()

@@ -3,22 +3,11 @@
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
-from ....core.arrays import UInt8
+from ..frames import LipFrame
 
 #: A video may end this much before the audio without a warning.
 EARLY_END_S = 1.0
-
-
-class TimedCrop(Protocol):
-    """A video frame as `read_lips` gives it; no crop where no usable face was found."""
-
-    @property
-    def time_s(self) -> float: ...
-
-    @property
-    def crop(self) -> UInt8 | None: ...
 
 
 class LipsFeed:
@@ -32,32 +21,32 @@ class LipsFeed:
         face_frames: those of them with a usable face.
     """
 
-    def __init__(self, frames: Iterator[TimedCrop]) -> None:
+    def __init__(self, frames: Iterator[LipFrame]) -> None:
         self._frames = frames
         self._next = next(frames, None)
         self._last_s = 0.0
         self.video_frames = 0
         self.face_frames = 0
 
-    def until(self, time_s: float) -> list[tuple[float, UInt8]]:
-        """The lips seen since the last call and up to this time, each with its own."""
-        crops = []
+    def until(self, time_s: float) -> list[LipFrame]:
+        """The frames since the last call and up to this time that show lips."""
+        lips = []
         while self._next is not None and self._next.time_s <= time_s:
             self.video_frames += 1
             self._last_s = self._next.time_s
             if self._next.crop is not None:
                 self.face_frames += 1
-                crops.append((self._next.time_s, self._next.crop))
+                lips.append(self._next)
             self._next = next(self._frames, None)
-        return crops
+        return lips
 
     def warnings(self, duration_s: float) -> tuple[str, ...]:
         """What was wrong with the video for audio of this length, one line each."""
         if self.face_frames == 0:
-            return (f"no usable face in {self.video_frames} video frames: enhanced from the audio alone",)
+            return (f"no usable face in {self.video_frames} video frames: enhanced audio-only",)
         if self._next is None and self._last_s < duration_s - EARLY_END_S:
             return (
-                f"the video ends at {self._last_s:.1f} s of {duration_s:.1f} s: audio alone from there on",
+                f"the video ends at {self._last_s:.1f} s of {duration_s:.1f} s: audio-only from there on",
             )
         return ()
 

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Generator
+from itertools import count
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from ....core.native_stderr import native_stderr_silenced
 from ....errors import InputError
+from ..frames import LipFrame
 from ..opencv import cv2
 from .crop import LipCropper
 from .landmarks import FaceLandmarks
@@ -17,18 +17,6 @@ from .landmarks import FaceLandmarks
 #: Containers whose clock starts anywhere; in all others time 0 is the start of the recording.
 _FREE_RUNNING_CLOCK = frozenset({".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts"})
 _FALLBACK_FPS = 25.0
-
-
-class LipFrame(NamedTuple):
-    """One frame of a video.
-
-    Attributes:
-        time_s: when it is shown, in seconds from the start of the recording; rises from frame to frame.
-        crop: the lips, uint8 ``[96, 96, 3]`` RGB; None where no usable face was found.
-    """
-
-    time_s: float
-    crop: npt.NDArray[np.uint8] | None
 
 
 def read_lips(path: str | Path, face_model: str | Path | None = None) -> Generator[LipFrame, None, None]:
@@ -69,7 +57,7 @@ def _lip_frames(
     cropper = LipCropper()
     last_s = -math.inf
     try:
-        while True:
+        for sequence in count(1):
             decoded, bgr = capture.retrieve()
             time_s = start_s + capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             if time_s <= last_s:  # a frame without a time stamp of its own reads as 0
@@ -79,7 +67,7 @@ def _lip_frames(
             if decoded:
                 rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
                 crop = cropper.update(rgb, landmarks.detect(rgb, time_s), time_s)
-            yield LipFrame(time_s, crop)
+            yield LipFrame(sequence, time_s, crop)
             if not capture.grab():
                 return
     finally:

@@ -85,7 +85,7 @@ def test_little_speech_is_doubted_though_it_fits() -> None:
     assert any("less than 20 s" in doubt for doubt in estimate.doubts)
 
 
-@pytest.mark.parametrize("case", ["silence", "steady noise", "no face", "no pictures", "no sound"])
+@pytest.mark.parametrize("case", ["silence", "steady noise", "no face", "no video", "no sound"])
 def test_nothing_to_go_by_is_no_estimate(case: str) -> None:
     strength, times_s = syllables(0), np.arange(0, SECONDS, 0.04)
     openings, samples = openings_of(strength, times_s), sound_of(strength)
@@ -95,7 +95,7 @@ def test_nothing_to_go_by_is_no_estimate(case: str) -> None:
         samples = sound_of(np.zeros_like(strength), noise=0.1)
     elif case == "no face":
         openings = np.full_like(openings, np.nan)
-    elif case == "no pictures":
+    elif case == "no video":
         times_s, openings = np.zeros(0), np.zeros(0)
     else:
         samples = samples[:0]

@@ -14,8 +14,8 @@ from lipstream.core.console import ProgressBar
 from lipstream.stream import files, runtimes
 from lipstream.stream.commands import enhance as commands
 from lipstream.stream.lips_bound import NOTICE
+from lipstream.stream.video.frames import LipFrame
 from lipstream.stream.video.lips.feed import LipsFeed
-from lipstream.stream.video.lips.video_file import LipFrame
 
 pytestmark = pytest.mark.usefixtures("pass_through_model")
 
@@ -171,8 +171,7 @@ def test_a_warning_does_not_change_the_exit_code(
 def test_lips_are_called_experimental_once_and_only_where_they_are_asked_for(
     folder: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    frames = [(k / 25, np.full((96, 96, 3), k, np.uint8)) for k in range(12)]
-    feed = LipsFeed(map(LipFrame._make, frames))
+    feed = LipsFeed(LipFrame(k + 1, k / 25, np.full((96, 96, 3), k, np.uint8)) for k in range(12))
     monkeypatch.setattr(files, "open_lips", lambda video, model: nullcontext(feed))
     assert main(["enhance", "in.wav", "--video", "face.mp4", "--json", "--chunk-ms", "20"]) == 0
     out, err = capsys.readouterr()

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("shipped_weights")
 
 PROGRAM = """
 import argparse, sys
-from lipstream.stream.live import commands
+from lipstream.stream.commands import live as commands
 parser = argparse.ArgumentParser()
 commands.add_parsers(parser.add_subparsers())
 args = parser.parse_args(["live", *sys.argv[1:]])
@@ -129,8 +129,8 @@ def test_ctrl_c_while_the_camera_is_made_ready_is_clean_too(
     process = start("--input", "in.wav", "--output", "out.wav", "--camera", str(EXAMPLE))
     started.append(process)
     assert process.stdout is not None
-    while "xruns in" not in process.stdout.readline():
-        pass
+    while "xruns in" not in (line := process.stdout.readline()):
+        assert line, "it ended before that"
     time.sleep(wait_s)  # somewhere in the loading of MediaPipe
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=90)
@@ -157,8 +157,8 @@ def test_being_told_to_end_is_like_ctrl_c(folder: Path, started: list[subprocess
     process = start(*FILES)
     started.append(process)
     assert process.stdout is not None
-    while "xruns in" not in process.stdout.readline():
-        pass
+    while "xruns in" not in (line := process.stdout.readline()):
+        assert line, "it ended before that"
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=90)
     assert (process.returncode, errors) == (0, "")

@@ -53,7 +53,7 @@ FROZEN = """
 import os, signal, sys, time
 from lipstream.errors import InputError
 from lipstream.stream.devices.portaudio import PortAudioSink, PortAudioSource, StreamSettings
-from lipstream.stream.audio import streams
+from lipstream.stream.devices.portaudio_host import refresh_devices
 source = PortAudioSource(StreamSettings("noisy.monitor"))
 sink = PortAudioSink(StreamSettings("clean"))
 calls = []
@@ -64,7 +64,7 @@ while len(calls) < 10:
 os.kill(int(sys.argv[1]), signal.SIGSTOP)
 source.stop()
 sink.stop()
-print("stopped", streams.refresh_devices(), flush=True)
+print("stopped", refresh_devices(), flush=True)
 """
 
 

@@ -76,7 +76,7 @@ def test_a_slow_microphone_is_taken_for_a_headset_in_a_call(sound_server) -> Non
 def test_what_a_crash_left_is_removed_and_told(sound_server) -> None:
     microphone = VirtualMic()
     microphone.__enter__()
-    claim = microphone._claim
+    claim = microphone._entry
     assert claim is not None
     claim.abandon()
     check = by_name(list(check_audio()))["virtual microphone"]

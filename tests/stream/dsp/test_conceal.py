@@ -23,7 +23,7 @@ def heard(there: Float32, gaps: list[tuple[int, int]], block: int) -> tuple[Floa
         count = int(np.argmax(lost)) if lost.any() else len(part)
         concealer.complete(part, count)
         output.append(part)
-    return np.concatenate(output), concealer.gaps
+    return np.concatenate(output), concealer.underruns
 
 
 def tone(count: int) -> Float32:

@@ -66,11 +66,11 @@ def test_a_new_rate_or_number_of_channels_begins_a_new_stream_on_the_models_ther
     monkeypatch.setattr(runtimes, "load_runtime", load)
     pcm = PcmEnhancer(atten_limit_db=12.0)
     pcm.process(noise(500), 16_000)
-    pcm.bypass = True
+    pcm.controls.bypass = True
     assert not pcm.process(noise(300), 48_000)[:300].any()
     assert not pcm.process(noise(300), 48_000, 2)[:300].any()
     assert not pcm.process(noise(300), 16_000)[:300].any()
-    assert (pcm.atten_limit_db, pcm.bypass) == (12.0, True)
+    assert (pcm.controls.atten_limit_db, pcm.controls.bypass) == (12.0, True)
     assert load.call_count == 2
 
 
@@ -103,12 +103,12 @@ def test_controls_reach_every_channel(use_gain: Callable[[float], None]) -> None
     pcm = PcmEnhancer()
     signal = noise(4_000)
     assert not pcm.process(signal, 16_000, 2).any()
-    pcm.bypass = True
+    pcm.controls.bypass = True
     pcm.process(signal, 16_000, 2)
     np.testing.assert_array_equal(pcm.process(signal, 16_000, 2)[800:], signal[:-800])
     with pytest.raises(InputError, match="atten_limit_db"):
-        pcm.atten_limit_db = -3.0
-    pcm.bypass, pcm.atten_limit_db = False, 20.0
+        pcm.controls.atten_limit_db = -3.0
+    pcm.controls.bypass, pcm.controls.atten_limit_db = False, 20.0
     pcm.process(signal, 16_000, 2)
     limited = pcm.process(signal, 16_000, 2)[800:]
     np.testing.assert_allclose(limited, signal[:-800] / 10, atol=1)

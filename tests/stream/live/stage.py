@@ -13,7 +13,8 @@ from lipstream.stream.live.camera_watch import Camera, Encode
 from lipstream.stream.live.config import LiveConfig
 from lipstream.stream.live.session import LiveSession
 from lipstream.stream.runtimes.base import Runtime
-from lipstream.stream.video.camera.status import CameraState, CameraStatus, LipsFrame, LipsMailbox
+from lipstream.stream.video.camera.status import CameraState, CameraStatus, LipsMailbox
+from lipstream.stream.video.frames import LipFrame
 
 RATE, BLOCK = 16_000, 160
 
@@ -65,7 +66,7 @@ class FakeCamera:
     def see(self, grey: int) -> None:
         self.frames += 1
         crop: UInt8 = np.full((96, 96, 3), grey, np.uint8)
-        frame = LipsFrame(self.frames, time.perf_counter() - 0.05, self._encode(crop), crop)
+        frame = LipFrame(self.frames, time.perf_counter() - 0.05, crop, self._encode(crop))
         self._mailbox.put(frame)
 
 

@@ -1,7 +1,6 @@
 """The live pipeline in simulated time: what it plays, its controls, and how it takes trouble."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,31 +13,22 @@ from lipstream import Enhancer, InputError
 from lipstream.core.arrays import Float32
 from lipstream.stream.devices.endpoints import EndpointInfo
 from lipstream.stream.dsp.clock import ManualClock
-from lipstream.stream.lips_timeline import Lips
 from lipstream.stream.live.pipeline import LATENESS_S, POLL_S, LivePipeline, PipelineConfig
 from lipstream.stream.live.simulation import DeviceTiming
+from lipstream.stream.video.frames import LipFrame
 
 Make = Callable[..., Any]
 
 
-class WitnessedEnhancer(Enhancer):
-    """Writes down what goes in and what comes out."""
+class Heard:
+    """An observer that writes down what goes into an enhancer and what comes out."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.blocks: list[tuple[Float32, Float32]] = []
+    def __init__(self) -> None:
+        self.noisy, self.clean = np.zeros((2, 0), np.float32)
 
-    def process(self, chunk: Float32, lips: Lips | None = None) -> Float32:
-        enhanced = super().process(chunk, lips)
-        self.blocks.append((chunk, enhanced))
-        return enhanced
-
-    def heard(self) -> tuple[Float32, Float32]:
-        """All that went in, all that came out."""
-        nothing = np.zeros(0, np.float32)
-        return np.concatenate([nothing, *(block for block, _ in self.blocks)]), np.concatenate(
-            [nothing, *(block for _, block in self.blocks)]
-        )
+    def __call__(self, noisy: Float32, clean: Float32, lips: LipFrame | None) -> None:
+        self.noisy = np.append(self.noisy, noisy)
+        self.clean = np.append(self.clean, clean)
 
 
 @settings(deadline=None, max_examples=20)
@@ -50,8 +40,8 @@ def test_whatever_is_called_when_it_plays_only_what_it_heard(
 ) -> None:
     clock = ManualClock()
     info = EndpointInfo("device of varying blocks", 16_000, 0, 0.0, "clock")
-    enhancer = WitnessedEnhancer(runtime=pass_through())
-    pipeline = LivePipeline(enhancer, info, info, clock=clock)
+    pipeline = LivePipeline(Enhancer(runtime=pass_through()), info, info, clock=clock)
+    pipeline.on_enhanced = heard = Heard()
     for captures, count, pause_s, ticks in calls:
         clock.sleep(pause_s)
         block = np.full(count, 0.5, np.float32)
@@ -63,8 +53,7 @@ def test_whatever_is_called_when_it_plays_only_what_it_heard(
             assert np.abs(block).max(initial=0) <= 0.8
         if ticks:
             pipeline.tick()
-    noisy, clean = enhancer.heard()
-    np.testing.assert_array_equal(clean, Enhancer(runtime=pass_through()).process(noisy))
+    np.testing.assert_array_equal(heard.clean, Enhancer(runtime=pass_through()).process(heard.noisy))
 
 
 @pytest.mark.parametrize("model", ["pass-through", "shipped"])
@@ -79,12 +68,11 @@ def test_what_comes_out_is_the_offline_enhancement_of_what_went_in(
         runtimes = [load_runtime("lite"), load_runtime("lite")]
     else:
         runtimes = [pass_through(), pass_through()]
-    enhancer = WitnessedEnhancer(runtime=runtimes[0])
-    stream = simulate(block=233, source_timing=DeviceTiming(ppm=150), enhancer=enhancer)
+    stream = simulate(block=233, source_timing=DeviceTiming(ppm=150), runtime=runtimes[0])
+    stream.pipeline.on_enhanced = heard = Heard()
     stream.run(2.0, worker_stalls=[(0.8, 1.3)])
-    noisy, clean = enhancer.heard()
-    assert len(noisy) < 1.6 * 16_000  # the rest fell to the stall
-    np.testing.assert_array_equal(Enhancer(runtime=runtimes[1]).process(noisy), clean)
+    assert len(heard.noisy) < 1.6 * 16_000  # the rest fell to the stall
+    np.testing.assert_array_equal(Enhancer(runtime=runtimes[1]).process(heard.noisy), heard.clean)
 
 
 def span(stream: Any, from_s: float, to_s: float) -> Float32:
@@ -101,24 +89,24 @@ def roughness(samples: Float32) -> float:
 def test_bypass_and_limit_take_effect_at_once_and_without_a_click(simulate: Make, pass_through: Make) -> None:
     stream = simulate(runtime=pass_through(gain=0.1)).run(3)
     assert np.abs(span(stream, 2.5, 3.0)).max() == pytest.approx(0.05, rel=0.01)
-    stream.pipeline.bypass = True
+    stream.pipeline.controls.bypass = True
     stream.run(4)
     assert np.abs(span(stream, 3.2, 4.0)).max() == pytest.approx(0.5, rel=0.01)
-    stream.pipeline.bypass = False
-    stream.pipeline.atten_limit_db = 6.0
+    stream.pipeline.controls.bypass = False
+    stream.pipeline.controls.atten_limit_db = 6.0
     stream.run(5)
     assert np.abs(span(stream, 4.2, 5.0)).max() == pytest.approx(0.5 * (0.1 + 0.9 * 10**-0.3), rel=0.02)
     assert roughness(span(stream, 2.5, 5.0)) < 1.5
-    assert stream.pipeline.atten_limit_db == 6.0
-    assert not stream.pipeline.bypass
+    assert stream.pipeline.controls.atten_limit_db == 6.0
+    assert not stream.pipeline.controls.bypass
 
 
 def test_mute_is_quick_and_soft_and_everything_goes_on_meanwhile(simulate: Make) -> None:
     always, muted = simulate().run(2), simulate().run(2)
-    muted.pipeline.mute = True
+    muted.pipeline.controls.mute = True
     always.run(3)
     muted.run(3)
-    muted.pipeline.mute = False
+    muted.pipeline.controls.mute = False
     always.run(4)
     muted.run(4)
     assert not span(muted, 2.06, 3.03).any()
@@ -127,24 +115,17 @@ def test_mute_is_quick_and_soft_and_everything_goes_on_meanwhile(simulate: Make)
     assert roughness(np.where(np.arange(8_000) < 4_000, span(always, 1, 1.5), 0)) > 15
 
 
-@dataclass
-class Seen:
-    sequence: int
-    captured_s: float
-    embedding: Float32
-
-
 class Box:
     """Shows a frame each 40 ms, so much after its capture; its embedding is its time of capture."""
 
     def __init__(self, clock: ManualClock, late_s: float) -> None:
         self._clock, self._late_s = clock, late_s
 
-    def newest_since(self, sequence: int) -> Seen | None:
+    def newest_since(self, sequence: int) -> LipFrame | None:
         newest = int((self._clock.now() - self._late_s) // 0.04)
         if newest <= sequence or newest < 0:
             return None
-        return Seen(newest, 0.04 * newest, np.full(512, 0.04 * newest, np.float32))
+        return LipFrame(newest, 0.04 * newest, embedding=np.full(512, 0.04 * newest, np.float32))
 
 
 @pytest.mark.parametrize("av_align_ms", [0.0, 100.0])
@@ -171,9 +152,9 @@ def test_without_video_no_lips_are_heard_of(simulate: Make, pass_through: Make) 
     runtime = pass_through()
     stream = simulate(runtime=runtime)
     stream.pipeline.lips = Box(stream.clock, late_s=0.08)
-    stream.pipeline.video = False
+    stream.pipeline.controls.video = False
     stream.run(1)
-    assert not stream.pipeline.video
+    assert not stream.pipeline.controls.video
     assert not any(runtime.embeddings)
 
 

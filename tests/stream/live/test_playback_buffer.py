@@ -7,24 +7,30 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from lipstream.stream.controls import Controls
 from lipstream.stream.devices.endpoints import EndpointInfo
 from lipstream.stream.dsp.clock import MonotonicClock
-from lipstream.stream.live import playback_buffer as outlet
-from lipstream.stream.live.playback_buffer import Outlet
+from lipstream.stream.live import playback_buffer
+from lipstream.stream.live.buffered_audio import BufferedAudio
+from lipstream.stream.live.playback_buffer import PlaybackBuffer
 
 RATE, BLOCK = 16_000, 160
-Make = Callable[[bool, float], Outlet]
+Make = Callable[[bool, float], PlaybackBuffer]
 SOUND = np.full(BLOCK, 0.5, np.float32)
 
 
 @pytest.fixture
 def make(monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Makes an outlet that plays; a callback waits for the given number of seconds at most."""
+    """Makes a buffer that plays; a callback waits for the given number of seconds at most."""
 
-    def make(patient: bool, longest_s: float) -> Outlet:
-        monkeypatch.setattr(outlet, "PATIENCE", longest_s * RATE / BLOCK)
-        made = Outlet(
-            EndpointInfo("sink", RATE, BLOCK, 0.0, "clock"), MonotonicClock(), lambda _: 0.0, patient
+    def make(patient: bool, longest_s: float) -> PlaybackBuffer:
+        monkeypatch.setattr(playback_buffer, "PATIENCE", longest_s * RATE / BLOCK)
+        made = PlaybackBuffer(
+            EndpointInfo("sink", RATE, BLOCK, 0.0, "clock"),
+            MonotonicClock(),
+            BufferedAudio(RATE, RATE),
+            Controls(),
+            patient,
         )
         made.put(SOUND)
         made.put(SOUND)
@@ -34,41 +40,41 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
     return make
 
 
-def render(made: Outlet) -> float:
+def render(made: PlaybackBuffer) -> float:
     """Fetch a block; gives the share of it that is the sound."""
     block = np.zeros(BLOCK, np.float32)
     made.render(block, time.perf_counter())
     return float(np.mean(block == 0.5))
 
 
-def test_sound_that_comes_a_moment_late_is_played_without_a_gap(make: Make) -> None:
+def test_audio_that_comes_a_moment_late_is_played_without_an_underrun(make: Make) -> None:
     made = make(True, 30.0)
     assert render(made) == 1.0  # what was ready
     worker = threading.Timer(0.1, made.put, [SOUND])
     worker.start()
     assert render(made) == 1.0
     worker.join()
-    assert made.gaps == 0
+    assert made.underruns == 0
 
 
 @pytest.mark.parametrize("patient", [False, True])
-def test_sound_that_does_not_come_is_a_gap(make: Make, patient: bool) -> None:
+def test_audio_that_does_not_come_is_an_underrun(make: Make, patient: bool) -> None:
     made = make(patient, 0.02)
     render(made)
     assert render(made) < 1.0
-    assert made.gaps == 1
+    assert made.underruns == 1
 
 
-def test_nobody_waits_without_threads_or_once_the_sound_has_broken_off(make: Make) -> None:
+def test_nobody_waits_without_threads_or_once_the_audio_has_broken_off(make: Make) -> None:
     impatient = make(False, 30.0)
     patient = make(True, 0.02)
     for made in (impatient, patient):
         render(made)
         render(made)
-    outlet.PATIENCE = 3000.0
+    playback_buffer.PATIENCE = 3000.0
     begun_s = time.perf_counter()
     for made in (impatient, patient):
         for _ in range(5):
             render(made)
     assert time.perf_counter() - begun_s < 20.0  # a wait would take half a minute
-    assert impatient.gaps == patient.gaps == 1
+    assert impatient.underruns == patient.underruns == 1

@@ -26,7 +26,7 @@ EXAMPLE = Path(__file__).resolve().parents[3] / "demo" / "example.mp4"
 
 PROGRAM = """
 import argparse, sys
-from lipstream.stream.live import commands
+from lipstream.stream.commands import live as commands
 parser = argparse.ArgumentParser()
 commands.add_parsers(parser.add_subparsers())
 args = parser.parse_args("live --input noisy.monitor --camera none {options}".split())

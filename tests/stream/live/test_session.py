@@ -15,7 +15,7 @@ import soundfile
 from lipstream import InputError
 from lipstream.core.arrays import Float32
 from lipstream.stream.enhancer import Enhancer
-from lipstream.stream.live import playback_buffer as outlet
+from lipstream.stream.live import playback_buffer
 from lipstream.stream.live.camera_watch import Camera, Encode
 from lipstream.stream.live.config import LiveConfig
 from lipstream.stream.live.session import LiveError, LiveSession
@@ -57,7 +57,7 @@ def test_a_sink_that_finds_too_little_waits_for_the_worker(
     on = stage()
     with on.session as session:
         assert until(lambda: np.abs(on.play(noise(0.1))).max() > 0.3)
-        monkeypatch.setattr(outlet, "PATIENCE", 1e4)
+        monkeypatch.setattr(playback_buffer, "PATIENCE", 1e4)
         before = session.stats().pipeline.output_underruns
 
         def fetch() -> None:
@@ -190,7 +190,7 @@ def test_without_video_the_sound_goes_on(
     on = stage()
     on.session._make_camera = missing
     with on.session as session:
-        assert until(lambda: on.says("no video, the sound alone: video needs OpenCV"))
+        assert until(lambda: on.says("no video, audio-only: video needs OpenCV"))
         assert until(lambda: np.abs(on.play(noise(0.1))).max() > 0.3)
         assert session.stats().camera is None
 
@@ -200,8 +200,8 @@ def test_what_becomes_of_the_camera_is_told(stage: Callable[..., Stage]) -> None
     with on.session:
         assert until(lambda: on.says("camera tracking"))
         assert on.camera is not None
-        on.camera.state, on.camera.reason = CameraState.LOST, "no picture for 2 s"
-        assert until(lambda: on.says("camera lost: no picture for 2 s"))
+        on.camera.state, on.camera.reason = CameraState.LOST, "no video frames for 2 s"
+        assert until(lambda: on.says("camera lost: no video frames for 2 s"))
         on.camera.state, on.camera.reason = CameraState.TRACKING, ""
         assert until(lambda: sum("camera tracking" in line for line in on.said) == 2)
 

@@ -256,7 +256,7 @@ def test_a_device_that_is_not_there_at_the_start_is_an_error_and_leaves_none_ope
 
 
 @pytest.mark.parametrize(
-    "bad", [{"stall_s": 0.0}, {"first_wait_s": 0.0}, {"longest_wait_s": 0.1}, {"places_every_s": 0.0}]
+    "bad", [{"stall_s": 0.0}, {"first_wait_s": 0.0}, {"longest_wait_s": 0.1}, {"devices_every_s": 0.0}]
 )
 def test_impossible_patience_is_refused(bad: dict[str, float]) -> None:
     with pytest.raises(InputError, match="watchdog"):

@@ -22,10 +22,10 @@ class Devices:
         capture = PortAudioSource(StreamSettings(source))
         render = PortAudioSink(StreamSettings(sink))
         watched = [
-            Watched("input", capture, self._capture, capture.place),
-            Watched("output", render, self._render, render.place),
+            Watched("input", capture, self._capture, capture.current_device),
+            Watched("output", render, self._render, render.current_device),
         ]
-        config = WatchdogConfig(stall_s=2.5, first_wait_s=0.2, longest_wait_s=0.8, places_every_s=0.5)
+        config = WatchdogConfig(stall_s=2.5, first_wait_s=0.2, longest_wait_s=0.8, devices_every_s=0.5)
         self.watchdog = Watchdog(
             watched, MonotonicClock(), self.said.append, refresh=refresh_devices, config=config
         )

@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0, help="length (%(default)g)")
     parser.add_argument("--sound", type=Path, default=DEMO / "example.flac", help="noisy clip")
     parser.add_argument("--clip", type=Path, default=DEMO / "example.mp4", help="video of its speaker")
-    parser.add_argument("--no-video", action="store_true", help="the sound alone")
+    parser.add_argument("--no-video", action="store_true", help="audio-only")
     parser.add_argument("--low-latency", action="store_true", help="as lipstream live")
     parser.add_argument("--server", choices=SERVERS, default="pulseaudio", help="(%(default)s)")
     args = parser.parse_args()

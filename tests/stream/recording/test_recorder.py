@@ -15,6 +15,7 @@ from lipstream.stream.enhancer import Enhancer
 from lipstream.stream.recording.recorder import Recorder
 from lipstream.stream.recording.recording import RecordingInfo, lips_row, replay
 from lipstream.stream.runtimes.base import Runtime
+from lipstream.stream.video.frames import LipFrame
 
 RATE = 48_000
 BLOCK = 600
@@ -50,12 +51,11 @@ def record(folder: Path, enhancer: Enhancer, sound: Float32, told: list[str]) ->
     for index, start in enumerate(range(0, len(sound), BLOCK)):
         lips = None
         if index % 3 == 2:
+            crop = np.full((96, 96, 3), index, np.uint8)
             embedding = random.standard_normal(512).astype(np.float32)
-            time_s = start / RATE - 0.07
-            lips = [(time_s, embedding)]
-            recorder.lips(start, time_s, embedding, np.full((96, 96, 3), index, np.uint8))
+            lips = LipFrame(index, start / RATE - 0.07, crop, embedding)
         block = sound[start : start + BLOCK]
-        recorder.audio(block, enhancer.process(block, lips))
+        recorder.take(block, enhancer.process(block, [lips] if lips else None), lips)
     return recorder
 
 
@@ -87,12 +87,12 @@ def test_a_replay_gives_the_recorded_samples_bit_for_bit(
     np.testing.assert_array_equal(replay(tmp_path), clean)
 
 
-def test_a_replay_without_lips_is_the_audio_alone(
+def test_a_replay_without_lips_is_audio_only(
     tmp_path: Path, pass_through: Make, sound: Float32, told: list[str]
 ) -> None:
     enhancer = Enhancer(sample_rate=RATE, runtime=pass_through())
     recorder = Recorder(tmp_path, info_of(enhancer), told.append)
-    recorder.audio(sound, enhancer.process(sound))
+    recorder.take(sound, enhancer.process(sound))
     recorder.close(enhancer.flush())
     clean, _ = soundfile.read(tmp_path / "clean.wav", dtype="float32")
     np.testing.assert_array_equal(replay(tmp_path, Enhancer(sample_rate=RATE, runtime=pass_through())), clean)
@@ -142,7 +142,7 @@ def test_a_full_disk_ends_the_recording_with_one_message(
     with small_disk(50_000):
         recorder = record(tmp_path, enhancer, sound, told)
         assert until(lambda: not recorder.active)
-        recorder.audio(sound, sound)  # the session goes on and notices nothing
+        recorder.take(sound, sound)  # the session goes on and notices nothing
         recorder.close(enhancer.flush())
     assert len(told) == 1
     assert "recording stopped" in told[0]

@@ -89,7 +89,7 @@ def test_the_panel_shows_devices_latency_by_stage_and_keys() -> None:
 
 
 def test_controls_and_troubles_are_shown_where_they_are() -> None:
-    lost = CameraStatus(CameraState.LOST, "no picture for 3 s", 0.0, None, 0, 0, 1)
+    lost = CameraStatus(CameraState.LOST, "no video frames for 3 s", 0.0, None, 0, 0, 1)
     stats = replace(
         STATS,
         camera=lost,
@@ -103,7 +103,7 @@ def test_controls_and_troubles_are_shown_where_they_are() -> None:
     )
     for text in (status_line(stats), panel_text(stats)):
         for words in (
-            "off (lost (no picture for 3 s))",
+            "off (lost (no video frames for 3 s))",
             "damaged 4 cuts 3",
             "BYPASS",
             "MUTED",

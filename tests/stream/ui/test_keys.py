@@ -7,19 +7,12 @@ import subprocess
 import sys
 import termios
 import time
-from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
+from lipstream.stream.controls import Controls
 from lipstream.stream.ui.keys import LIMIT_STEPS_DB, Keyboard, press
-
-
-@dataclass
-class Board:
-    bypass: bool = False
-    mute: bool = False
-    video: bool = True
-    atten_limit_db: float = 100.0
 
 
 @pytest.mark.parametrize(
@@ -37,20 +30,20 @@ class Board:
         ("xyz?\x1b[A", {}),
     ],
 )
-def test_each_key_changes_its_control_alone(keys: str, changed: dict[str, object]) -> None:
-    board = Board()
+def test_each_key_changes_its_control_alone(keys: str, changed: dict[str, Any]) -> None:
+    controls = Controls()
     for key in keys:
-        press(key, board)
-    assert vars(board) == vars(Board()) | changed
+        press(key, controls)
+    assert vars(controls) == vars(Controls(**changed))
 
 
 def test_a_limit_between_two_steps_goes_to_the_next() -> None:
-    board = Board(atten_limit_db=10.0)
-    press("+", board)
-    assert board.atten_limit_db == 12.0
-    board.atten_limit_db = 10.0
-    press("-", board)
-    assert board.atten_limit_db == 9.0
+    controls = Controls(atten_limit_db=10.0)
+    press("+", controls)
+    assert controls.atten_limit_db == 12.0
+    controls.atten_limit_db = 10.0
+    press("-", controls)
+    assert controls.atten_limit_db == 9.0
     assert list(LIMIT_STEPS_DB) == sorted(LIMIT_STEPS_DB)
 
 

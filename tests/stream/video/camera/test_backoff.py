@@ -2,7 +2,7 @@
 
 import pytest
 
-from lipstream.stream.video.camera.capture import Backoff
+from lipstream.stream.video.camera.status import Backoff
 
 
 def test_pauses_double_up_to_the_longest() -> None:

@@ -6,21 +6,21 @@ from lipstream.stream.dsp.clock import ManualClock
 from lipstream.stream.video.camera.diagnosis import CameraLimits, Observed, RateMeter, judge
 from lipstream.stream.video.camera.grabber import GrabberStatus
 from lipstream.stream.video.camera.status import CameraState
-from lipstream.stream.video.lips.lip_reader import Sight
+from lipstream.stream.video.frames import Sight
 
 CONNECTED = GrabberStatus(connected=True, grabbed=100)
-UNPLUGGED = GrabberStatus(problem="the camera gives no more pictures", grabbed=100)
+UNPLUGGED = GrabberStatus(problem="the camera gives no more video frames", grabbed=100)
 
 
 def observed(
     problem: str = "",
     grabber: GrabberStatus = CONNECTED,
-    picture_age_s: float | None = 0.03,
+    frame_age_s: float | None = 0.03,
     lips_age_s: float | None = 0.03,
     sight: Sight | None = None,
     fps: float | None = 25.0,
 ) -> Observed:
-    return Observed(problem, grabber, picture_age_s, lips_age_s, sight, fps)
+    return Observed(problem, grabber, frame_age_s, lips_age_s, sight, fps)
 
 
 @pytest.mark.parametrize(
@@ -28,15 +28,15 @@ def observed(
     [
         (observed(), CameraState.TRACKING, ""),
         (observed(fps=None), CameraState.TRACKING, ""),
-        (observed(fps=5.0), CameraState.TRACKING, "only 5 pictures a second"),
-        (observed(grabber=GrabberStatus(), picture_age_s=None, lips_age_s=None), CameraState.STARTING, ""),
+        (observed(fps=5.0), CameraState.TRACKING, "only 5 frames a second"),
+        (observed(grabber=GrabberStatus(), frame_age_s=None, lips_age_s=None), CameraState.STARTING, ""),
         (
-            observed(grabber=GrabberStatus(problem="camera 0 does not open"), picture_age_s=None),
+            observed(grabber=GrabberStatus(problem="camera 0 does not open"), frame_age_s=None),
             CameraState.LOST,
             "camera 0 does not open",
         ),
-        (observed(grabber=UNPLUGGED), CameraState.LOST, "no more pictures"),
-        (observed(picture_age_s=3.0, lips_age_s=3.0), CameraState.LOST, "no picture for 3 s"),
+        (observed(grabber=UNPLUGGED), CameraState.LOST, "no more video frames"),
+        (observed(frame_age_s=3.0, lips_age_s=3.0), CameraState.LOST, "no video frames for 3 s"),
         (observed(lips_age_s=0.2, sight=Sight.NO_FACE), CameraState.TRACKING, ""),
         (observed(lips_age_s=0.9, sight=Sight.NO_FACE), CameraState.NO_FACE, "no face"),
         (observed(lips_age_s=None, sight=Sight.NO_MOUTH), CameraState.NO_FACE, "too far away"),

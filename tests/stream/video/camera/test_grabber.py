@@ -9,8 +9,9 @@ import pytest
 
 from lipstream.core.arrays import UInt8
 from lipstream.errors import InputError
-from lipstream.stream.video.camera.capture import Backoff, Capture
+from lipstream.stream.video.camera.capture import Capture
 from lipstream.stream.video.camera.grabber import Grabber
+from lipstream.stream.video.camera.status import Backoff
 
 PATIENCE_S = 10.0
 
@@ -63,7 +64,7 @@ def test_only_the_newest_picture_waits() -> None:
     assert camera.closed.wait(PATIENCE_S)
     taken = grabber.take(1.0)
     assert taken is not None
-    assert taken.captured_s == 3.0
+    assert taken.time_s == 3.0
     assert grabber.take(0.0) is None
     grabber.close(1.0)
 
@@ -96,10 +97,10 @@ def test_a_lost_camera_is_opened_again_whatever_it_raises() -> None:
     assert problems == [
         "",
         "camera 0 does not open",
-        "the camera gives no more pictures",
+        "the camera gives no more video frames",
         "the camera fails (driver trouble)",
         "camera 0 does not open",
-        "the camera gives no more pictures",
+        "the camera gives no more video frames",
     ]
     assert (status.grabbed, status.reconnects) == (3, 1)
 

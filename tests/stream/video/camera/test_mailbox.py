@@ -1,12 +1,11 @@
 """The mailbox keeps the newest lips only."""
 
-import numpy as np
+from lipstream.stream.video.camera.status import LipsMailbox
+from lipstream.stream.video.frames import LipFrame
 
-from lipstream.stream.video.camera.status import LipsFrame, LipsMailbox
 
-
-def frame(sequence: int) -> LipsFrame:
-    return LipsFrame(sequence, 0.04 * sequence, np.zeros(512, np.float32), np.zeros((96, 96, 3), np.uint8))
+def frame(sequence: int) -> LipFrame:
+    return LipFrame(sequence, 0.04 * sequence)
 
 
 def test_empty_at_first() -> None:

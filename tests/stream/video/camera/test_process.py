@@ -13,9 +13,9 @@ import pytest
 
 from lipstream.core.arrays import Float32, UInt8
 from lipstream.stream.video.camera import process as camera_process
-from lipstream.stream.video.camera.capture import Backoff
 from lipstream.stream.video.camera.process import CameraProcess
-from lipstream.stream.video.camera.status import CameraState, LipsFrame, LipsMailbox
+from lipstream.stream.video.camera.status import Backoff, CameraState, LipsMailbox
+from lipstream.stream.video.frames import LipFrame
 
 OWNER = """
 import sys, time
@@ -67,7 +67,7 @@ def mailbox() -> LipsMailbox:
 def test_lips_come_and_come_again_after_a_crash(
     mailbox: LipsMailbox, example_video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def newest(after: int = 0) -> LipsFrame:
+    def newest(after: int = 0) -> LipFrame:
         until(lambda: mailbox.newest_since(after))
         frame = mailbox.newest_since(after)
         assert frame is not None
@@ -76,7 +76,8 @@ def test_lips_come_and_come_again_after_a_crash(
     with CameraProcess(example_video, mean_color, mailbox, retry=Backoff(0.01, 0.01)) as camera:
         assert camera.status().state is CameraState.STARTING
         frame = newest()
-        assert 0 <= time.perf_counter() - frame.captured_s < 20
+        assert 0 <= time.perf_counter() - frame.time_s < 20
+        assert frame.crop is not None
         np.testing.assert_array_equal(frame.embedding, mean_color(frame.crop))
         until(lambda: camera.status().state is CameraState.TRACKING)
         assert camera.status().frames >= frame.sequence
@@ -91,7 +92,7 @@ def test_lips_come_and_come_again_after_a_crash(
         until(lambda: camera.status().reason == "the camera's process ended (SIGKILL): trying again")
         assert not runs(pid)
         last = newest().sequence
-        assert newest(last).captured_s > frame.captured_s
+        assert newest(last).time_s > frame.time_s
         until(lambda: camera.status().state is CameraState.TRACKING)
         assert camera.status().failures == 1
         pid = camera.pid or 0

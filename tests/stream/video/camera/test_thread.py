@@ -15,8 +15,9 @@ import pytest
 from lipstream.core.arrays import Float32, UInt8
 from lipstream.stream.video.camera import thread as camera_module
 from lipstream.stream.video.camera.capture import open_camera
-from lipstream.stream.video.camera.status import LipsFrame, LipsMailbox
+from lipstream.stream.video.camera.status import LipsMailbox
 from lipstream.stream.video.camera.thread import CameraConfig, CameraLimits, CameraState, CameraThread
+from lipstream.stream.video.frames import LipFrame, VideoFrame
 from lipstream.stream.video.lips.faces import FaceFinder
 from lipstream.stream.video.lips.video_file import read_lips
 from lipstream.tests.stream.video.camera.mjpeg_server import MjpegServer, Mode
@@ -72,8 +73,8 @@ def mailbox() -> LipsMailbox:
     return LipsMailbox()
 
 
-def collect(mailbox: LipsMailbox, count: int) -> list[LipsFrame]:
-    frames: list[LipsFrame] = []
+def collect(mailbox: LipsMailbox, count: int) -> list[LipFrame]:
+    frames: list[LipFrame] = []
 
     def look() -> bool:
         frame = mailbox.newest_since(frames[-1].sequence if frames else 0)
@@ -95,12 +96,15 @@ def test_lips_come_encoded_and_stamped(server: MjpegServer, mailbox: LipsMailbox
     assert status.face_age_s is not None
     assert (status.failures, status.reconnects) == (0, 0)
     assert camera.status().state is CameraState.STOPPED
-    stamps = [frame.captured_s for frame in frames]
+    stamps = [frame.time_s for frame in frames]
     assert all(now - 60 < earlier < later <= now for earlier, later in pairwise(stamps))
     for frame in frames:
+        assert frame.crop is not None
         np.testing.assert_array_equal(frame.embedding, mean_color(frame.crop))
     in_file_mode = [frame.crop for frame in read_lips(clip) if frame.crop is not None]
-    nearest = min(np.abs(frames[-1].crop.astype(float) - crop).mean() for crop in in_file_mode)
+    newest = frames[-1].crop
+    assert newest is not None
+    nearest = min(np.abs(newest.astype(float) - crop).mean() for crop in in_file_mode)
     assert nearest < 8, "these are not the crops of file mode"
 
 
@@ -131,7 +135,7 @@ def test_a_slow_camera_is_used_and_named(server: MjpegServer, mailbox: LipsMailb
     server.fps = 5.0
     try:
         with CameraThread(server.url, mean_color, mailbox, QUICK) as camera:
-            until(lambda: "pictures a second" in camera.status().reason)
+            until(lambda: "frames a second" in camera.status().reason)
             assert camera.status().state is CameraState.TRACKING
             assert camera.status().fps < 8
     finally:
@@ -144,11 +148,11 @@ def test_failing_landmarks_are_counted_and_begun_anew(
     server.mode = Mode.PLAY
     detect, calls = FaceFinder.detect, []
 
-    def fail_twice(self: FaceFinder, rgb: UInt8, time_s: float) -> list[Float32]:
-        calls.append(time_s)
+    def fail_twice(self: FaceFinder, frame: VideoFrame) -> list[Float32]:
+        calls.append(frame.time_s)
         if len(calls) in (3, 5):
             raise RuntimeError("graph error")
-        return detect(self, rgb, time_s)
+        return detect(self, frame)
 
     monkeypatch.setattr(FaceFinder, "detect", fail_twice)
     told: set[str] = set()

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from lipstream.core.arrays import Float32, UInt8
+from lipstream.stream.video.frames import LipFrame, Sight, VideoFrame
 from lipstream.stream.video.lips.crop import LipCropper
 from lipstream.stream.video.lips.faces import FaceFinder
 from lipstream.stream.video.lips.landmarks import FaceLandmarks
-from lipstream.stream.video.lips.lip_reader import LipReader, Lips, Sight
+from lipstream.stream.video.lips.lip_reader import LipReader
 
 FPS = 25.0
 
@@ -25,9 +26,9 @@ def looked_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     times_s: list[float] = []
     detect = FaceFinder.detect
 
-    def noted(self: FaceFinder, rgb: UInt8, time_s: float) -> list[Float32]:
-        times_s.append(time_s)
-        return detect(self, rgb, time_s)
+    def noted(self: FaceFinder, frame: VideoFrame) -> list[Float32]:
+        times_s.append(frame.time_s)
+        return detect(self, frame)
 
     monkeypatch.setattr(FaceFinder, "detect", noted)
     return times_s
@@ -38,9 +39,9 @@ def pictures(example_frames: list[UInt8]) -> list[UInt8]:
     return [np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), dtype=np.uint8) for frame in example_frames]
 
 
-def read(pictures: list[UInt8], show: Callable[[UInt8], UInt8] = lambda rgb: rgb) -> list[Sight | Lips]:
+def read(pictures: list[UInt8], show: Callable[[UInt8], UInt8] = lambda rgb: rgb) -> list[Sight | LipFrame]:
     with LipReader(encode, None, frozen_after_s=2.0) as reader:
-        return [reader.read(show(rgb), k / FPS) for k, rgb in enumerate(pictures)]
+        return [reader.read(VideoFrame(k / FPS, show(rgb))) for k, rgb in enumerate(pictures)]
 
 
 def test_a_calm_face_gives_the_crops_of_file_mode_from_every_other_look(
@@ -53,7 +54,8 @@ def test_a_calm_face_gives_the_crops_of_file_mode_from_every_other_look(
         for k, (rgb, lips) in enumerate(zip(pictures, seen, strict=True)):
             crop = cropper.update(rgb, landmarks.detect(rgb, k / FPS), k / FPS)
             assert crop is not None
-            assert isinstance(lips, Lips)
+            assert isinstance(lips, LipFrame)
+            assert lips.crop is not None
             np.testing.assert_array_equal(lips.embedding, encode(lips.crop))
             differences.append(np.abs(lips.crop.astype(float) - crop).mean())
     assert max(differences[:8]) == 0  # a new face is looked at all the time, as in file mode
@@ -64,7 +66,7 @@ def test_two_faces_are_looked_for_in_each_picture(pictures: list[UInt8], looked_
     few = pictures[:14]
     seen = read(few, lambda rgb: np.hstack([rgb, rgb[:, ::-1]]))
     assert len(looked_s) == len(few)
-    assert all(isinstance(lips, Lips) for lips in seen[1:])
+    assert all(isinstance(lips, LipFrame) for lips in seen[1:])
 
 
 def test_a_face_that_goes_is_noticed_within_a_picture_and_one_that_comes_at_once(
@@ -75,5 +77,5 @@ def test_a_face_that_goes_is_noticed_within_a_picture_and_one_that_comes_at_once
     seen = read([*pictures[:14], *(rest + noise), *pictures[14:18]])
     assert Sight.NO_FACE not in seen[:14]
     assert seen[15:18] == [Sight.NO_FACE] * 3
-    assert all(isinstance(lips, Lips) for lips in seen[18:])
+    assert all(isinstance(lips, LipFrame) for lips in seen[18:])
     assert looked_s[-4:] == [k / FPS for k in range(18, 22)]
