@@ -121,7 +121,7 @@ def _evaluate(
 def _show(text: str, results: "Results", path: Path | None) -> None:
     """Print the scores of a test set, and keep them where a path is given."""
     from ..evaluation.results import save_results
-    from ..speed.machine import Machine
+    from ..machine import Machine
 
     print(f"{Machine(**results.machine).describe()}\n\n{text}")
     if path is not None:

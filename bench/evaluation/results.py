@@ -72,7 +72,7 @@ class Results:
     """What a file of results holds.
 
     Attributes:
-        machine: fingerprint of the machine, as `lipstream.bench.speed.machine.Machine`.
+        machine: fingerprint of the machine, as `lipstream.bench.machine.Machine`.
         settings: what was evaluated, and how.
         items: one for each recording.
         alpha: traces of the recordings with video.

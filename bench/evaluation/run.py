@@ -18,10 +18,10 @@ from ...core.arrays import Float32
 from ...core.processes import map_in_order
 from ...errors import InputError
 from ..data.recordings import NOISY, Item, Recordings
+from ..machine import fingerprint
 from ..metrics import SAMPLE_RATE, score
 from ..output import plain, write_text
 from ..speed.cost import Cost
-from ..speed.machine import fingerprint
 from ..systems.base import Output, System
 from ..systems.ours import CHUNK_SAMPLES
 from ..systems.peers.process import PeerError

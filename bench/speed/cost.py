@@ -12,9 +12,9 @@ import soundfile
 
 from ...core.processes import in_fresh_process
 from ...errors import InputError
+from ..machine import ONCE_NOISE_PERCENT, Machine, fingerprint, peak_memory_mib
 from ..output import format_count, format_table
 from .candidates import has_torch, load_candidate, prepare_graphs, set_torch_threads
-from .machine import ONCE_NOISE_PERCENT, Machine, fingerprint, peak_memory_mib
 from .measurements import Measurement, measure_runtime
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from ...models.store.checkpoint import load_model
 from ...models.wave import WaveModel
 from ...stream.runtimes.captured import CapturedRuntime
 from ...stream.runtimes.cuda_graph import CudaGraphCapture
+from ..machine import Machine, fingerprint
 from ..output import format_table
 from .complexity import hop_bytes
-from .machine import Machine, fingerprint
 from .measurements import Measurement, StepTimes, measure_hops, spread_percent, time_calls
 
 #: Bytes of the copies that the bandwidth is measured with, far beyond any cache; the fastest of some counts.

@@ -9,9 +9,9 @@ from pathlib import Path
 from ...core.processes import in_fresh_process
 from ...models.config import preset
 from ...models.store.registry import is_shipped
+from ..machine import ONCE_NOISE_PERCENT, Machine, fingerprint
 from ..output import format_count, format_table
 from .candidates import THREADED, load_candidate, prepare_graphs
-from .machine import ONCE_NOISE_PERCENT, Machine, fingerprint
 from .measurements import Measurement, RuntimeTimes, StepTimes, measure_runtime
 
 #: Headings of `_step_cells`.

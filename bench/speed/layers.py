@@ -13,9 +13,9 @@ import torch
 from ...models.lite_avse import build
 from ...models.state import State, iter_state
 from ...models.wave import WaveModel
+from ..machine import Machine, fingerprint
 from ..output import format_count, format_table
 from .complexity import Macs, count_macs
-from .machine import Machine, fingerprint
 from .measurements import LEVEL, Clock, Measurement, spread_percent
 
 #: Steps before timing starts.

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...stream.runtimes.base import Runtime
-from .machine import resident_mib
+from ..machine import resident_mib
 
 #: A measurement is cut into so many parts in order; how far they differ is its noise.
 PARTS = 5

@@ -9,9 +9,9 @@ import torch
 from ...models.lite_avse import build
 from ...models.wave import WaveModel
 from ...stream.runtimes import Runtime, load_runtime
+from ..machine import Machine, fingerprint
 from ..output import format_table
 from .candidates import set_torch_threads
-from .machine import Machine, fingerprint
 from .measurements import LEVEL, Clock, Measurement, StepTimes, measure_hops
 
 #: A single run may differ by so much from the next.

@@ -20,8 +20,8 @@ from ...stream.live.config import LiveLatency
 from ...stream.live.pipeline import LivePipeline, PipelineConfig
 from ...stream.live.simulation import DeviceTiming, SimulatedSink, SimulatedSource, run_simulated
 from ...stream.runtimes import AUTO, Runtime, fastest_runtime, load_runtime
+from ..machine import Machine, fingerprint
 from ..output import format_table
-from .machine import Machine, fingerprint
 from .measurements import LEVEL, Measurement, StepTimes, measure_video_frames, time_calls
 from .simulated_camera import CameraDelays, SimulatedCamera, Witness
 

@@ -9,9 +9,9 @@ import numpy as np
 from ...kernels.cpu import peak as cpu_peak
 from ...models.lite_avse import build
 from ...stream.runtimes import Runtime, load_runtime
+from ..machine import Machine, fingerprint
 from ..output import format_table
 from .complexity import hop_bytes, streaming_complexity
-from .machine import Machine, fingerprint
 from .measurements import WARM_UP, Measurement, hop_call, spread_percent
 
 

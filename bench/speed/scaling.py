@@ -9,10 +9,10 @@ import numpy as np
 from ...errors import InputError
 from ...models.config import BandCodecConfig, BandRegion, ModelConfig, preset
 from ...models.lite_avse import LiteAVSEMamba
+from ..machine import Machine, fingerprint
 from ..output import format_count, format_table
 from .candidates import load_untrained, set_torch_threads
 from .complexity import net_complexity, stream_bytes
-from .machine import Machine, fingerprint
 from .measurements import Measurement, measure_hops
 
 #: What is varied, and the values: the size that a value of each axis gives the preset.

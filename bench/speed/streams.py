@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...stream.runtimes import PoolRuntime, load_pool, load_runtime
+from ..machine import Machine, fingerprint
 from ..output import format_table
-from .machine import Machine, fingerprint
 from .measurements import LEVEL, VIDEO_FPS, Measurement, hop_call
 
 #: Numbers of streams to measure.

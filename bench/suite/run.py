@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from ...errors import InputError
 from ...kernels.build import BuildError
 from ..commands.arguments import Report
+from ..machine import Machine, fingerprint
 from ..speed.candidates import available_runtimes, has_torch
 from ..speed.cost import OFFLINE, CostReport, measure_costs
-from ..speed.machine import Machine, fingerprint
 from ..speed.measurements import Measurement
 
 #: Told the title of each measurement before it starts, its number from 1 and how many there are.

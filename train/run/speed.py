@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ...bench.speed.machine import Machine, fingerprint
+from ...bench.machine import Machine, fingerprint
 from ...errors import InputError
 from ...kernels.cpu import calls as cpu_calls
 from ..mixing.batches import draw_ahead, read_sources

@@ -13,7 +13,7 @@ import numpy as np
 from ....core.arrays import Float32
 from ....core.processes import THREAD_VARIABLES, environment
 from ....errors import InputError
-from ...speed.machine import peak_memory_mib
+from ...machine import peak_memory_mib
 
 __all__ = ["Float32", "MakePeer", "Peer", "PeerError", "PeerFacts", "PeerProcess", "Turn", "in_frames"]
 

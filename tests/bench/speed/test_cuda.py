@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from lipstream.bench.machine import fingerprint
 from lipstream.bench.speed.cuda import CudaReport, CudaTimes, measure_cuda
-from lipstream.bench.speed.machine import fingerprint
 from lipstream.bench.speed.measurements import StepTimes
 
 

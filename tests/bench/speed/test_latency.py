@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from lipstream.bench.machine import fingerprint
 from lipstream.bench.output import write_json
 from lipstream.bench.speed import latency as speed
 from lipstream.bench.speed.latency import LatencyReport, measure_latency
-from lipstream.bench.speed.machine import fingerprint
 from lipstream.bench.speed.measurements import RuntimeTimes, StepTimes
 from lipstream.core.processes import in_fresh_process
 

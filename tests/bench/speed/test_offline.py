@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from lipstream.bench.machine import fingerprint
 from lipstream.bench.speed import offline as module
-from lipstream.bench.speed.machine import fingerprint
 from lipstream.bench.speed.measurements import StepTimes
 from lipstream.bench.speed.offline import (
     Crossover,

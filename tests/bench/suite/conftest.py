@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from lipstream.bench.machine import Machine
 from lipstream.bench.speed.cuda import CudaReport, CudaTimes
 from lipstream.bench.speed.latency import LatencyReport
 from lipstream.bench.speed.layers import Layer, LayersReport, ModelLayers
-from lipstream.bench.speed.machine import Machine
 from lipstream.bench.speed.measurements import Measurement, RuntimeTimes, StepTimes
 from lipstream.bench.speed.offline import CrossoverReport, OfflineTimes, StreamCost, find_crossovers
 from lipstream.bench.speed.pipeline import PipelineReport, Setting

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lipstream.bench.speed.machine import fingerprint
+from lipstream.bench.machine import fingerprint
 from lipstream.errors import InputError
 from lipstream.train.recipe import Recipe
 from lipstream.train.run.speed import TrainingSpeed, measure_training

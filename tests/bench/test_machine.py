@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from lipstream.bench.speed.machine import fingerprint, peak_memory_mib, resident_mib
+from lipstream.bench.machine import fingerprint, peak_memory_mib, resident_mib
 
 
 def test_the_fingerprint_tells_what_timings_depend_on():
