@@ -43,7 +43,7 @@ class FrameWatch:
 #: The next look is due no longer after one than this, in seconds: every other frame at 25 a second.
 INTERVAL_S = 0.06
 #: Speed of the crop's corners, in eye distances a second, above which each frame is looked at, until the face
-#: was slower for so many seconds. In each of twelve clips of the GRID corpus 95 % of the looks stay below 0.55.
+#: was slower for so many seconds. In each of twelve clips of the GRID corpus 95 % of looks are below 0.55.
 FAST, CALM_S = 0.8, 0.3
 
 
