@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...core.console import ProgressBar, complain
 from ...errors import InputError
+from .options import add_face_model
 
 if TYPE_CHECKING:
     from ..calibration.estimator import OffsetEstimate
@@ -37,12 +38,7 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument(
         "--audio", type=Path, metavar="FILE", help="sound of --video (default: the one in it, by ffmpeg)"
     )
-    parser.add_argument(
-        "--face-model",
-        type=Path,
-        metavar="PATH",
-        help="MediaPipe's face_landmarker.task (default: found, or fetched once)",
-    )
+    add_face_model(parser)
 
 
 def calibrate(args: argparse.Namespace) -> int:

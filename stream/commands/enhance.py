@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...core.console import ProgressBar, complain
 from ...errors import InputError
+from .options import add_face_model, add_model
 
 if TYPE_CHECKING:
     from ..files import FileReport, Progress
@@ -34,23 +35,8 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument(
         "--no-video", dest="video", action="store_const", const=None, help="audio only; undoes --video"
     )
-    parser.add_argument(
-        "--face-model",
-        type=Path,
-        metavar="PATH",
-        help="MediaPipe's face_landmarker.task (default: found, or fetched once)",
-    )
-    parser.add_argument("--model", default="lite", metavar="M", help="preset (%(default)s)")
-    parser.add_argument(
-        "--runtime", default="onnx", metavar="R", help="onnx, eager, native or cuda-graph (%(default)s)"
-    )
-    parser.add_argument(
-        "--atten-limit",
-        type=float,
-        default=100.0,
-        metavar="DB",
-        help="attenuate nothing by more than this: 6-12 dB leaves much of the room (%(default)g: no limit)",
-    )
+    add_face_model(parser)
+    add_model(parser, "onnx", "onnx, eager, native or cuda-graph")
     parser.add_argument(
         "--chunk-ms", type=float, default=500.0, metavar="MS", help="length of the chunks (%(default)g)"
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ...core.console import complain
 from ...core.native_stderr import native_stderr_detached
+from .options import add_face_model, add_model
 
 if TYPE_CHECKING:
     from ..live.config import EndpointName, LiveConfig
@@ -218,12 +219,7 @@ def _add_video(parser: argparse.ArgumentParser) -> None:
     video.add_argument(
         "--no-video", dest="camera", action="store_const", const="none", help="audio only: --camera none"
     )
-    video.add_argument(
-        "--face-model",
-        type=Path,
-        metavar="PATH",
-        help="MediaPipe's face_landmarker.task (default: found, or fetched once)",
-    )
+    add_face_model(video)
     video.add_argument(
         "--av-align",
         type=float,
@@ -238,20 +234,10 @@ def _add_video(parser: argparse.ArgumentParser) -> None:
 
 def _add_processing(parser: argparse.ArgumentParser) -> None:
     processing = parser.add_argument_group("processing")
-    processing.add_argument("--model", default="lite", metavar="M", help="preset (%(default)s)")
-    processing.add_argument(
-        "--runtime",
-        default="auto",
-        metavar="R",
-        help="onnx, eager, native, cuda-graph, or auto: native if lipstream doctor has built it, else onnx "
-        "(%(default)s)",
-    )
-    processing.add_argument(
-        "--atten-limit",
-        type=float,
-        default=100.0,
-        metavar="DB",
-        help="attenuate nothing by more than this: 6-12 dB leaves much of the room (%(default)g: no limit)",
+    add_model(
+        processing,
+        "auto",
+        "onnx, eager, native, cuda-graph, or auto: native if lipstream doctor has built it, else onnx",
     )
     processing.add_argument(
         "--low-latency", action="store_true", help="buffer less audio: for computers that never stutter"

@@ -198,10 +198,7 @@ def run_simulated(
         clock.advance_to(now_s)
         if now_s == source.next_s:
             source.fire()
-            done_s = now_s + turn_s
-            work_s = min(
-                work_s, max([done_s, *(end for begin, end in worker_stalls if begin <= done_s < end)])
-            )
+            work_s = min(work_s, _after(worker_stalls, now_s + turn_s))
         elif now_s == sink.next_s:
             sink.fire()
         elif now_s == work_s:

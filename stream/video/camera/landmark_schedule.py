@@ -1,7 +1,5 @@
 """Which video frames are searched for a face: none that repeats or is black, fewer of a calm face."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ....core.arrays import Float32, UInt8
@@ -42,31 +40,17 @@ class FrameWatch:
         return Sight.FROZEN if frame.time_s - self._changed_s >= self._frozen_after_s else Sight.REPEATED
 
 
-@dataclass(frozen=True)
-class LookPaceConfig:
-    """When a frame may do without a look at its landmarks.
-
-    Attributes:
-        interval_s: no longer after a look than this; at 25 frames a second that is every other one.
-        fast: speed of the crop's corners, in eye distances a second, above which each frame is looked at.
-            In each of twelve clips of the GRID corpus 95 % of the looks stay below 0.55.
-        calm_s: for how long a face must have been slower.
-    """
-
-    interval_s: float = 0.06
-    fast: float = 0.8
-    calm_s: float = 0.3
-
-    def __post_init__(self) -> None:
-        if min(self.interval_s, self.fast, self.calm_s) <= 0:
-            raise ValueError("interval_s, fast and calm_s must be positive")
+#: The next look is due no longer after one than this, in seconds: every other frame at 25 a second.
+INTERVAL_S = 0.06
+#: Speed of the crop's corners, in eye distances a second, above which each frame is looked at, until the face
+#: was slower for so many seconds. In each of twelve clips of the GRID corpus 95 % of looks are below 0.55.
+FAST, CALM_S = 0.8, 0.3
 
 
-class LookPace:
+class LandmarkSchedule:
     """Follows how fast the face moved from look to look. Causal, and at home at any frame rate."""
 
-    def __init__(self, config: LookPaceConfig | None = None) -> None:
-        self._config = config or LookPaceConfig()
+    def __init__(self) -> None:
         self._last: Placement | None = None
         self._looked_s = self._moved_s = 0.0
 
@@ -74,8 +58,8 @@ class LookPace:
         """Whether to look for a face in the frame captured at this time, in seconds."""
         return (
             self._last is None
-            or not 0 <= time_s - self._looked_s < self._config.interval_s
-            or time_s - self._moved_s < self._config.calm_s
+            or not 0 <= time_s - self._looked_s < INTERVAL_S
+            or time_s - self._moved_s < CALM_S
         )
 
     def looked(self, landmarks: Float32 | None, time_s: float) -> None:
@@ -86,9 +70,7 @@ class LookPace:
             time_s: when the frame was captured, in seconds.
         """
         placement = None if landmarks is None else place_crop(landmarks)
-        if placement is not None and (
-            self._last is None or self._speed(placement, time_s) > self._config.fast
-        ):
+        if placement is not None and (self._last is None or self._speed(placement, time_s) > FAST):
             self._moved_s = time_s
         self._last, self._looked_s = placement, time_s
 

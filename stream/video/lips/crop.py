@@ -10,7 +10,6 @@ and a sum, and its scale and tilt are one number without the wrap-around that an
 """
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -45,32 +44,17 @@ class Placement(NamedTuple):
     axis: complex
 
 
-@dataclass(frozen=True)
-class LipCropperConfig:
-    """How steadily the crop follows the face.
-
-    Attributes:
-        min_cutoff_hz: cut-off of the low-pass for a still head.
-        speed_gain: rise of that cut-off, in Hz for each crop pixel a second that the face moves.
-        speed_cutoff_hz: cut-off of the low-pass for the speed itself.
-        max_gap_s: a face lost for longer is a new one: the smoothing starts afresh.
-    """
-
-    min_cutoff_hz: float = 1.5
-    speed_gain: float = 0.06
-    speed_cutoff_hz: float = 2.0
-    max_gap_s: float = 0.5
-
-    def __post_init__(self) -> None:
-        if min(self.min_cutoff_hz, self.speed_cutoff_hz, self.max_gap_s) <= 0 or self.speed_gain < 0:
-            raise ValueError("cut-offs and max_gap_s must be positive, and speed_gain not negative")
+#: One-Euro filter, in Hz: cut-off of the low-pass for a still head; its rise for each crop pixel a second
+#: that the face moves; cut-off of the low-pass for the speed itself.
+MIN_CUTOFF_HZ, SPEED_GAIN, SPEED_CUTOFF_HZ = 1.5, 0.06, 2.0
+#: A face lost for longer, in seconds, is a new one: the smoothing starts afresh.
+MAX_GAP_S = 0.5
 
 
 class LipCropper:
     """Cuts the lips out of the frames of one video, in order. Causal: a crop depends on no later frame."""
 
-    def __init__(self, config: LipCropperConfig | None = None) -> None:
-        self._config = config or LipCropperConfig()
+    def __init__(self) -> None:
         self._last: _Smoothed | None = None
         self._motion = Placement(0j, 0j)  # of the crop between the last two updates, a second
 
@@ -95,11 +79,11 @@ class LipCropper:
         if placement is None or not _inside(placement.centre, rgb):
             return None
         last = self._last
-        if last is None or not 0 < time_s - last.time_s <= self._config.max_gap_s:
+        if last is None or not 0 < time_s - last.time_s <= MAX_GAP_S:
             last = _Smoothed(placement, 0j, 0j, time_s)
             self._last, self._motion = last, Placement(0j, 0j)
         else:
-            self._last = _smooth(last, placement, time_s, self._config)
+            self._last = _smooth(last, placement, time_s)
             self._motion = _motion(last, self._last)
         return cut(rgb, self._last.placement)
 
@@ -114,7 +98,7 @@ class LipCropper:
             As `update`; None also where no mouth was seen just before.
         """
         last = self._last
-        if last is None or not 0 <= time_s - last.time_s <= self._config.max_gap_s:
+        if last is None or not 0 <= time_s - last.time_s <= MAX_GAP_S:
             return None
         ahead_s = time_s - last.time_s
         placement = Placement(
@@ -182,9 +166,9 @@ class _Smoothed(NamedTuple):
     time_s: float
 
 
-def _smooth(last: _Smoothed, new: Placement, time_s: float, config: LipCropperConfig) -> _Smoothed:
+def _smooth(last: _Smoothed, new: Placement, time_s: float) -> _Smoothed:
     elapsed = time_s - last.time_s
-    follow = _ema_weight(config.speed_cutoff_hz, elapsed)
+    follow = _ema_weight(SPEED_CUTOFF_HZ, elapsed)
     centre_speed = last.centre_speed + follow * (
         (new.centre - last.placement.centre) / elapsed - last.centre_speed
     )
@@ -193,8 +177,8 @@ def _smooth(last: _Smoothed, new: Placement, time_s: float, config: LipCropperCo
     image_pixels = abs(last.placement.axis)
     moving = abs(centre_speed) / image_pixels
     turning = abs(axis_speed) / image_pixels * CROP_SIZE / 2
-    centre_weight = _ema_weight(config.min_cutoff_hz + config.speed_gain * moving, elapsed)
-    axis_weight = _ema_weight(config.min_cutoff_hz + config.speed_gain * turning, elapsed)
+    centre_weight = _ema_weight(MIN_CUTOFF_HZ + SPEED_GAIN * moving, elapsed)
+    axis_weight = _ema_weight(MIN_CUTOFF_HZ + SPEED_GAIN * turning, elapsed)
     placement = Placement(
         last.placement.centre + centre_weight * (new.centre - last.placement.centre),
         last.placement.axis + axis_weight * (new.axis - last.placement.axis),

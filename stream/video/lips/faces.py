@@ -16,31 +16,16 @@ from .landmarks import FaceLandmarks
 UPPER_LIP, LOWER_LIP = 13, 14  # inner edges
 
 
-@dataclass(frozen=True)
-class FaceChooserConfig:
-    """When the choice goes to another face.
-
-    Attributes:
-        reach: how far a face may move from frame to frame and still be the same, in eye distances.
-        forget_after_s: a face unseen for longer is gone.
-        activity_s: time constant over which the movement of a mouth is averaged.
-        min_activity: change of the mouth opening, in eye distances a second, that speech exceeds.
-        ratio: how many times as much as the chosen mouth another one must move to take over.
-        switch_after_s: for how long it must.
-    """
-
-    reach: float = 1.0
-    forget_after_s: float = 1.0
-    activity_s: float = 0.7
-    min_activity: float = 0.15
-    ratio: float = 2.0
-    switch_after_s: float = 0.8
-
-    def __post_init__(self) -> None:
-        if min(self.reach, self.forget_after_s, self.activity_s, self.switch_after_s, self.min_activity) <= 0:
-            raise ValueError("reach, times and min_activity must be positive")
-        if self.ratio < 1:
-            raise ValueError(f"ratio must be at least 1, not {self.ratio:g}")
+#: How far a face may move from frame to frame and still be the same, in eye distances.
+REACH = 1.0
+#: A face unseen for longer, in seconds, is gone.
+FORGET_AFTER_S = 1.0
+#: Time constant over which the movement of a mouth is averaged.
+ACTIVITY_S = 0.7
+#: Change of the mouth opening, in eye distances a second, that speech exceeds.
+MIN_ACTIVITY = 0.15
+#: How many times as much as the chosen mouth another one must move to take over, and for how many seconds.
+RATIO, SWITCH_AFTER_S = 2.0, 0.8
 
 
 class ChosenFace(NamedTuple):
@@ -70,8 +55,7 @@ class _Track:
 class FaceChooser:
     """Follows the faces of one camera and picks the speaker's. Causal; knows nothing of the sound."""
 
-    def __init__(self, config: FaceChooserConfig | None = None) -> None:
-        self._config = config or FaceChooserConfig()
+    def __init__(self) -> None:
         self._tracks: list[_Track] = []
         self._count = 0
         self._chosen: int | None = None
@@ -95,10 +79,7 @@ class FaceChooser:
 
     def _follow(self, faces: Sequence[Float32], time_s: float) -> dict[int, Float32]:
         """Bring the tracks up to date; the faces of this frame by their track's number."""
-        config = self._config
-        known = {
-            track.number: track for track in self._tracks if time_s - track.seen_s <= config.forget_after_s
-        }
+        known = {track.number: track for track in self._tracks if time_s - track.seen_s <= FORGET_AFTER_S}
         near = sorted(
             (abs(_centre(face) - track.centre) / track.eye_distance, index, track.number)
             for index, face in enumerate(faces)
@@ -106,12 +87,12 @@ class FaceChooser:
         )
         number_of: dict[int, int] = {}
         for distance, index, number in near:
-            if distance <= config.reach and index not in number_of and number not in number_of.values():
+            if distance <= REACH and index not in number_of and number not in number_of.values():
                 number_of[index] = number
         seen = {}
         for index, face in enumerate(faces):
             if index in number_of:
-                track = _followed(known[number_of[index]], face, time_s, config.activity_s)
+                track = _followed(known[number_of[index]], face, time_s)
             else:
                 self._count += 1
                 track = _Track(self._count, _centre(face), _eye_distance(face), _opening(face), 0.0, time_s)
@@ -130,12 +111,12 @@ class FaceChooser:
             return
         current = next(track for track in self._tracks if track.number == self._chosen)
         rival = max(present, key=lambda track: track.activity)
-        threshold = max(self._config.min_activity, self._config.ratio * current.activity)
+        threshold = max(MIN_ACTIVITY, RATIO * current.activity)
         if rival.number == current.number or rival.activity < threshold:
             self._challenger = None
         elif self._challenger is None or self._challenger[0] != rival.number:
             self._challenger = rival.number, time_s
-        elif time_s - self._challenger[1] >= self._config.switch_after_s:
+        elif time_s - self._challenger[1] >= SWITCH_AFTER_S:
             self._chosen, self._challenger = rival.number, None
 
 
@@ -145,10 +126,10 @@ def mouth_opening(landmarks: Float32) -> float | None:
     return opening if math.isfinite(opening) else None
 
 
-def _followed(track: _Track, face: Float32, time_s: float, activity_s: float) -> _Track:
+def _followed(track: _Track, face: Float32, time_s: float) -> _Track:
     elapsed_s = max(time_s - track.seen_s, 1e-3)
     opening = _opening(face)
-    weight = 1 - math.exp(-elapsed_s / activity_s)
+    weight = 1 - math.exp(-elapsed_s / ACTIVITY_S)
     speed = abs(opening - track.opening) / elapsed_s
     return replace(
         track,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from ....core.arrays import Float32, UInt8
-from ..camera.landmark_schedule import FrameWatch, LookPace
+from ..camera.landmark_schedule import FrameWatch, LandmarkSchedule
 from ..frames import LipFrame, Sight, VideoFrame
 from .crop import LipCropper
 from .faces import FaceChooser, FaceFinder
@@ -30,7 +30,7 @@ class LipReader:
         self._finder = FaceFinder(face_model)
         self._watch = FrameWatch(frozen_after_s)
         self._chooser = FaceChooser()
-        self._pace = LookPace()
+        self._schedule = LandmarkSchedule()
         self._cropper = LipCropper()
         self._track: int | None = None
         self._count = 0
@@ -40,20 +40,20 @@ class LipReader:
         useless = self._watch.look(frame)
         if useless is not None:
             return useless
-        if not self._pace.due(frame.time_s):
+        if not self._schedule.due(frame.time_s):
             crop = self._cropper.carry_on(frame.rgb, frame.time_s)
         else:
             faces = self._finder.detect(frame)
             face = self._chooser.update(faces, frame.time_s)
             if face is None:
-                self._pace.looked(None, frame.time_s)
+                self._schedule.looked(None, frame.time_s)
                 return Sight.NO_FACE
             if face.track != self._track:  # else the crop would glide from the one face to the other
                 self._cropper.reset()
                 self._track = face.track
             crop = self._cropper.update(frame.rgb, face.landmarks, frame.time_s)
             followed = crop is not None and len(faces) == 1
-            self._pace.looked(face.landmarks if followed else None, frame.time_s)
+            self._schedule.looked(face.landmarks if followed else None, frame.time_s)
         if crop is None:
             return Sight.NO_MOUTH
         self._count += 1

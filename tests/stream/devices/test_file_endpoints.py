@@ -1,7 +1,6 @@
 """Files as endpoints: every sample comes through, in order, at the pace of real time; failures are told."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import soundfile
 from lipstream import InputError
 from lipstream.core.arrays import Float32
 from lipstream.stream.devices.file_endpoints import FileSink, FileSource
+from lipstream.tests.stream.waiting import until
 
 RATE = 16_000
 
@@ -18,13 +18,6 @@ RATE = 16_000
 @pytest.fixture
 def sound() -> Float32:
     return np.random.default_rng(0).uniform(-0.5, 0.5, (3_000, 2)).astype(np.float32)
-
-
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
 
 
 def test_a_source_plays_one_channel_then_silence(tmp_path: Path, sound: Float32) -> None:

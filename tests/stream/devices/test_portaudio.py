@@ -1,7 +1,6 @@
 """Real PortAudio on a private PulseAudio: what arrives is what was played."""
 
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,19 +10,13 @@ import pytest
 from lipstream.core.arrays import Float32
 from lipstream.errors import InputError
 from lipstream.stream.devices.portaudio import PortAudioSink, PortAudioSource, StreamSettings
+from lipstream.tests.stream.waiting import until
 
 RATE = 48_000
 
 
 def tone(hz: float, level: float, seconds: float, rate: int = RATE) -> Float32:
     return (level * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
-
-
-def until(condition: Callable[[], bool], limit_s: float = 60.0) -> bool:
-    deadline = time.monotonic() + limit_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 class Collector:

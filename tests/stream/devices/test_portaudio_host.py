@@ -2,8 +2,6 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 
 import pytest
 
@@ -11,13 +9,7 @@ from lipstream.core.arrays import Float32
 from lipstream.errors import InputError
 from lipstream.stream.devices.portaudio import PortAudioSink, PortAudioSource, StreamSettings
 from lipstream.stream.devices.portaudio_host import refresh_devices
-
-
-def until(condition: Callable[[], bool], limit_s: float = 60.0) -> bool:
-    deadline = time.monotonic() + limit_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
+from lipstream.tests.stream.waiting import until
 
 
 def silence(block: Float32, time_s: float) -> None:

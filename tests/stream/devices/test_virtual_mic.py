@@ -13,7 +13,7 @@ from lipstream.errors import InputError
 from lipstream.stream.devices.devices import find_device
 from lipstream.stream.devices.feedback import refuse_feedback
 from lipstream.stream.devices.virtual_mic import VirtualMic, remove_leftovers
-from lipstream.tests.stream.live.stage import until
+from lipstream.tests.stream.waiting import until
 
 UNTIL_KILLED = """
 import sys, time

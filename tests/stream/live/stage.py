@@ -103,14 +103,6 @@ class Stage:
         return any(words in line for line in self.said)
 
 
-def until(condition: Callable[[], object], seconds: float = 90.0) -> bool:
-    """Whether the condition came true; the limit is for a computer that is busy with much else."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return bool(condition())
-
-
 def noise(seconds: float) -> Float32:
     count = round(seconds * RATE) // BLOCK * BLOCK
     return np.random.default_rng(5).uniform(-0.5, 0.5, count).astype(np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lipstream.tests.stream.live.probes import Heard, Stall, delay_s, increases_noted, stalls_noted
-from lipstream.tests.stream.live.stage import until
+from lipstream.tests.stream.waiting import until
 
 RATE, BLOCK = 48_000, 480
 

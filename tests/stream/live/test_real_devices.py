@@ -17,8 +17,8 @@ from lipstream.stream.live.config import LiveConfig
 from lipstream.stream.live.session import LiveSession
 from lipstream.stream.recording.recording import replay
 from lipstream.stream.runtimes.base import Runtime
-from lipstream.tests.stream.live.stage import until
 from lipstream.tests.stream.video.camera.mjpeg_server import MjpegServer
+from lipstream.tests.stream.waiting import until
 
 RATE = 48_000
 TONE_HZ = 1_000.0

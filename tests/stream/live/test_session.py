@@ -22,7 +22,8 @@ from lipstream.stream.live.session import LiveError, LiveSession
 from lipstream.stream.recording.recording import replay
 from lipstream.stream.runtimes.base import Runtime
 from lipstream.stream.video.camera.status import CameraState, CameraStatus, LipsMailbox
-from lipstream.tests.stream.live.stage import BLOCK, RATE, FakeCamera, Stage, noise, until
+from lipstream.tests.stream.live.stage import BLOCK, RATE, FakeCamera, Stage, noise
+from lipstream.tests.stream.waiting import until
 
 Make = Callable[..., Runtime]
 

@@ -1,6 +1,5 @@
 """Recordings: aligned, always readable, enhanced again to the same samples; a full disk only ends them."""
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,6 +15,7 @@ from lipstream.stream.recording.recorder import Recorder
 from lipstream.stream.recording.recording import RecordingInfo, lips_row, replay
 from lipstream.stream.runtimes.base import Runtime
 from lipstream.stream.video.frames import LipFrame
+from lipstream.tests.stream.waiting import until
 
 RATE = 48_000
 BLOCK = 600
@@ -24,14 +24,6 @@ Make = Callable[..., Runtime]
 
 def info_of(enhancer: Enhancer) -> RecordingInfo:
     return RecordingInfo(RATE, "lite", "onnx", 100.0, enhancer.latency_samples, 512)
-
-
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
-    """Whether the condition came true in time."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 @pytest.fixture
