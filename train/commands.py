@@ -2,12 +2,15 @@
 
 import argparse
 import contextlib
+import gc
 import signal
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.console import complain
+from ..core.console import ProgressBar, complain
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -73,7 +76,10 @@ def train(args: argparse.Namespace) -> int:
         _make_folder(place)
     keep_freed_memory()
     torch.set_flush_denormal(True)  # decaying states would crawl; the process is this command's own
+    _settle()
     with joined(recipe.device) as group:
+        if group.leads:
+            _get_ready(recipe, args.cache)
         trainer = Trainer(recipe, folder, args.cache, group, args.tensorboard)
         with _stopped_by_ctrl_c(trainer):
             trainer.run()
@@ -103,11 +109,44 @@ def bench_train(args: argparse.Namespace) -> int:
     _make_folder(args.cache)
     keep_freed_memory()
     torch.set_flush_denormal(True)
+    _settle()
     report = measure_training(recipe, args.cache, steps)
     print(report.text())
     if args.json is not None:
         write_json(args.json, report)
     return 0
+
+
+def _settle() -> None:
+    """Keep what imports have made out of garbage collections: each would look at all of it."""
+    gc.collect()
+    gc.freeze()
+
+
+def _get_ready(recipe: "Recipe", cache: Path) -> None:
+    """Do what a first run waits for, and say so: compile the kernels and, on a terminal, decode with a bar.
+
+    What cannot be done here is found, and told, by the run itself.
+    """
+    import torch
+
+    from ..kernels.cpu import calls
+    from .data.corpus import read_library
+    from .data.prepare import prepare
+
+    if recipe.device == "cpu" and not calls.built():
+        complain("note", "compiling the kernels: a minute or less, once for each processor and version")
+        if not calls.available():
+            complain("warning", "the kernels cannot be compiled here: plain torch is several times slower")
+    complain("note", f"recordings are decoded once into {cache}, which later runs share; delete it when done")
+    if not sys.stderr.isatty() or any(cache.iterdir()):
+        return
+    library = read_library(recipe.data, recipe.exclude_licences)
+    if recipe.video.share == 0.0:
+        heard = (tuple(item for item in one.items if item.kind != "face") for one in library)
+        library = tuple(replace(one, items=items) for one, items in zip(library, heard, strict=True))
+    with ProgressBar("decoding") as bar:
+        prepare(library, cache, torch.get_num_threads(), bar)
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:

@@ -1,13 +1,16 @@
 """What the compiled CPU kernels share on the side of torch: whom they serve, and how they are called."""
 
+import contextlib
 import ctypes
 import functools
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from .. import build
 from ..build import BuildError, library
 
 #: The types of numbers that the kernels are compiled for: suffix of their functions, type in C.
@@ -17,6 +20,9 @@ REALS: dict[torch.dtype, tuple[str, Any]] = {
 }
 
 _OPENMP = ("-fopenmp",)
+_NAMES = ("mixer", "conv", "filter")
+
+_LEFT_TO_TORCH = ContextVar("left_to_torch", default=False)
 
 
 @functools.cache
@@ -30,13 +36,28 @@ def _library(name: str) -> ctypes.CDLL | BuildError:
 
 def available() -> bool:
     """Whether the kernels can be (or are) built here."""
-    return not any(isinstance(_library(name), BuildError) for name in ("mixer", "conv", "filter"))
+    return not any(isinstance(_library(name), BuildError) for name in _NAMES)
+
+
+def built() -> bool:
+    """Whether the kernels come without being compiled first."""
+    return all(build.is_built(f"train/{name}.cpp", _OPENMP, _OPENMP) for name in _NAMES)
 
 
 def serves(x: Tensor) -> bool:
     """Whether the kernels are `available` and work on tensors like ``x``: on CPU, in float32 or float64."""
     full_precision = x.dtype in REALS and not torch.is_autocast_enabled("cpu")
-    return x.device.type == "cpu" and full_precision and available()
+    return x.device.type == "cpu" and full_precision and not _LEFT_TO_TORCH.get() and available()
+
+
+@contextlib.contextmanager
+def left_to_torch() -> Iterator[None]:
+    """Within it the kernels serve nobody: torch does, which knows what it computes and can count it."""
+    token = _LEFT_TO_TORCH.set(True)
+    try:
+        yield
+    finally:
+        _LEFT_TO_TORCH.reset(token)
 
 
 def compiled(name: str) -> ctypes.CDLL:

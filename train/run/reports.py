@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 
+#: Columns of the bar itself, and of the time left, which may be more than a day.
+_BAR_WIDTH, _TIME_WIDTH = 16, 10
+
+
 class Report(Protocol):
     """Somewhere to tell the values of a step to."""
 
@@ -88,13 +92,16 @@ class Bar:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+        console = Console(stderr=True)
+        # What must be seen comes first; beside it there is room for so much of the latest values.
+        self._room = console.width - len("training") - _BAR_WIDTH - len(f"{steps}/{steps}") - _TIME_WIDTH - 4
         self._bar: RichProgress = Progress(
             TextColumn("training"),
-            BarColumn(),
+            BarColumn(_BAR_WIDTH),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[latest]}"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            TextColumn("{task.fields[latest]}"),
+            console=console,
             refresh_per_second=2,
         )
         self._task: TaskID = self._bar.add_task("training", total=steps, completed=step, latest="")
@@ -108,8 +115,10 @@ class Bar:
         known = {name: value for name, value in values.items() if value is not None}
         if "loss" in known:
             speed = known.pop("audio_s_per_s")
-            terms = "  ".join(f"{name} {value:.3g}" for name, value in known.items())
-            self._bar.update(self._task, latest=f"{speed:.1f}x real time  {terms}")
+            latest = [f"{speed:.1f}x real time", *(f"{name} {value:.3g}" for name, value in known.items())]
+            while len("  ".join(latest)) > self._room and len(latest) > 1:
+                latest.pop()
+            self._bar.update(self._task, latest="  ".join(latest))
         else:
             scores = "  ".join(f"{name.removeprefix('val_')} {value:.3f}" for name, value in known.items())
             self._bar.console.print(f"step {step}: {scores}", highlight=False)

@@ -26,39 +26,11 @@ ALWAYS_INLINE float exponential(float x) {
     return scale * series;
 }
 
-// The exponent is bounded because the fast reciprocal of infinity is not 0 but NaN.
+// The exponent is bounded, in float by `exponential` itself: a fast reciprocal of infinity would not be 0 but NaN.
 template <typename T>
-ALWAYS_INLINE T sigmoid(T x) { return T(1) / (T(1) + exponential(x > T(-80) ? -x : T(80))); }
-
-// log(1 + e^x); the series serves where 1 + y would round y away.
-template <typename T>
-ALWAYS_INLINE T softplus(T x) {
-    const T y = exponential(x < T(20) ? x : T(20));
-    if constexpr (sizeof(T) == 8) return x < T(20) ? std::log1p(y) : x;
-    const T log = y < T(0.03) ? y * (T(1) - y * (T(0.5) - y * (T(1) / 3 - y / 4))) : std::log(T(1) + y);
-    return x < T(20) ? log : x;
-}
-
-// Reciprocal of the root mean square (RMS norm).
-template <typename T>
-inline T inverse_rms(const T *x, int count, T eps) {
-    T power = 0;
-    for (int i = 0; i < count; ++i) power += x[i] * x[i];
-    return T(1) / std::sqrt(power / count + eps);
-}
-
-// Adds the gradient of x * inverse_rms(x) * weight to g_x, and that of the weight to g_weight.
-template <typename T>
-inline void rms_norm_backward(const T *x, int count, T eps, const T *weight, const T *g_out, T *g_x, T *g_weight) {
-    const T scale = inverse_rms(x, count, eps);
-    T along = 0;
-    for (int i = 0; i < count; ++i) along += g_out[i] * weight[i] * x[i];
-    along *= scale * scale * scale / count;
-#pragma GCC ivdep
-    for (int i = 0; i < count; ++i) {
-        g_weight[i] += g_out[i] * x[i] * scale;
-        g_x[i] += g_out[i] * weight[i] * scale - x[i] * along;
-    }
+ALWAYS_INLINE T sigmoid(T x) {
+    if constexpr (sizeof(T) == 8) x = x > T(-80) ? x : T(-80);
+    return T(1) / (T(1) + exponential(-x));
 }
 
 // 2 artanh(s) = log((1 + s) / (1 - s)) by its series, for |s| <= 0.18: 1e-7 relative.
@@ -83,6 +55,41 @@ __attribute__((always_inline)) inline float logarithm(float x) {
     float exponent;
     const float m = mantissa(x, exponent);
     return exponent * 0.69314718f + twice_artanh((m - 1.0f) / (m + 1.0f));
+}
+
+// log(1 + e^x); the series serves where 1 + y would round y away.
+template <typename T>
+ALWAYS_INLINE T softplus(T x) {
+    const T y = exponential(x < T(20) ? x : T(20));
+    if constexpr (sizeof(T) == 8) return x < T(20) ? std::log1p(y) : x;
+    const T log = y < T(0.03) ? y * (T(1) - y * (T(0.5) - y * (T(1) / 3 - y / 4))) : logarithm(T(1) + y);
+    return x < T(20) ? log : x;
+}
+
+// Reciprocal of the root mean square (RMS norm) of so many numbers, in a row of them and zeros.
+template <typename T>
+inline T inverse_rms(const T *x, int width, int count, T eps) {
+    T power = 0;
+    for (int i = 0; i < width; ++i) power += x[i] * x[i];
+    return T(1) / std::sqrt(power / count + eps);
+}
+
+template <typename T>
+inline T inverse_rms(const T *x, int count, T eps) { return inverse_rms(x, count, count, eps); }
+
+// Adds the gradient of x * inverse_rms(x) * weight to g_x, and that of the weight to g_weight.
+template <typename T>
+inline void rms_norm_backward(const T *x, int width, int count, T eps, const T *weight, const T *g_out, T *g_x,
+                              T *g_weight) {
+    const T scale = inverse_rms(x, width, count, eps);
+    T along = 0;
+    for (int i = 0; i < width; ++i) along += g_out[i] * weight[i] * x[i];
+    along *= scale * scale * scale / count;
+#pragma GCC ivdep
+    for (int i = 0; i < width; ++i) {
+        g_weight[i] += g_out[i] * x[i] * scale;
+        g_x[i] += g_out[i] * weight[i] * scale - x[i] * along;
+    }
 }
 
 // log(1 + x) for x >= 0, exact where 1 + x would round x away.

@@ -4,61 +4,11 @@
 #pragma once
 
 #include <algorithm>
-#include <utility>
 
 #include "../common/vectors.h"
+#include "squares.h"
 
 namespace lipstream {
-
-#ifdef __has_builtin
-#if __has_builtin(__builtin_shufflevector)
-#define LIPSTREAM_SHUFFLES
-#endif
-#endif
-
-#ifdef LIPSTREAM_SHUFFLES
-
-// Two rows, `kStep` apart, after the blocks beside the diagonal, `kStep` on a side, have changed places.
-template <int kStep, typename V, int... kLane>
-inline void swap_blocks(V &upper, V &lower, std::integer_sequence<int, kLane...>) {
-    constexpr int lanes = sizeof...(kLane);
-    const V above = upper, below = lower;
-    upper = __builtin_shufflevector(above, below, (kLane & kStep ? lanes + (kLane ^ kStep) : kLane)...);
-    lower = __builtin_shufflevector(above, below, (kLane & kStep ? lanes + kLane : kLane ^ kStep)...);
-}
-
-template <int kStep, typename V, int kRows>
-inline void turn_square(V (&rows)[kRows]) {
-    if constexpr (kStep < kRows) {
-#pragma GCC unroll 16
-        for (int i = 0; i < kRows; ++i)
-            if (!(i & kStep)) swap_blocks<kStep>(rows[i], rows[i + kStep], std::make_integer_sequence<int, kRows>{});
-        turn_square<2 * kStep>(rows);
-    }
-}
-
-// Copies `lanes` rows of as many numbers, transposed.
-template <typename T>
-inline void turn(const T *from, long from_stride, T *to, long to_stride) {
-    constexpr int lanes = Simd<T>::lanes;
-    typename Simd<T>::vector rows[lanes];
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i) rows[i] = vector_at(from + i * from_stride);
-    turn_square<1>(rows);
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i) vector_at(to + i * to_stride) = rows[i];
-}
-
-#else
-
-template <typename T>
-inline void turn(const T *from, long from_stride, T *to, long to_stride) {
-    constexpr int lanes = Simd<T>::lanes;
-    for (int i = 0; i < lanes; ++i)
-        for (int j = 0; j < lanes; ++j) to[j * to_stride + i] = from[i * from_stride + j];
-}
-
-#endif
 
 // Calls with the starts of pieces of `step` that cover `count`; the last one may overlap the one before it.
 template <typename Visit>

@@ -19,7 +19,7 @@ void forward(const Shape &s, const Layout &layout, T eps, int threads, const T *
              T *recent) {
     const long state_size = long(s.inner) * s.states, recent_size = long(s.taps - 1) * s.mixed();
     Weights<T> w(s);
-    load_weights(flat, w);
+    load_weights(s, flat, w);
 #pragma omp parallel num_threads(threads)
     {
         MixerRow<T, Shape> row(s, eps, false);
@@ -38,7 +38,7 @@ template <typename T, typename Shape>
 void backward(const Shape &s, const Layout &layout, T eps, int threads, const T *flat, const T *x, const T *g_out,
               T *g_x, T *g_weights, long weights) {
     Weights<T> w(s);
-    load_weights(flat, w);
+    load_weights(s, flat, w);
     Projections<T> back(s);
     transpose_all(w, back);
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
@@ -51,7 +51,7 @@ void backward(const Shape &s, const Layout &layout, T eps, int threads, const T 
             row.backward(w, back, g);
             store_row(s, layout, row.g_x, r, g_x);
         }
-        store_gradients(g, g_weights + part * weights);
+        store_gradients(s, g, g_weights + part * weights);
     }
 }
 

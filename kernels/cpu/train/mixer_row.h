@@ -19,10 +19,18 @@ class MixerRow {
     MixerRow(const Shape &shape, T eps, bool backward)
         : x(shape.length, shape.channels), result(shape.length, shape.channels),
           g_result(backward ? shape.length : 0, shape.channels), g_x(backward ? shape.length : 0, shape.channels), s(shape),
-          eps_(eps), normed_(s.length, s.channels), parts_(s.length, s, s.taps - 1), pre_(s.length, s.mixed()),
-          active_(s.length, s.mixed()), dt_(s.heads, s.length), scanned_(s.length, s.inner), gated_(s.length, s.inner),
-          normed_gated_(s.length, s.inner), slope_(backward ? s.length : 1, s.inner), backward_(backward), scan_(s, backward), g_parts_(backward ? s.length : 0, s),
-          g_active_(backward ? s.length + s.taps - 1 : 0, s.mixed()), g_wide_(backward ? s.length : 0, s.inner) {}
+          eps_(eps), normed_(s.length, s.channels), parts_(s.length, s, s.taps - 1), pre_(s.length, M()),
+          active_(s.length, M()), raw_(s.heads, s.length), dt_(s.heads, s.length), scanned_(s.length, E()),
+          normed_gated_(s.length, E()), slope_(backward ? s.length : 1, E()), backward_(backward),
+          scan_(s, backward), g_parts_(backward ? s.length : 0, s), g_active_(backward ? s.length + s.taps - 1 : 0, M()),
+          g_wide_(backward ? s.length : 0, E()), g_dt_(backward ? s.heads : 0, s.length) {
+        scan_.along = active_.stride;
+        scan_.b = active_[0] + b_at<T>(s);
+        scan_.c = active_[0] + c_at<T>(s);
+        if (!backward) return;
+        scan_.g_b = g_pre(0, s.lead()) + b_at<T>(s);
+        scan_.g_c = g_pre(0, s.lead()) + c_at<T>(s);
+    }
 
     void forward(const Weights<T> &w) {
         activate(w);
@@ -38,7 +46,7 @@ class MixerRow {
                 for (int n = 0; n < s.states; ++n) state[(h * size + p) * s.states + n] = scan_.last(h)[n * scan_.P + p];
         for (int k = 0; k < s.taps - 1; ++k) {
             const T *in = heard(s.length - (s.taps - 1) + k, s.lead());
-            for (int m = 0; m < s.mixed(); ++m) recent[k * s.mixed() + m] = in[m];
+            for (int m = 0; m < s.mixed(); ++m) recent[k * s.mixed() + m] = in[place<T>(s, m)];
         }
     }
 
@@ -47,7 +55,7 @@ class MixerRow {
         activate(w);
         backward_out(w, back, g);
         scan_.backward();
-        backward_scan_inputs(w, g);
+        backward_dt(w, g);
         backward_conv(w, g);
         backward_in(w, back, g);
     }
@@ -58,11 +66,21 @@ class MixerRow {
     Matrix<T> normed_;
     Parts<T> parts_;
     // Out of the convolution, where its activation is then replaced by the slope of it; the gate z gives way to silu(z).
-    Matrix<T> pre_, active_, dt_, scanned_, gated_, normed_gated_, slope_;
+    Matrix<T> pre_, active_;
+    Matrix<T> raw_, dt_;  // [H][L]: before and after the softplus
+    Matrix<T> scanned_, normed_gated_, slope_;
     bool backward_;
     Scan<T, Shape> scan_;
     Parts<T> g_parts_;
-    Matrix<T> g_active_, g_wide_;
+    Matrix<T> g_active_, g_wide_, g_dt_;
+
+    using V = typename Simd<T>::vector;
+    static constexpr int lanes = Simd<T>::lanes;
+
+    // Widths in whole vectors: of a head, of all of them, and of what goes through the convolution.
+    int P() const { return head_width<T>(s); }
+    int E() const { return inner_width<T>(s); }
+    int M() const { return mixed_width<T>(s); }
 
     // What tap k of the convolution hears at a position; zeros lie before the first and behind the last.
     const T *heard(int t, int k) const { return parts_.mixed[t + k]; }
@@ -95,18 +113,16 @@ class MixerRow {
     }
 
     void convolve(const Weights<T> &w) {
-        const int M = s.mixed(), stride = pre_.stride;
+        const int M = this->M(), stride = pre_.stride, taps = s.taps;
         for (int t = 0; t < s.length; ++t) {
             T *pre = pre_[t], *active = active_[t];
             const T *in = heard(t, 0), *tap = w.taps[0], *bias = w.bias[0];
-            for (int m = 0; m < M; m += Simd<T>::lanes) {
-                auto sum = vector_at(bias + m);
-                for (int k = 0; k < s.taps; ++k) sum += vector_at(tap + k * stride + m) * vector_at(in + k * stride + m);
-                vector_at(pre + m) = sum;
-            }
 #pragma GCC ivdep
             for (int m = 0; m < M; ++m) {
-                const T sig = sigmoid(pre[m]), silu = pre[m] * sig;
+                T sum = bias[m];
+#pragma GCC unroll 8
+                for (int k = 0; k < taps; ++k) sum += tap[k * stride + m] * in[k * stride + m];
+                const T sig = sigmoid(sum), silu = sum * sig;
                 active[m] = silu;
                 pre[m] = sig + silu * (T(1) - sig);  // the slope, which the way back needs
             }
@@ -114,127 +130,121 @@ class MixerRow {
     }
 
     void load_scan(const Weights<T> &w) {
-        const int P = s.head_size();
+        const int L = s.length;
         for (int h = 0; h < s.heads; ++h) {
-            T *dt = dt_[h], *a = scan_.a(h);
-            for (int t = 0; t < s.length; ++t) dt[t] = parts_.dt[t][h] + w.dt_bias[0][h];
+            T *raw = raw_[h], *dt = dt_[h], *a = scan_.a(h);
+            const T bias = w.dt_bias[0][h], A = w.A[0][h];
+            for (int t = 0; t < L; ++t) raw[t] = parts_.dt[t][h] + bias;
 #pragma GCC ivdep
-            for (int t = 0; t < s.length; ++t) {
-                dt[t] = softplus(dt[t]);
-                a[t] = exponential(dt[t] * w.A[0][h]);
+            for (int t = 0; t < L; ++t) {
+                dt[t] = softplus(raw[t]);
+                a[t] = exponential(dt[t] * A);
             }
         }
-        for (int t = 0; t < s.length; ++t) {
+        for (int t = 0; t < L; ++t) {
             const T *active = active_[t];
-            for (int h = 0; h < s.heads; ++h) {
-                T *u = &scan_.u[scan_.at(t, h)];
-                for (int p = 0; p < P; ++p) u[p] = active[h * P + p] * dt_[h][t];
-            }
-            for (int n = 0; n < s.states; ++n) {
-                scan_.b[size_t(t) * scan_.N + n] = active[s.inner + n];
-                scan_.c[size_t(t) * scan_.N + n] = active[s.inner + s.states + n];
-            }
+            T *u = &scan_.u[scan_.at(t, 0)];
+            for (int e = 0; e < E(); e += lanes) vector_at(u + e) = vector_at(active + e) * dt_[e / P()][t];
         }
     }
 
     // y + D x, gated by z and normalised.
     void gate(const Weights<T> &w) {
-        const int P = s.head_size();
+        const int E = this->E();
+        const T *weight = w.gate_norm[0];
         for (int t = 0; t < s.length; ++t) {
-            T *scanned = scanned_[t], *gated = gated_[t], *z = parts_.z[t];
+            T *scanned = scanned_[t], *gated = normed_gated_[t], *z = parts_.z[t], *slope = slope_[backward_ ? t : 0];
             const T *active = active_[t];
-            for (int h = 0; h < s.heads; ++h) {
-                const size_t at = scan_.at(t, h);
-                for (int p = 0; p < P; ++p) {
-                    const T y = s.two_sided ? scan_.y[at + p] + scan_.future[at + p] : scan_.y[at + p];
-                    scanned[h * P + p] = y + w.D[0][h] * active[h * P + p];
-                }
+            const size_t at = scan_.at(t, 0);
+            for (int e = 0; e < E; e += lanes) {
+                V y = vector_at(&scan_.y[at + e]) + vector_at(active + e) * w.D[0][e / P()];
+                if (s.two_sided) y += vector_at(&scan_.future[at + e]);
+                vector_at(scanned + e) = y;
             }
-            T *slope = slope_[backward_ ? t : 0];
 #pragma GCC ivdep
-            for (int e = 0; e < s.inner; ++e) {
+            for (int e = 0; e < E; ++e) {
                 const T sig = sigmoid(z[e]), silu = z[e] * sig;
                 gated[e] = scanned[e] * silu;
                 slope[e] = sig + silu * (T(1) - sig);
                 z[e] = silu;
             }
-            const T scale = inverse_rms(gated, s.inner, eps_);
-            for (int e = 0; e < s.inner; ++e) normed_gated_[t][e] = gated[e] * scale * w.gate_norm[0][e];
+            const T scale = inverse_rms(gated, E, s.inner, eps_);
+#pragma GCC ivdep
+            for (int e = 0; e < E; ++e) gated[e] *= scale * weight[e];
         }
     }
 
     // Through the output projection, the gated norm and the gate.
     void backward_out(const Weights<T> &w, const Projections<T> &back, Weights<T> &g) {
-        const int P = s.head_size();
         outer(normed_gated_, g_result, g.out);
         product(g_result, back.out, g_wide_[0], g_wide_.stride, false);
-        Buffer<T> g_gated(s.inner), g_skip(s.inner);  // of D, apart for each value: sums across a vector are slow
+        Buffer<T> gated(E()), g_gated(E()), g_skip(E());  // of D, apart for each value: sums across a vector are slow
         for (int t = 0; t < s.length; ++t) {
-            std::fill(g_gated.begin(), g_gated.end(), T(0));
-            rms_norm_backward(gated_[t], s.inner, eps_, w.gate_norm[0], g_wide_[t], g_gated.data(), g.gate_norm[0]);
             const T *silu = parts_.z[t], *slope = slope_[t], *active = active_[t], *scanned = scanned_[t];
-            T *g_z = g_parts_.z[t], *g_active = g_pre(t, s.lead());
-            for (int h = 0; h < s.heads; ++h) {
-                const T d = w.D[0][h];
-                T *g_y = &scan_.g_y[scan_.at(t, h)];
-#pragma GCC ivdep
-                for (int p = 0; p < P; ++p) {
-                    const int e = h * P + p;
-                    g_y[p] = g_gated[e] * silu[e];
-                    g_z[e] = g_gated[e] * scanned[e] * slope[e];
-                    g_active[e] = g_y[p] * d;
-                    g_skip[e] += g_y[p] * active[e];
-                }
+            for (int e = 0; e < E(); e += lanes) {
+                vector_at(&gated[e]) = vector_at(scanned + e) * vector_at(silu + e);
+                vector_at(&g_gated[e]) = V{};
             }
+            rms_norm_backward(gated.data(), E(), s.inner, eps_, w.gate_norm[0], g_wide_[t], g_gated.data(),
+                              g.gate_norm[0]);
+            T *g_z = g_parts_.z[t], *g_active = g_pre(t, s.lead()), *g_y = &scan_.g_y[scan_.at(t, 0)];
+            for (int e = 0; e < E(); e += lanes) {
+                const V g_here = vector_at(&g_gated[e]), y = g_here * vector_at(silu + e);
+                vector_at(g_y + e) = y;
+                vector_at(g_z + e) = g_here * vector_at(scanned + e) * vector_at(slope + e);
+                vector_at(g_active + e) = y * w.D[0][e / P()];
+                vector_at(&g_skip[e]) += y * vector_at(active + e);
+            }
+            for (int m = E(); m < M(); m += lanes) vector_at(g_active + m) = V{};  // the scan adds to it
         }
-        for (int e = 0; e < s.inner; ++e) g.D[0][e / P] += g_skip[e];
+        for (int e = 0; e < E(); ++e) g.D[0][e / P()] += g_skip[e];
     }
 
-    // From u, b, c and decay to the activations and the step size.
-    void backward_scan_inputs(const Weights<T> &w, Weights<T> &g) {
-        const int P = s.head_size();
-        for (int t = 0; t < s.length; ++t) {
-            const T *active = active_[t];
-            T *g_active = g_pre(t, s.lead());
-            for (int n = 0; n < s.states; ++n) {
-                g_active[s.inner + n] = scan_.g_b[size_t(t) * scan_.N + n];
-                g_active[s.inner + s.states + n] = scan_.g_c[size_t(t) * scan_.N + n];
-            }
-            for (int h = 0; h < s.heads; ++h) {
-                const T *g_u = &scan_.g_u[scan_.at(t, h)], dt = dt_[h][t];
-                const T g_log = scan_.g_log_a[h * s.length + t];
-                T sum = g_log * w.A[0][h];
-                g.A[0][h] += g_log * dt;
+    // From u and decay to the step size.
+    void backward_dt(const Weights<T> &w, Weights<T> &g) {
+        const int L = s.length;
+        // Along the row, where the functions of a head fill vectors.
+        for (int h = 0; h < s.heads; ++h) {
+            const T *g_log = &scan_.g_log_a[size_t(h) * L], *dt = dt_[h], *raw = raw_[h], A = w.A[0][h];
+            T *g_dt = g_dt_[h], g_A = 0, g_bias = 0;
+            sum_rows<T>(L, [&](int t) {
+                const T *g_u = &scan_.g_u[scan_.at(t, h)], *active = &active_[t][h * P()];
+                V sum = {};
+                for (int p = 0; p < P(); p += lanes) sum += vector_at(g_u + p) * vector_at(active + p);
+                return sum;
+            }, g_dt);
 #pragma GCC ivdep
-                for (int p = 0; p < P; ++p) {
-                    sum += g_u[p] * active[h * P + p];
-                    g_active[h * P + p] += g_u[p] * dt;
-                }
-                const T g_raw = sum * sigmoid(parts_.dt[t][h] + w.dt_bias[0][h]);
-                g_parts_.dt[t][h] = g_raw;
-                g.dt_bias[0][h] += g_raw;
+            for (int t = 0; t < L; ++t) {
+                g_A += g_log[t] * dt[t];
+                g_dt[t] = (g_dt[t] + g_log[t] * A) * sigmoid(raw[t]);
+                g_bias += g_dt[t];
             }
+            g.A[0][h] += g_A;
+            g.dt_bias[0][h] += g_bias;
+            for (int t = 0; t < L; ++t) g_parts_.dt[t][h] = g_dt[t];
         }
     }
 
     void backward_conv(const Weights<T> &w, Weights<T> &g) {
-        const int M = s.mixed(), stride = pre_.stride;
+        const int stride = pre_.stride;
         T *g_bias = g.bias[0], *g_tap = g.taps[0];
         for (int t = 0; t < s.length; ++t) {
             T *g_out = g_pre(t, s.lead());
-            const T *slope = pre_[t];
-#pragma GCC ivdep
-            for (int m = 0; m < M; ++m) {
-                g_out[m] *= slope[m];
-                g_bias[m] += g_out[m];
+            const T *slope = pre_[t], *g_u = &scan_.g_u[scan_.at(t, 0)];
+            for (int m = 0; m < M(); m += lanes) {
+                V g_active = vector_at(g_out + m);
+                if (m < E()) g_active += vector_at(g_u + m) * dt_[m / P()][t];
+                g_active *= vector_at(slope + m);
+                vector_at(g_out + m) = g_active;
+                vector_at(g_bias + m) += g_active;
             }
         }
         for (int t = 0; t < s.length; ++t) {
             const T *in = heard(t, s.lead()), *tap = w.taps[0];
-            for (int m = 0; m < M; m += Simd<T>::lanes) {
-                typename Simd<T>::vector sum = {};
+            for (int m = 0; m < M(); m += lanes) {
+                V sum = {};
                 for (int k = 0; k < s.taps; ++k) {
-                    const auto g_out = vector_at(g_pre(t, k) + m);
+                    const V g_out = vector_at(g_pre(t, k) + m);
                     sum += vector_at(tap + k * stride + m) * g_out;
                     vector_at(g_tap + k * stride + m) += vector_at(in + m) * g_out;
                 }
@@ -254,7 +264,7 @@ class MixerRow {
         product(g_parts_.dt, back.dt, g_normed[0], g_normed.stride, true);
         g_x.data = g_result.data;
         for (int t = 0; t < s.length; ++t)
-            rms_norm_backward(x[t], s.channels, eps_, w.norm[0], g_normed[t], g_x[t], g.norm[0]);
+            rms_norm_backward(x[t], s.channels, s.channels, eps_, w.norm[0], g_normed[t], g_x[t], g.norm[0]);
     }
 };
 

@@ -35,6 +35,31 @@ struct FixedShape {
     static constexpr int lead() { return two_sided ? taps / 2 : taps - 1; }
 };
 
+// Each head begins with a whole vector, and so do B and C behind the heads: loops run over vectors of one head, and the
+// scan reads its inputs, and leaves their gradients, where the convolution has them. What is in between stays 0.
+template <typename T, typename Shape>
+constexpr int head_width(const Shape &s) { return padded<T>(s.head_size()); }
+
+template <typename T, typename Shape>
+constexpr int inner_width(const Shape &s) { return s.heads * head_width<T>(s); }
+
+template <typename T, typename Shape>
+constexpr int b_at(const Shape &s) { return inner_width<T>(s); }
+
+template <typename T, typename Shape>
+constexpr int c_at(const Shape &s) { return b_at<T>(s) + padded<T>(s.states); }
+
+template <typename T, typename Shape>
+constexpr int mixed_width(const Shape &s) { return c_at<T>(s) + padded<T>(s.states); }
+
+// Where a channel of the convolution lies, of which torch counts the inner ones first, then B and C.
+template <typename T, typename Shape>
+constexpr int place(const Shape &s, int m) {
+    if (m < s.inner) return m / s.head_size() * head_width<T>(s) + m % s.head_size();
+    m -= s.inner;
+    return m < s.states ? b_at<T>(s) + m : c_at<T>(s) + m - s.states;
+}
+
 // A matrix with padded rows.
 template <typename T>
 struct Matrix {
@@ -51,7 +76,7 @@ struct Parts {
     Matrix<T> z, mixed, dt;
     template <typename Shape>
     Parts(int rows, const Shape &s, int margin = 0)
-        : z(rows, s.inner), mixed(rows + margin, s.mixed()), dt(rows, s.heads) {}
+        : z(rows, inner_width<T>(s)), mixed(rows + margin, mixed_width<T>(s)), dt(rows, s.heads) {}
 };
 
 template <typename T>
@@ -61,8 +86,8 @@ struct Weights {
     Matrix<T> out;  // [E][C]: transposed
     template <typename Shape>
     explicit Weights(const Shape &s)
-        : norm(1, s.channels), taps(s.taps, s.mixed()), bias(1, s.mixed()), dt_bias(1, s.heads), A(1, s.heads),
-          D(1, s.heads), gate_norm(1, s.inner), in(s.channels, s), out(s.inner, s.channels) {}
+        : norm(1, s.channels), taps(s.taps, mixed_width<T>(s)), bias(1, mixed_width<T>(s)), dt_bias(1, s.heads), A(1, s.heads),
+          D(1, s.heads), gate_norm(1, inner_width<T>(s)), in(s.channels, s), out(inner_width<T>(s), s.channels) {}
 };
 
 // The projections as they are stored, [W][C] and [C][E], for the way back.
@@ -71,7 +96,8 @@ struct Projections {
     Matrix<T> z, mixed, dt, out;
     template <typename Shape>
     explicit Projections(const Shape &s)
-        : z(s.inner, s.channels), mixed(s.mixed(), s.channels), dt(s.heads, s.channels), out(s.channels, s.inner) {}
+        : z(inner_width<T>(s), s.channels), mixed(mixed_width<T>(s), s.channels), dt(s.heads, s.channels),
+          out(s.channels, inner_width<T>(s)) {}
 };
 
 namespace {
@@ -97,39 +123,50 @@ void store_row(const Shape &s, const Layout &layout, const Matrix<T> &from, long
         for (int c = 0; c < s.channels; ++c) to[t * layout.position_stride + c] = from[t][c];
 }
 
-// Visits the weights in the order of kernels/cpu/mixer.py: visit(matrix, whether torch keeps it transposed).
-template <typename T, typename Visit>
-void each_weight(Weights<T> &w, Visit visit) {
-    visit(w.norm, false);
-    visit(w.in.z, true);
-    visit(w.in.mixed, true);
-    visit(w.in.dt, true);
-    visit(w.taps, true);
-    visit(w.bias, false);
-    visit(w.dt_bias, false);
-    visit(w.A, false);
-    visit(w.D, false);
-    visit(w.gate_norm, false);
-    visit(w.out, true);
+// How many rows or columns of a matrix torch has, and whether they lie where `place` says.
+struct Axis {
+    int count;
+    bool placed;
+};
+
+// Visits the weights in the order of kernels/cpu/mixer.py: visit(matrix, rows, columns, whether torch has it transposed).
+template <typename T, typename Shape, typename Visit>
+void each_weight(const Shape &s, Weights<T> &w, Visit visit) {
+    const Axis one{1, false}, channels{s.channels, false}, inner{s.inner, true}, mixed{s.mixed(), true},
+        heads{s.heads, false}, taps{s.taps, false};
+    visit(w.norm, one, channels, false);
+    visit(w.in.z, channels, inner, true);
+    visit(w.in.mixed, channels, mixed, true);
+    visit(w.in.dt, channels, heads, true);
+    visit(w.taps, taps, mixed, true);
+    visit(w.bias, one, mixed, false);
+    visit(w.dt_bias, one, heads, false);
+    visit(w.A, one, heads, false);
+    visit(w.D, one, heads, false);
+    visit(w.gate_norm, one, inner, false);
+    visit(w.out, inner, channels, true);
 }
 
-// The weights lie one after the other in one array, each as torch keeps it.
-template <typename T>
-void load_weights(const T *flat, Weights<T> &w) {
-    each_weight(w, [&](Matrix<T> &m, bool transposed) {
-        for (int i = 0; i < m.rows; ++i)
-            for (int j = 0; j < m.columns; ++j) m[i][j] = transposed ? flat[j * m.rows + i] : flat[i * m.columns + j];
-        flat += m.rows * m.columns;
+// Visits each number of the weights, which torch has one after the other in one array: visit(here, there).
+template <typename T, typename Shape, typename Number, typename Visit>
+void each_number(const Shape &s, Weights<T> &w, Number *flat, Visit visit) {
+    const auto at = [&](Axis axis, int i) { return axis.placed ? place<T>(s, i) : i; };
+    each_weight<T>(s, w, [&](Matrix<T> &m, Axis rows, Axis columns, bool transposed) {
+        for (int i = 0; i < rows.count; ++i)
+            for (int j = 0; j < columns.count; ++j)
+                visit(m[at(rows, i)][at(columns, j)], flat[transposed ? j * rows.count + i : i * columns.count + j]);
+        flat += rows.count * columns.count;
     });
 }
 
-template <typename T>
-void store_gradients(Weights<T> &g, T *flat) {
-    each_weight(g, [&](Matrix<T> &m, bool transposed) {
-        for (int i = 0; i < m.rows; ++i)
-            for (int j = 0; j < m.columns; ++j) (transposed ? flat[j * m.rows + i] : flat[i * m.columns + j]) = m[i][j];
-        flat += m.rows * m.columns;
-    });
+template <typename T, typename Shape>
+void load_weights(const Shape &s, const T *flat, Weights<T> &w) {
+    each_number(s, w, flat, [](T &here, const T &there) { here = there; });
+}
+
+template <typename T, typename Shape>
+void store_gradients(const Shape &s, Weights<T> &g, T *flat) {
+    each_number(s, g, flat, [](const T &here, T &there) { there = here; });
 }
 
 Layout layout_of(const long *v) { return {v[0], v[1], v[2], v[3], v[4]}; }

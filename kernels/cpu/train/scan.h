@@ -11,6 +11,7 @@
 
 #include "../common/vectors.h"
 #include "gemm.h"
+#include "squares.h"
 
 namespace lipstream {
 
@@ -76,18 +77,23 @@ class Scan {
   public:
     Shape s;
     int P, N;  // padded
-    Buffer<T> u, y, future, b, c;
-    Buffer<T> g_u, g_y, g_b, g_c, g_log_a;  // gradients of a loss
+    Buffer<T> u, y, future;
+    Buffer<T> g_u, g_y, g_log_a;  // gradients of a loss
+    // B and C of the first position, and the places of their gradients, which are added to; numbers from one position
+    // to the next of either. They lie where others keep them.
+    const T *b = nullptr, *c = nullptr;
+    T *g_b = nullptr, *g_c = nullptr;
+    int along = 0;
 
     Scan(const Shape &shape, bool backward)
         : s(shape), P(padded<T>(s.head_size())), N(padded<T>(s.states)), u(size_t(s.length) * s.heads * P), y(u.size()),
-          future(s.two_sided ? u.size() : 0), b(size_t(s.length) * N), c(b.size()),
+          future(s.two_sided ? u.size() : 0),
           decays_(size_t(s.heads) * (s.length + 2), T(1)), last_(s.two_sided ? 0 : size_t(s.heads) * N * P) {
         if (!backward) return;
         for (auto *v : {&g_u, &g_y}) v->resize(u.size());
-        for (auto *v : {&g_b, &g_c}) v->resize(b.size());
         g_log_a.resize(size_t(s.heads) * s.length);
         g_future_.resize(future.size());
+        balance_.resize(s.length);
     }
 
     // The decays of a head, [L]; a number before and after them may be read but has no effect.
@@ -99,21 +105,21 @@ class Scan {
     // Where a head of u or y begins at a position.
     size_t at(int t, int h) const { return (size_t(t) * s.heads + h) * P; }
 
-    // y (and future) from u, b, c, a: what is heard of the past and present, and, if two-sided, of the future.
+    // y (and future) from u, b, c and a: what is heard of the past and present, and, if two-sided, of the future.
     void forward() {
         std::fill(y.begin(), y.end(), T(0));
         std::fill(future.begin(), future.end(), T(0));
         for (int h = 0; h < s.heads; ++h) {
             T *last = s.two_sided ? nullptr : &last_[size_t(h) * N * P];
-            run<T>({s.length, N, P, true, true, a(h), &u[at(0, h)], b.data(), c.data(), &y[at(0, h)], width(), N, last});
+            run<T>({s.length, N, P, true, true, a(h), &u[at(0, h)], b, c, &y[at(0, h)], width(), along, last});
             if (!s.two_sided) continue;
-            run<T>({s.length, N, P, false, false, a(h), &u[at(0, h)], b.data(), c.data(), &future[at(0, h)], width(), N});
+            run<T>({s.length, N, P, false, false, a(h), &u[at(0, h)], b, c, &future[at(0, h)], width(), along});
         }
     }
 
-    // g_u, g_b, g_c, g_log_a from g_y, after `forward` of the same row.
+    // g_u and g_log_a from g_y, added to g_b and g_c, after `forward` of the same row.
     void backward() {
-        for (auto *v : {&g_u, &g_b, &g_c, &g_future_}) std::fill(v->begin(), v->end(), T(0));
+        for (auto *v : {&g_u, &g_future_}) std::fill(v->begin(), v->end(), T(0));
         for (int h = 0; h < s.heads; ++h) {
             backward_pass(h, a(h), a(h) + 1, g_u, true);
             if (s.two_sided) backward_pass(h, a(h), a(h) - 1, g_future_, false);
@@ -123,7 +129,7 @@ class Scan {
     }
 
   private:
-    Buffer<T> decays_, last_, g_future_;
+    Buffer<T> decays_, last_, g_future_, balance_;
 
     size_t at(int head) const { return size_t(head) * s.length * P; }
 
@@ -132,27 +138,31 @@ class Scan {
     // The adjoint of a pass runs against it: it meets the decay between two positions at the other one of them.
     void backward_pass(int h, const T *decay, const T *against, Buffer<T> &g_u_of, bool ahead) {
         const T *u_head = &u[at(0, h)], *gy = &g_y[at(0, h)];
-        run<T>({s.length, N, P, !ahead, ahead, against, gy, c.data(), b.data(), &g_u_of[at(0, h)], width(), N});
-        run<T>({s.length, P, N, !ahead, ahead, against, c.data(), gy, u_head, g_b.data(), N, width()});
-        run<T>({s.length, P, N, ahead, ahead, decay, b.data(), u_head, gy, g_c.data(), N, width()});
+        run<T>({s.length, N, P, !ahead, ahead, against, gy, c, b, &g_u_of[at(0, h)], width(), along});
+        run<T>({s.length, P, N, !ahead, ahead, against, c, gy, u_head, g_b, along, width()});
+        run<T>({s.length, P, N, ahead, ahead, decay, b, u_head, gy, g_c, along, width()});
     }
 
     // The gradient G of a state h and the state itself: <G, h> grows by what the output took from the state and shrinks
     // by what the input gave to it, so that <G, decay * h before> needs neither of them.
     void backward_decay(int h) {
         T *g_log = &g_log_a[size_t(h) * s.length], along = 0;
-        for (int t = s.length - 1; t >= 0; --t) g_log[t] = along += balance(t, h, y, g_u);
+        balance(h, y, g_u, g_log);
+        for (int t = s.length - 1; t >= 0; --t) g_log[t] = along += g_log[t];
         if (!s.two_sided) return;
+        balance(h, future, g_future_, balance_.data());
         along = 0;
-        for (int t = 0; t < s.length; ++t) g_log[t] += along += balance(t, h, future, g_future_);
+        for (int t = 0; t < s.length; ++t) g_log[t] += along += balance_[t];
     }
 
-    // <g_y, y> - <g_u, u> at a position.
-    T balance(int t, int h, const Buffer<T> &y_of, const Buffer<T> &g_u_of) const {
-        const size_t i = at(t, h);
-        T sum = 0;
-        for (int p = 0; p < P; ++p) sum += g_y[i + p] * y_of[i + p] - g_u_of[i + p] * u[i + p];
-        return sum;
+    // <g_y, y> - <g_u, u> at each position.
+    void balance(int h, const Buffer<T> &y_of, const Buffer<T> &g_u_of, T *out) const {
+        sum_rows<T>(s.length, [&](int t) {
+            typename Simd<T>::vector sum = {};
+            for (size_t i = at(t, h), end = i + P; i < end; i += Simd<T>::lanes)
+                sum += vector_at(&g_y[i]) * vector_at(&y_of[i]) - vector_at(&g_u_of[i]) * vector_at(&u[i]);
+            return sum;
+        }, out);
     }
 };
 

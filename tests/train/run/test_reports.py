@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -56,6 +57,24 @@ def test_a_terminal_gets_a_bar_with_speed_loss_and_time_left(
     assert "step 50: pesq 2.125" in shown
     assert capsys.readouterr().out == ""
     assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
+
+
+def test_the_bar_keeps_steps_and_time_left_where_there_is_no_room_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    with Reports(tmp_path, 0, 20000, False, False) as reports:
+        for step in range(1, 51):
+            reports.advance(step)
+        reports.write(50, TRAINING | {f"a_term_{number}": 1.5 for number in range(9)})
+    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue()).strip().splitlines()[-1]
+    assert "50/20000" in last
+    assert re.search(r"\d+:\d\d|-:--:--", last)
+    assert "31.4x real time" in last
+    assert len(last) <= 80
 
 
 def test_processes_that_do_not_lead_tell_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

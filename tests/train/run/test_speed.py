@@ -8,7 +8,7 @@ import pytest
 from lipstream.bench.machine import fingerprint
 from lipstream.errors import InputError
 from lipstream.train.recipe import Recipe
-from lipstream.train.run.speed import TrainingSpeed, measure_training
+from lipstream.train.run.speed import TrainingFloor, TrainingSpeed, measure_training
 
 
 def test_seconds_of_mixtures_are_counted_over_the_time_of_drawing_and_learning() -> None:
@@ -25,12 +25,16 @@ def test_seconds_of_mixtures_are_counted_over_the_time_of_drawing_and_learning()
         steps=10,
         draw_s=0.5,
         learn_s=1.5,
+        processor_s=4.0,
+        floor=TrainingFloor(forward=1e9, backward=2e9, scans=1e9, macs_per_second=40e9),
     )
     assert report.mixture_s == 80.0
     assert report.speed == 40.0
     text = report.text()
     assert "10 steps of 4 x 2 s: 150 ms a step, and 50 ms waiting for its mixtures (25 %)" in text
     assert "40.0 seconds of mixtures trained on in a second (53.3 without the waiting)" in text
+    assert "400 ms of processor time a step: 20.0 seconds of mixtures a second of a core" in text
+    assert "floor 100 ms, of which this is 4.0 times" in text
 
 
 def test_steps_of_a_recipe_are_timed(make_recipe: Callable[..., Recipe], tmp_path: Path) -> None:
@@ -45,5 +49,10 @@ def test_steps_of_a_recipe_are_timed(make_recipe: Callable[..., Recipe], tmp_pat
     assert report.mixture_s == 2.0
     assert report.draw_s > 0
     assert report.learn_s > 0
+    assert report.processor_s > 0
+    if report.floor is not None:
+        # Two gradients for each product, one where either factor wants none, none where neither does.
+        assert 0.5 * report.floor.forward < report.floor.backward <= 2 * report.floor.forward
+        assert report.floor.scans > 0
     with pytest.raises(InputError, match="--steps must be at least 1"):
         measure_training(make_recipe(), tmp_path / "cache", steps=0)
