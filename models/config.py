@@ -150,6 +150,28 @@ class VisualConfig:
 
 
 @dataclass(frozen=True)
+class LandmarkConfig:
+    """Sizes of the visual encoder that sees landmarks, see `models.lips.landmarks`.
+
+    Attributes:
+        channels: of each member.
+        layers, taps: convolutions over ticks of 40 ms, and how many ticks each sees.
+        members: small networks side by side, whose mixture is the cue.
+        memory_ticks: ticks that the running mean of the face looks back.
+    """
+
+    channels: int = 32
+    layers: int = 2
+    taps: int = 5
+    members: int = 3
+    memory_ticks: int = 100
+
+    def __post_init__(self) -> None:
+        if min(self.channels, self.layers, self.taps, self.members, self.memory_ticks) < 1:
+            raise InputError("channels, layers, taps, members and memory_ticks must be at least 1")
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """A whole streaming model. ``causal=False`` is its bidirectional offline form of the same sizes.
 
