@@ -4,8 +4,9 @@ Encoders A and B see pixels, in which a handful of faces is learnt by heart. Thi
 about the nose, which carries over to strangers: first the geometry of the face, free of place, size and tilt
 (`LandmarkGeometry`, nothing learnt), then a small network, causal in time (`LandmarkVisualEncoder`).
 
-It ticks 25 times a second, whatever the camera does: each tick sees the newest landmarks and their age. A camera of
-10 frames a second shows some landmarks twice, one of 60 skips some, a dropped frame or a lost face ages.
+It ticks 25 times a second, whatever the camera does: each tick sees the newest landmarks and their age. A
+camera of 10 frames a second shows some landmarks twice, one of 60 skips some, a dropped frame or a lost face
+ages.
 """
 
 from typing import NamedTuple
@@ -20,13 +21,12 @@ from .fusion import freshness
 
 #: Seconds from one tick to the next.
 TICK_S = 0.04
-#: Points of MediaPipe's face mesh that the encoder sees: 40 of the lips, chin, nose tip, outer eye corners.
-POINTS = (
-    (0, 13, 14, 17)
-    + (37, 39, 40, 61, 78, 80, 81, 82, 84, 87, 88, 91, 95, 146, 178, 181, 185, 191)
-    + (267, 269, 270, 291, 308, 310, 311, 312, 314, 317, 318, 321, 324, 375, 402, 405, 409, 415)
-    + (152, 1, 33, 263)
+_LIPS = (
+    *(0, 13, 14, 17, 37, 39, 40, 61, 78, 80, 81, 82, 84, 87, 88, 91, 95, 146, 178, 181, 185, 191),
+    *(267, 269, 270, 291, 308, 310, 311, 312, 314, 317, 318, 321, 324, 375, 402, 405, 409, 415),
 )
+#: Points of MediaPipe's face mesh that the encoder sees: 40 of the lips, chin, nose tip, outer eye corners.
+POINTS = (*_LIPS, 152, 1, 33, 263)
 #: Where each point is found in a mirrored face.
 _TWINS = {37: 267, 39: 269, 40: 270, 61: 291, 78: 308, 80: 310, 81: 311, 82: 312, 84: 314, 87: 317, 88: 318}
 _TWINS |= {91: 321, 95: 324, 146: 375, 178: 402, 181: 405, 185: 409, 191: 415, 33: 263}
@@ -80,9 +80,9 @@ class GeometryState(NamedTuple):
 class LandmarkGeometry(nn.Module):
     """Landmarks to what moves in a face: relative to the nose, turned level, in distances of the eyes.
 
-    Of each frame come the shape less its running mean, its change in 40 ms by the time between captures, three
-    openings of the mouth, and four numbers about itself: freshness, age, how long the mean has run, how much
-    moved in the last second. Nothing is learnt. The running mean begins as a plain mean and then fades.
+    Of each tick come the shape less its running mean, its change in 40 ms by the time between captures,
+    three openings of the mouth, and four numbers about itself: age, how long the mean has run, how much moved
+    in the last second, freshness. Nothing is learnt. The running mean begins as a plain mean and then fades.
 
     Args:
         memory_ticks: ticks that the running mean looks back.
@@ -186,12 +186,12 @@ class LandmarkState(NamedTuple):
 class LandmarkVisualEncoder(nn.Module):
     """Landmarks to a cue: level of the speaker's own voice in four bands and in all, and how sure that is.
 
-    The cue counts in units of `CUE_UNIT_DB` and from the speaker's mean level over some seconds: five means, then
-    five natural logarithms of variances. Several small networks side by side (``members``, as groups of one
-    convolution) each give a Gaussian; the cue is mean and variance of their mixture, so that it is less sure where
-    they disagree: B. Lakshminarayanan et al., "Simple and scalable predictive uncertainty estimation using deep
-    ensembles", NeurIPS 2017. With stale or no landmarks the means are exactly 0 and the variances those of the
-    levels themselves.
+    The cue counts in units of `CUE_UNIT_DB` and from the speaker's mean level over some seconds: five means,
+    then five natural logarithms of variances. Several small networks side by side (``members``, as groups of
+    one convolution) each give a Gaussian; the cue is mean and variance of their mixture, so that it is less
+    sure where they disagree: B. Lakshminarayanan et al., "Simple and scalable predictive uncertainty
+    estimation using deep ensembles", NeurIPS 2017. With stale or no landmarks the means are exactly 0 and the
+    variances those of the levels themselves.
 
     Args:
         config: sizes.

@@ -1,5 +1,7 @@
 """The level of a voice in bands, 25 times a second: what a cue foretells."""
 
+import itertools
+
 import numpy as np
 
 from ...core.arrays import Float32
@@ -18,8 +20,8 @@ _HANN = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
 def band_levels(sound: Float32) -> Float32:
     """Levels in dB of the four bands of a cue, and of all of them together.
 
-    The level of tick k is the mean of those of two Hann windows of 40 ms, their middles at the tick and 20 ms later:
-    it is about the sound from 20 ms before the tick to 40 ms after.
+    The level of a tick is the mean of those of two Hann windows of 40 ms, their middles at the tick and 20 ms
+    later: it is about the sound from 20 ms before the tick to 40 ms after.
 
     Args:
         sound: float32 ``[N]`` at 16 kHz.
@@ -34,8 +36,7 @@ def band_levels(sound: Float32) -> Float32:
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP][: 2 * ticks]
     power = np.abs(np.fft.rfft(frames * _HANN, axis=1)) ** 2 / (0.25 * _WINDOW**2)
     hz = np.fft.rfftfreq(_WINDOW, 1 / SAMPLE_RATE)
-    edges = list(zip(BAND_EDGES_HZ[:-1], BAND_EDGES_HZ[1:], strict=True))
-    bands = [(low, high) for low, high in (*edges, (BAND_EDGES_HZ[0], BAND_EDGES_HZ[-1]))]
+    bands = [*itertools.pairwise(BAND_EDGES_HZ), (BAND_EDGES_HZ[0], BAND_EDGES_HZ[-1])]
     levels = np.stack(
         [power[:, (hz >= low) & (hz < high)].sum(1) for low, high in bands],
         axis=1,

@@ -1,4 +1,4 @@
-"""Trains encoder C: a Gaussian likelihood of the true levels of a voice, given the landmarks of its speaker."""
+"""Trains encoder C: a Gaussian likelihood of the true levels of a voice, given its speaker's landmarks."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +28,7 @@ class CueRecipe:
     Attributes:
         data: a folder of recordings or a manifest of them, or several, relative to the working directory.
         exclude_licences: clips whose licence contains one of these are not used.
+        clips_of_a_speaker: no more than so many are used, the first ones; 0 for all.
         steps, batch: optimizer steps, and clips in each.
         seconds: of a clip that are seen at once.
         learning_rate, weight_decay: of AdamW; the rate rises and falls as half a cosine does.
@@ -41,7 +42,8 @@ class CueRecipe:
 
     data: str | tuple[str, ...] = "../shared/data"
     exclude_licences: tuple[str, ...] = ()
-    steps: int = 900
+    clips_of_a_speaker: int = 0
+    steps: int = 400
     batch: int = 32
     seconds: float = 3.0
     learning_rate: float = 3e-3
@@ -121,7 +123,7 @@ class _Batch(NamedTuple):
 def _draw(
     encoder: LandmarkVisualEncoder, examples: Sequence[Example], recipe: CueRecipe, rng: np.random.Generator
 ) -> Iterator[_Batch]:
-    """Batches for ever, made `_AHEAD` at a time: the geometry goes tick by tick, so that many at once cost as few."""
+    """Batches for ever, made `_AHEAD` at a time: the geometry goes tick by tick, whether for few or many."""
     by_speaker: dict[str, list[Example]] = {}
     for example in examples:
         by_speaker.setdefault(example.speaker, []).append(example)

@@ -34,7 +34,7 @@ class Example(NamedTuple):
 
 
 def example_of(clip: LandmarkClip) -> Example:
-    """A clip at 25 ticks a second, whatever its own frame rate: landmarks between two frames are interpolated."""
+    """A clip at 25 ticks a second, whatever its frame rate: landmarks between two frames are interpolated."""
     cue = true_cue(clip.sound)
     found = clip.landmarks.any(axis=(1, 2))
     ticks_s = TICK_S * np.arange(len(cue))

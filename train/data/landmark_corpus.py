@@ -1,5 +1,6 @@
 """Talking-face clips as face landmarks and sound, extracted once: what encoder C is trained on."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,8 +90,13 @@ def read_landmarks(path: Path) -> tuple[npt.NDArray[np.float64], Float32]:
     return np.array(times_s), np.stack(points.found)
 
 
-def read_landmark_clips(library: Library, cache: Path) -> tuple[LandmarkClip, ...]:
+def read_landmark_clips(library: Library, cache: Path, most: int = 0) -> tuple[LandmarkClip, ...]:
     """The talking faces of a library, in memory (240 kB for 3 s); landmarks and sound are kept in ``cache``.
+
+    Args:
+        library: see `read_library`.
+        cache: folder.
+        most: of each speaker no more than the first so many; 0 for all.
 
     Raises:
         InputError: there are none, or one is missing, unreadable or without sound.
@@ -102,8 +108,11 @@ def read_landmark_clips(library: Library, cache: Path) -> tuple[LandmarkClip, ..
             "the data folder"
         )
     cache.mkdir(parents=True, exist_ok=True)
-    clips = []
+    clips, count = [], Counter[str]()
     for manifest, item in faces:
+        count[item.speaker] += 1
+        if 0 < most < count[item.speaker]:
+            continue
         with np.load(extract_landmarks(manifest.path(item), cache)) as stored:
             clips.append(LandmarkClip(speaker=item.speaker, split=item.split, **stored))
     return tuple(clips)
