@@ -36,9 +36,9 @@ class AgreementState(NamedTuple):
 class CueAgreement(nn.Module):
     """Correlation of a cue with the levels of the sound over the last second, at several lags.
 
-    Nothing is learnt. The moments of both fade with `VoiceGateConfig.memory_s`; frames without a fresh cue change nothing. A cue
-    of the voice that is heard agrees at lag 0, a late one at a later lag, one of somebody else or of a still
-    face nowhere.
+    Nothing is learnt. The moments of both fade with `VoiceGateConfig.memory_s`; frames without a fresh cue
+    change nothing. A cue of the voice that is heard agrees at lag 0, a late one at a later lag, one of
+    somebody else or of a still face nowhere.
     """
 
     bands: Tensor

@@ -20,8 +20,8 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     cue = subparsers.add_parser(
         "cue",
         help="train encoder C, which tells from lips how loud their voice is",
-        description="Train and judge encoder C: from landmarks of a face to a cue, the level of its own voice "
-        "in four bands. Needs the extra 'train'. See docs/training.md.",
+        description="Train and judge encoder C: from landmarks of a face to a cue, the level of its own "
+        "voice in four bands. Needs the extra 'train'. See docs/training.md.",
     )
     kinds = cue.add_subparsers(title="what to do", metavar="WHAT", required=True)
     parser = _add(kinds, "train", train, "train on all speakers but those held out, and write the weights")

@@ -82,6 +82,8 @@ def read_landmarks(path: Path) -> tuple[npt.NDArray[np.float64], Float32]:
                 points[:] = [(point.x * width, point.y * height, point.z * width) for point in face]
             self.found.append(points)
 
+    if not path.is_file():
+        raise InputError(f"video {path} does not exist or is not a file")
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.grab():
         raise InputError(f"video {path} cannot be read: no video in it, damaged, or an unsupported codec")

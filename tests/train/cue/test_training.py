@@ -1,4 +1,4 @@
-"""Encoder C learns from talking faces, keeps its weights in a file, and is judged on speakers it never met."""
+"""Encoder C learns from talking faces, keeps its weights in a file, is judged on speakers it never met."""
 
 from collections.abc import Callable
 from pathlib import Path

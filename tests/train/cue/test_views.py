@@ -1,4 +1,4 @@
-"""How faces and cameras are varied: every variation does what it says, and the same generator draws the same."""
+"""How faces and cameras are varied: each variation does what it says, a generator draws the same again."""
 
 from collections.abc import Callable
 from dataclasses import replace
