@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -54,7 +55,7 @@ def load_encoder(path: Path = CUE_WEIGHTS) -> LandmarkVisualEncoder:
     return encoder.eval()
 
 
-def read_about(path: Path = CUE_WEIGHTS) -> dict[str, dict[str, object]]:
+def read_about(path: Path = CUE_WEIGHTS) -> dict[str, dict[str, Any]]:
     """``encoder``, the sizes, and ``about``, what `save_encoder` was told.
 
     Raises:

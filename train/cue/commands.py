@@ -56,7 +56,9 @@ def train(args: argparse.Namespace) -> int:
     known = [example for example in examples if example.speaker not in recipe.held_out_speakers]
     others = [example for example in examples if example.speaker in recipe.held_out_speakers]
     encoder = train_cue(known, recipe, _tell)
-    about: dict[str, object] = {"recipe": asdict(recipe), "clips": len(known)}
+    # Paths of this machine stay here.
+    kept = {name: value for name, value in asdict(recipe).items() if name != "data"}
+    about: dict[str, object] = {"recipe": kept, "clips": len(known)}
     if others:
         scores = score(predict(encoder, example) for example in others)
         about["held_out"] = asdict(scores)

@@ -13,8 +13,9 @@ as much about its own error as the encoder's does; the rest is noise with a memo
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,8 @@ _RIDGE = 10.0
 #: Ticks over which the beginning of a stream fades.
 _START_TICKS = 15.0
 _FLOOR = 0.05
+#: A mean that is farther off is as far for its log variance: squares must not run away.
+_MOST = 2.5
 
 Float64 = npt.NDArray[np.float64]
 
@@ -47,6 +50,7 @@ class CueErrors:
         gain_spread, size_spread: standard deviations of the gain, and of the logarithm of the size.
         surety: ``[17, 5]``: of the log variance on 1, start, 5 means, 5 squared means, 5 log squared errors.
         surety_memory, surety_draw: ``[5]`` and ``[5, 5]``: noise of the log variance.
+        surety_range: ``[2, 5]``, least and most that the log variance is: what all but one in a hundred are.
         still_mean, still_spread: ``[5]`` each: mean of a cue of a still face, and how it differs from one
             still face to another.
         still_log_variance: ``[5]``.
@@ -60,6 +64,7 @@ class CueErrors:
     surety: Float64
     surety_memory: Float64
     surety_draw: Float64
+    surety_range: Float64
     still_mean: Float64
     still_spread: Float64
     still_log_variance: Float64
@@ -81,6 +86,7 @@ class CueErrors:
         mean = gain * heard + size * _follow(rng.standard_normal((ticks, LEVELS)) @ self.draw, self.memory)
         noise = rng.standard_normal((ticks, LEVELS)) @ self.surety_draw
         log_variance = _reasons(truth, mean) @ self.surety + _follow(noise, np.diag(self.surety_memory))
+        log_variance = log_variance.clip(*self.surety_range)
         return np.concatenate([mean, log_variance], axis=1).astype(np.float32)
 
     def still(self, ticks: int, rng: np.random.Generator) -> Float32:
@@ -111,12 +117,11 @@ def load_errors(path: Path = ERRORS_FILE) -> CueErrors:
     """
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        return CueErrors(
-            **{
-                name: float(value) if isinstance(value, float | int) else np.array(value, np.float64)
-                for name, value in table.items()
-            }
-        )
+        numbers: dict[str, Any] = {
+            name: float(value) if isinstance(value, float | int) else np.array(value, np.float64)
+            for name, value in table.items()
+        }
+        return CueErrors(**numbers)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path} holds no errors of cues: make it with lipstream cue fit") from error
 
@@ -150,7 +155,7 @@ def fit_errors(predictions: Sequence[Prediction], still: Sequence[Prediction]) -
     )
     stills = np.array([clip.mean[len(clip.mean) // 2 :].mean(0) for clip in still])
     still_log_variance = np.mean([clip.log_variance[len(clip.mean) // 2 :].mean(0) for clip in still], axis=0)
-    return CueErrors(
+    fit = CueErrors(
         taps=taps,
         memory=memory,
         draw=draw,
@@ -159,10 +164,48 @@ def fit_errors(predictions: Sequence[Prediction], still: Sequence[Prediction]) -
         surety=surety,
         surety_memory=np.diag(surety_memory),
         surety_draw=surety_draw,
+        surety_range=np.percentile(np.concatenate(told), (0.5, 99.5), axis=0),
         still_mean=stills.mean(0),
         still_spread=stills.std(0),
         still_log_variance=still_log_variance,
     )
+    return _matched(fit, predictions)
+
+
+def _matched(fit: CueErrors, predictions: Sequence[Prediction]) -> CueErrors:
+    """The fit with log variances that know as much of the error, and are as sure, in simulation as they are.
+
+    A regression on simulated errors finds less than one on real errors, which come where lips are ambiguous.
+    """
+    real, _ = _knowledge(predictions)
+    tried = []
+    for factor in np.arange(1.0, 3.01, 0.25):
+        surety = fit.surety.copy()
+        surety[-LEVELS:] *= factor
+        candidate = replace(fit, surety=surety)
+        found, sure = _knowledge(_simulated(candidate, predictions))
+        tried.append((abs(found - real), candidate, sure))
+    _, best, sure = min(tried, key=lambda entry: entry[0])
+    surety = best.surety.copy()
+    surety[0] += sure - _knowledge(predictions)[1]
+    return replace(best, surety=surety)
+
+
+def _simulated(fit: CueErrors, predictions: Sequence[Prediction]) -> list[Prediction]:
+    rng = np.random.default_rng(0)
+    cues = [(clip, fit.simulate(clip.truth, rng)) for clip in predictions for _ in range(2)]
+    return [Prediction(clip.speaker, cue[:, :LEVELS], cue[:, LEVELS:], clip.truth) for clip, cue in cues]
+
+
+def _knowledge(clips: Sequence[Prediction]) -> tuple[float, Float64]:
+    """Correlation of log variance and log squared error, mean over levels; log of mean squared z ``[5]``."""
+    mean, log_variance, truth = (
+        np.concatenate(part).astype(np.float64) for part in list(zip(*clips, strict=True))[1:]
+    )
+    error = (truth - mean) ** 2
+    pairs = zip(log_variance.T, np.log(error + _FLOOR).T, strict=True)
+    found = np.mean([np.corrcoef(*pair)[0, 1] for pair in pairs])
+    return float(found), np.asarray(np.log((error / np.exp(log_variance)).mean(0)))
 
 
 def _lags(truth: Float32) -> Float64:
@@ -176,7 +219,8 @@ def _reasons(truth: Float32, mean: Float32 | Float64) -> Float64:
     ticks = len(truth)
     start = np.exp(-np.arange(ticks) / _START_TICKS)[:, None]
     error = np.log((truth - mean) ** 2 + _FLOOR)
-    return np.concatenate([np.ones((ticks, 1)), start, mean, np.square(mean), error], axis=1).astype(
+    said = np.clip(mean, -_MOST, _MOST)
+    return np.concatenate([np.ones((ticks, 1)), start, said, np.square(said), error], axis=1).astype(
         np.float64
     )
 
@@ -193,7 +237,7 @@ def _autoregression(series: Sequence[Float64], diagonal: bool = False) -> tuple[
     if diagonal:
         memory = np.diag((before * after).sum(0) / (before**2).sum(0))
     noise = after - before @ memory
-    return memory, np.linalg.cholesky(np.cov(noise.T) + 1e-6 * np.eye(LEVELS)).T
+    return memory, np.asarray(np.linalg.cholesky(np.cov(noise.T) + 1e-6 * np.eye(LEVELS)).T)
 
 
 def _follow(noise: Float64, memory: Float64) -> Float64:

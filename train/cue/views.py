@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -15,6 +16,8 @@ from ...models.lips.landmarks import MIRRORED, POINTS, TICK_S
 from ...models.store.registry import NO_VIDEO_AGE_S
 from ..data.landmark_corpus import LandmarkClip
 from .levels import true_cue
+
+Float64 = npt.NDArray[np.float64]
 
 _EYES = [POINTS.index(33), POINTS.index(263)]
 
@@ -116,7 +119,7 @@ def draw_view(landmarks: Tensor, config: ViewConfig, rng: np.random.Generator) -
     """
     there = landmarks.flatten(2).any(-1)
     faces = _vary_faces(landmarks, there, config, rng)
-    shown, age_s = _captures(*landmarks.shape[:2], config, rng)
+    shown, age_s = _captures(len(landmarks), landmarks.shape[1], config, rng)
     seen = _between(faces, there, shown)
     low, high = np.log(config.jitter)
     size = (seen[:, :, _EYES[1]] - seen[:, :, _EYES[0]]).square().sum(-1).sqrt()
@@ -152,18 +155,18 @@ def _vary_faces(landmarks: Tensor, there: Tensor, config: ViewConfig, rng: np.ra
     return turned * there[..., None, None]
 
 
-def _rotation(yaw_deg: Float32, pitch_deg: Float32, tilt_deg: Float32) -> Float32:
+def _rotation(yaw_deg: Float64, pitch_deg: Float64, tilt_deg: Float64) -> Float32:
     """Matrices ``[B, 3, 3]`` that turn about the vertical axis, then about the other two."""
 
-    def about(axis: int, degrees: Float32) -> Float32:
+    def about(axis: int, degrees: Float64) -> Float64:
         cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
         matrix = np.tile(np.eye(3), (len(degrees), 1, 1))
         first, second = (axis + 1) % 3, (axis + 2) % 3
         matrix[:, first, first] = matrix[:, second, second] = cos
         matrix[:, first, second], matrix[:, second, first] = -sin, sin
-        return np.asarray(matrix, np.float32)
+        return matrix
 
-    return about(2, tilt_deg) @ about(0, pitch_deg) @ about(1, yaw_deg)
+    return (about(2, tilt_deg) @ about(0, pitch_deg) @ about(1, yaw_deg)).astype(np.float32)
 
 
 def _captures(
@@ -211,7 +214,7 @@ def _first_of_run(shown: Float32) -> np.ndarray:
     return np.where(new, np.arange(shown.shape[1]), 0).astype(np.int64)
 
 
-def _column(values: Float32, dimensions: int) -> Tensor:
+def _column(values: Float64, dimensions: int) -> Tensor:
     return torch.from_numpy(np.asarray(values, np.float32)).reshape(-1, *[1] * (dimensions - 1))
 
 

@@ -122,7 +122,7 @@ def make_cue(
             length = max(round(rng.uniform(*config.gap_s) / TICK_S), 1)
             start = int(rng.integers(0, ticks))
             usable[start : start + length] = False
-    newest, age_s = hold(TICK_S * np.arange(ticks), usable, frames, frame_s)
+    newest, age_s = hold(TICK_S * np.arange(ticks, dtype=np.float64), usable, frames, frame_s)
     return CueView(said, newest, age_s, float(kind in TRUSTED), kind)
 
 

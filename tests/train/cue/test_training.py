@@ -10,7 +10,7 @@ import torch
 from lipstream.errors import InputError
 from lipstream.models.config import LandmarkConfig
 from lipstream.models.lips.landmarks import LandmarkVisualEncoder
-from lipstream.models.store.landmark_weights import load_encoder, read_about, save_encoder
+from lipstream.models.store.landmark_weights import CUE_WEIGHTS, load_encoder, read_about, save_encoder
 from lipstream.train.cue.evaluation import (
     Prediction,
     hold_out,
@@ -118,6 +118,13 @@ def test_weights_come_back_with_what_is_known_of_them(
     assert read_about(file)["about"] == {"clips": 6}
     again = predict(load_encoder(file), examples[0])
     np.testing.assert_array_equal(again.mean, predict(trained, examples[0]).mean)
+
+
+def test_the_shipped_weights_are_small_and_say_how_good_they_are() -> None:
+    assert CUE_WEIGHTS.stat().st_size < 300_000
+    figures = read_about()["about"]["figures"]
+    assert figures["held_out_speakers"]["r"][-1] > 0.8
+    assert load_encoder().config.members == 3
 
 
 def test_files_that_hold_no_encoder_are_refused(tmp_path: Path) -> None:

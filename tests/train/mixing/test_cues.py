@@ -69,8 +69,9 @@ def test_a_late_cue_is_as_late_as_it_says(delay_s: float) -> None:
 
 def test_a_right_cue_may_be_a_tick_late_but_no_more() -> None:
     early, both = cues("right", CueConfig(delay_ticks=0), 60), cues("right", CueConfig(delay_ticks=1), 60)
-    assert agreement(early, CLEAN) > agreement(both, CLEAN)
-    assert agreement(both, CLEAN, 1) > agreement(early, CLEAN, 1)
+    gains = [agreement(views, CLEAN, 1) - agreement(views, CLEAN, 0) for views in (early, both)]
+    assert gains[0] < gains[1]
+    assert agreement(both, CLEAN, 1) > agreement(both, CLEAN, 3)
 
 
 def test_a_still_cue_says_next_to_nothing_and_never_changes() -> None:
