@@ -18,6 +18,7 @@ from .stream.commands import enhance as stream_commands
 from .stream.commands import live as live_commands
 from .train import commands as train_commands
 from .train import data_commands
+from .train.cue import commands as cue_commands
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     train_commands.add_bench_parser(bench_kinds)
     train_commands.add_parsers(subparsers)
     data_commands.add_parsers(subparsers)
+    cue_commands.add_parsers(subparsers)
     _add_export(subparsers)
     _add_blend(subparsers)
     return parser

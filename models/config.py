@@ -158,6 +158,56 @@ class VisualConfig:
 
 
 @dataclass(frozen=True)
+class LandmarkConfig:
+    """Sizes of the visual encoder that sees landmarks, see `models.lips.landmarks`.
+
+    Attributes:
+        channels: of each member.
+        layers, taps: convolutions over ticks of 40 ms, and how many ticks each sees.
+        members: small networks side by side, whose mixture is the cue.
+        memory_ticks: ticks that the running mean of the face looks back.
+    """
+
+    channels: int = 32
+    layers: int = 2
+    taps: int = 5
+    members: int = 3
+    memory_ticks: int = 100
+
+    def __post_init__(self) -> None:
+        if min(self.channels, self.layers, self.taps, self.members, self.memory_ticks) < 1:
+            raise InputError("channels, layers, taps, members and memory_ticks must be at least 1")
+
+
+@dataclass(frozen=True)
+class VoiceGateConfig:
+    """Sizes of the voice gate, see `models.lips.voice_gate`.
+
+    Attributes:
+        channels: of what its trunk sees of each band.
+        hidden, layers: of its recurrent rows.
+        squeezed: numbers that each band gives to a row.
+        memory_s: seconds over which cue and sound are compared.
+        lags: delays of the sound at which they are, in frames; a late cue agrees better with older sound.
+    """
+
+    channels: int = 12
+    hidden: int = 144
+    layers: int = 2
+    squeezed: int = 4
+    memory_s: float = 1.0
+    lags: tuple[int, ...] = (0, 12, 24, 36)
+
+    def __post_init__(self) -> None:
+        if min(self.channels, self.hidden, self.layers, self.squeezed) < 1 or self.memory_s <= 0:
+            raise InputError(
+                "channels, hidden, layers, squeezed and memory_s of the voice gate must be above 0"
+            )
+        if not self.lags or min(self.lags) < 0:
+            raise InputError("the voice gate needs lags of at least 0")
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """A whole streaming model. ``causal=False`` is its bidirectional offline form of the same sizes.
 

@@ -8,7 +8,7 @@ import pytest
 import lipstream
 from lipstream.cli import main
 
-COMMANDS = ["enhance", "models", "bench", "train", "export", "blend"]
+COMMANDS = ["enhance", "models", "bench", "train", "cue", "export", "blend"]
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from ..errors import InputError
 from ..models.config import preset
@@ -153,10 +153,19 @@ def _build(kind: type, table: dict[str, Any], where: str) -> Any:
         raise InputError(f"{where}: {error}") from error
 
 
+_Table = TypeVar("_Table")
+
+
 def load_recipe(path: Path, changes: Mapping[str, str | int] | None = None) -> Recipe:
-    """Read a recipe; keys that are not named keep the defaults of the dataclasses above.
+    """Read a recipe of `lipstream train`, see `read_table`."""
+    return read_table(Recipe, path, changes)
+
+
+def read_table(kind: type[_Table], path: Path, changes: Mapping[str, str | int] | None = None) -> _Table:
+    """Read a recipe; keys that are not named keep the defaults of its dataclass.
 
     Args:
+        kind: a dataclass whose fields all have defaults, such as `Recipe`.
         path: of the TOML file.
         changes: keys of the first level with values that replace those of the file.
 
@@ -169,6 +178,6 @@ def load_recipe(path: Path, changes: Mapping[str, str | int] | None = None) -> R
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no valid TOML: {error}") from error
-    recipe = _build(Recipe, {**table, **(changes or {})}, str(path))
-    assert isinstance(recipe, Recipe)
+    recipe = _build(kind, {**table, **(changes or {})}, str(path))
+    assert isinstance(recipe, kind)
     return recipe

@@ -1,0 +1,154 @@
+"""The commands ``lipstream cue ...``: train encoder C, judge it, and fit how it errs. Light at import."""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import InputError
+
+if TYPE_CHECKING:
+    from .training import CueRecipe
+    from .views import Example
+
+#: The recipe that ships.
+RECIPE = Path(__file__).parent / "cue.toml"
+
+
+def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the commands."""
+    cue = subparsers.add_parser(
+        "cue",
+        help="train encoder C, which tells from lips how loud their voice is",
+        description="Train and judge encoder C: from landmarks of a face to a cue, the level of its own "
+        "voice in four bands. Needs the extra 'train'. See docs/training.md.",
+    )
+    kinds = cue.add_subparsers(title="what to do", metavar="WHAT", required=True)
+    parser = _add(kinds, "train", train, "train on all speakers but those held out, and write the weights")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the safetensors file to write"
+    )
+    parser = _add(kinds, "evaluate", evaluate, "hold out each group of speakers once, and score their cues")
+    parser.add_argument("--folds", type=int, default=5, metavar="N", help="groups of speakers (%(default)s)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="keep the cues of held-out speakers (.npz)")
+    parser.add_argument(
+        "--errors", type=Path, metavar="FILE", help="fit how cues err to them, and write it (.json)"
+    )
+    parser = kinds.add_parser(
+        "test",
+        help="score weights on a test set",
+        description="Score weights on the clips of test/av.csv in a data folder, seen speakers and strangers "
+        "apart.",
+    )
+    parser.set_defaults(run=test)
+    parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="a safetensors file of encoder C")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the data folder")
+
+
+def train(args: argparse.Namespace) -> int:
+    """``lipstream cue train``."""
+    from ...models.store.landmark_weights import save_encoder
+    from .evaluation import predict, score
+    from .training import train_cue
+
+    recipe = _read_recipe(args)
+    examples = _examples(recipe, args.cache)
+    known = [example for example in examples if example.speaker not in recipe.held_out_speakers]
+    others = [example for example in examples if example.speaker in recipe.held_out_speakers]
+    encoder = train_cue(known, recipe, _tell)
+    # Paths of this machine stay here.
+    kept = {name: value for name, value in asdict(recipe).items() if name != "data"}
+    about: dict[str, object] = {"recipe": kept, "clips": len(known)}
+    if others:
+        scores = score(predict(encoder, example) for example in others)
+        about["held_out"] = asdict(scores)
+        print(scores.text())
+    save_encoder(encoder, args.out, about)
+    print(args.out)
+    return 0
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    """``lipstream cue evaluate``."""
+    from .errors import fit_errors
+    from .evaluation import hold_out, save_predictions, score
+
+    recipe = _read_recipe(args)
+    held_out = hold_out(_examples(recipe, args.cache), recipe, args.folds, _tell)
+    for title, predictions in (("steady camera", held_out.steady), ("any camera", held_out.varied)):
+        print(f"{title}, {len(predictions)} clips of held-out speakers\n{score(predictions).text()}")
+    print(f"still faces: {held_out.describe_still()}")
+    if args.out is not None:
+        save_predictions(held_out.steady, args.out)
+    if args.errors is not None:
+        fit_errors(held_out.steady, held_out.still).save(args.errors)
+    return 0
+
+
+def test(args: argparse.Namespace) -> int:
+    """``lipstream cue test``."""
+    from ...models.store.landmark_weights import load_encoder
+    from .evaluation import predict, read_test_clips, score
+    from .views import example_of
+
+    encoder = load_encoder(args.weights)
+    judged = [(predict(encoder, example_of(clip)), seen) for clip, seen in read_test_clips(args.data)]
+    for title, wanted in (("speakers of the training set", True), ("strangers", False)):
+        if some := [prediction for prediction, seen in judged if seen is wanted]:
+            print(f"{title}, {len(some)} clips\n{score(some).text()}")
+    return 0
+
+
+def _add(
+    kinds: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, run: object, what: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = kinds.add_parser(
+        name, help=what, description=what[0].upper() + what[1:] + "."
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "recipe", type=Path, nargs="?", default=RECIPE, metavar="RECIPE", help="a TOML file (the shipped one)"
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path("runs/cache"),
+        metavar="DIR",
+        help="folder for landmarks and sound (%(default)s)",
+    )
+    parser.add_argument("--data", metavar="DATA", help="data folder or manifest instead of the recipe's")
+    parser.add_argument("--steps", type=int, metavar="N", help="optimizer steps instead of the recipe's")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of torch (default: one a core)")
+    return parser
+
+
+def _read_recipe(args: argparse.Namespace) -> "CueRecipe":
+    """The recipe with the changes that the command line asks for; torch gets its threads."""
+    try:
+        import torch
+
+        from ..recipe import read_table
+        from .training import CueRecipe
+    except ImportError as error:
+        raise InputError(f"cue needs the extra 'train': pip install 'lipstream[train]' ({error})") from error
+    if args.threads is not None:
+        if args.threads < 1:
+            raise InputError("--threads must be at least 1")
+        torch.set_num_threads(args.threads)
+    asked = {"data": args.data, "steps": args.steps}
+    return read_table(
+        CueRecipe, args.recipe, {key: value for key, value in asked.items() if value is not None}
+    )
+
+
+def _examples(recipe: "CueRecipe", cache: Path) -> "list[Example]":
+    from ..data.corpus import read_library
+    from ..data.landmark_corpus import read_landmark_clips
+    from .views import example_of
+
+    library = read_library(recipe.data, recipe.exclude_licences)
+    return [example_of(clip) for clip in read_landmark_clips(library, cache, recipe.clips_of_a_speaker)]
+
+
+def _tell(step: int, loss: float) -> None:
+    print(f"step {step}: {loss:.3f} nats a level", flush=True)
