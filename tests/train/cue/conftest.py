@@ -46,7 +46,7 @@ def clip_of(speaker: str, seed: int, seconds: float = 2.0) -> LandmarkClip:
 
     sound = speech(seconds, seed)
     opening = 4.0 * true_cue(sound)[:, -1]
-    return LandmarkClip(speaker, face(opening, seed), 0.04 * np.arange(len(opening)), sound)
+    return LandmarkClip(speaker, face(opening, seed), 0.04 * np.arange(len(opening), dtype=np.float64), sound)
 
 
 @pytest.fixture(scope="session")

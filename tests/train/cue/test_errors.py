@@ -119,10 +119,10 @@ def test_a_fit_finds_the_model_that_made_the_cues() -> None:
     shipped, rng = load_errors(), np.random.default_rng(0)
     walk = np.cumsum(rng.standard_normal((60, 80, 5)), axis=1)
     truths = (0.6 * (walk - walk.mean(1, keepdims=True))).astype(np.float32)
-    cues = [Prediction("a", *np.split(shipped.simulate(truth, rng), 2, axis=1), truth) for truth in truths]
-    still = [
-        Prediction("a", *np.split(shipped.still(20, rng), 2, axis=1), np.zeros((20, 5))) for _ in range(99)
-    ]
+    said = [shipped.simulate(truth, rng) for truth in truths]
+    cues = [Prediction("a", cue[:, :5], cue[:, 5:], truth) for cue, truth in zip(said, truths, strict=True)]
+    stills = [shipped.still(20, rng) for _ in range(99)]
+    still = [Prediction("a", cue[:, :5], cue[:, 5:], np.zeros_like(cue[:, :5])) for cue in stills]
     found = fit_errors(cues, still)
     np.testing.assert_allclose(found.taps.sum(0), shipped.taps.sum(0), atol=0.1)
     lasts = [np.abs(np.linalg.eigvals(fit.memory)).max() for fit in (found, shipped)]

@@ -11,13 +11,14 @@ from lipstream.train.cue.levels import RANGE_DB, band_levels, true_cue
 SAMPLE_RATE = 16000
 
 
-def tone(hz: float, seconds: float = 1.0) -> np.ndarray:
-    return np.sin(2 * np.pi * hz * np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE).astype(np.float32)
+def tone(hz: float, seconds: float = 1.0) -> Float32:
+    time_s = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    return np.sin(2 * np.pi * hz * time_s).astype(np.float32)
 
 
 @pytest.mark.parametrize(("hz", "band"), [(300, 0), (1000, 1), (2500, 2), (5000, 3)])
 def test_a_tone_is_loud_in_its_band_and_in_all(hz: float, band: int) -> None:
-    levels = band_levels(0.1 * tone(hz))[5]
+    levels = band_levels(np.float32(0.1) * tone(hz))[5]
     assert np.argmax(levels[:4]) == band
     assert levels[4] == pytest.approx(levels[band], abs=0.1)
     assert levels[band] - np.sort(levels[:4])[-2] > 20

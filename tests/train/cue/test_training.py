@@ -84,9 +84,9 @@ def test_each_speaker_is_held_out_once(examples: list[Example]) -> None:
 
 def test_scores_of_a_cue_that_knows_all_and_of_one_that_knows_nothing() -> None:
     rng = np.random.default_rng(0)
-    truth = rng.standard_normal((400, 5)).astype(np.float32)
-    blind = Prediction("a", rng.standard_normal((400, 5)).astype(np.float32), np.zeros((400, 5)), truth)
-    sure = Prediction("b", truth + 0.1 * blind.mean, np.full((400, 5), 2 * np.log(0.1)), truth)
+    truth, other = rng.standard_normal((2, 400, 5)).astype(np.float32)
+    blind = Prediction("a", other, np.zeros_like(truth), truth)
+    sure = Prediction("b", truth + np.float32(0.1) * other, np.full_like(truth, 2 * np.log(0.1)), truth)
     assert abs(np.mean(score([blind]).correlation)) < 0.1
     known = score([sure])
     np.testing.assert_allclose(known.correlation, 1.0, atol=0.01)

@@ -105,7 +105,7 @@ def test_a_frozen_picture_stands_still_and_looks_new(faces: Tensor) -> None:
 
 def test_dropped_and_lost_frames_age(faces: Tensor) -> None:
     for name in ("dropped", "lost"):
-        seen = view(faces, **{name: 1.0})
+        seen = view(faces, **{name: 1.0})  # type: ignore[arg-type]
         rises = seen.age_s[:, 1:] - seen.age_s[:, :-1]
         assert (seen.age_s > 0).any()
         known = (seen.age_s[:, 1:] < 10.0) & (seen.age_s[:, :-1] < 10.0) & (seen.age_s[:, 1:] > 0)
