@@ -82,7 +82,7 @@ class MixerConfig:
 
 @dataclass(frozen=True)
 class MemoryConfig:
-    """A memory of the whole spectrum before each block, see `models.memory`.
+    """A memory of the whole spectrum before each block, see `models.layers.memory`.
 
     Attributes:
         features: numbers that a position gives to the row of a frame and gets back from it.

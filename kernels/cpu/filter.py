@@ -1,7 +1,7 @@
 """The complex filter of each bin, its gains bounded, as one compiled CPU kernel (``train/filter.cpp``).
 
 Plain torch goes through the filters of all frames dozens of times for these few products. The torch
-composition in ``models.band_codec`` does the same, slower, where the kernel can't serve.
+composition in ``models.codecs.band`` does the same, slower, where the kernel can't serve.
 """
 
 import ctypes

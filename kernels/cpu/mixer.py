@@ -16,7 +16,7 @@ from .calls import Kernel, gradient_parts, kernel, like, pointer
 
 
 class MixerWeights(NamedTuple):
-    """The parameters of a residual mixer ``x + out(mixer(in(norm(x))))``, as ``models.mamba2`` keeps them.
+    """The parameters of a residual mixer ``x + out(mixer(in(norm(x))))``, as in `models.layers.mamba2`.
 
     ``norm [C]``, ``in_proj [E + M + H, C]`` (gate, input of the convolution, raw dt; ``M = E + 2N``),
     ``taps [M, K]`` and ``bias [M]`` of the short convolution, ``dt_bias, A, D [H]``, ``gate_norm [E]``,

@@ -94,13 +94,13 @@ def _planned(args: argparse.Namespace) -> list[tuple[Path, Path]]:
         return [(inputs[0], args.output)]
     if args.out_dir is None:
         return [(path, path.parent / f"{path.stem}.enhanced{path.suffix}") for path in inputs]
+    outputs = [args.out_dir / path.name for path in inputs]
+    if len(set(outputs)) < len(outputs):
+        raise InputError("two inputs have the same name, so --out-dir has no place for both: run them apart")
     try:
         args.out_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out-dir {args.out_dir} cannot be made ({error.strerror})") from error
-    outputs = [args.out_dir / path.name for path in inputs]
-    if len(set(outputs)) < len(outputs):
-        raise InputError("two inputs have the same name, so --out-dir has no place for both: run them apart")
     return list(zip(inputs, outputs, strict=True))
 
 

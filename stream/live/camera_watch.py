@@ -72,6 +72,7 @@ class CameraWatch:
         self._tell = tell
         self._camera: Camera | None = None
         self._told = ""
+        self._closed = False
         self.opened = False
 
     def open(self) -> LipsMailbox | None:
@@ -89,6 +90,8 @@ class CameraWatch:
             self._tell(f"no video, audio-only: {error}")
             return None
         self._camera.start()
+        if self._closed:  # in the meantime, by another thread, which may not have seen the camera
+            self._camera.close()
         return mailbox
 
     def look(self) -> None:
@@ -106,6 +109,7 @@ class CameraWatch:
         return self._camera.status() if self._camera is not None else None
 
     def close(self) -> None:
-        """Let the camera go."""
+        """Let the camera go, also one that is being opened now."""
+        self._closed = True
         if self._camera is not None:
             self._camera.close()

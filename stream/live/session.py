@@ -225,6 +225,8 @@ class LiveSession(Controlled):
         self._pipeline.tick()
         self._camera.look()
         self._look_at_files()
+        if self._threads.ended.is_set():  # a file that failed is no device to wait for
+            return
         self._watchdog.look()
         now_s = self._clock.now()
         if now_s > self._started_s + SETTLED_S and not self._told_slow:

@@ -103,6 +103,8 @@ class Recorder:
             self._write()
         except OSError as error:
             self._fail(error.strerror or str(error))
+        except Exception as error:  # OpenCV's, or that there is none: told as well, for nobody else would
+            self._fail(f"{type(error).__name__}: {error}")
         finally:
             self._active = False
             self._video.close(self.seconds)

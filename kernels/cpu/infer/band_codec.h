@@ -1,4 +1,4 @@
-// The band codec of one frame (models/band_codec.py): spectrum to bands, and bands to a filter of each bin.
+// The band codec of one frame (models/codecs/band.py): spectrum to bands, and bands to a filter of each bin.
 //
 // Features of full resolution lie by channel, [C][bins], with zeros on both sides for the convolutions along
 // frequency; bands lie by position, [P][C], as the mixers want them.
@@ -46,7 +46,7 @@ constexpr int kInputs = 3, kKernel = 5;  // of the encoder's first convolution
 constexpr int kReach = 3;                // bins that the decoder's convolutions see
 constexpr int kJoined = 2 * kFeatures;   // channels of bands spread out and encoder's features, side by side
 constexpr int kSpread = kWidest * kFeatures;
-constexpr float kPowerEps = 1e-6f, kMaxGain = 2.56f;  // models/codec.py, models/band_codec.py
+constexpr float kPowerEps = 1e-6f, kMaxGain = 2.56f;  // models/codecs/base.py, models/codecs/band.py
 
 // A convolution along frequency: for each tap [outputs][inputs]; its bias, and the slope of the PReLU behind it.
 template <int kOut, int kIn, int kWide>
@@ -159,7 +159,7 @@ class Codec {
     }
 
   private:
-    // models/codec.py: compress.
+    // models/codecs/base.py: compress.
     void compress(const Spectrum &spectrum, float gain) {
         float *real = compressed_[0], *imag = compressed_[1], *size = compressed_[2];
         for (int f = 0; f < kBinLanes; ++f) {

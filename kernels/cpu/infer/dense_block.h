@@ -1,5 +1,5 @@
-// The dense block of one frame (models/dense_block.py) with separable convolutions (models/lite_codec.py): each of its
-// layers sees the outputs of all before it and the input, twice as far back as the layer before.
+// The dense block of one frame (models/codecs/dense_block.py) with separable convolutions (models/codecs/dense.py): each of
+// its layers sees the outputs of all before it and the input, twice as far back as the layer before.
 //
 // Convolutions need no bias here: the norm behind them takes it away.
 

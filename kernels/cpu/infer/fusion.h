@@ -1,4 +1,4 @@
-// How the lips join the audio (models/fusion.py): bands += alpha * gate * visual.
+// How the lips join the audio (models/lips/fusion.py): bands += alpha * gate * visual.
 //
 // What depends on the embedding alone is kept until another one comes; without fresh video only alpha moves on.
 

@@ -1,5 +1,5 @@
-// The memory before the mixers of a block (models/memory.py): all positions make one row, a causal mixer follows it
-// through time, and each position hears back from it.
+// The memory before the mixers of a block (models/layers/memory.py): all positions make one row, a causal mixer follows
+// it through time, and each position hears back from it.
 
 #pragma once
 

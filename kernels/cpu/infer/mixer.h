@@ -1,9 +1,9 @@
-// What all mixers share (models/mamba2.py): norm, projection, step sizes and gate; and the way from those of a block to
-// the next layer.
+// What all mixers share (models/layers/mamba2.py): norm, projection, step sizes and gate; and the way from those of a
+// block to the next layer.
 //
 // A position is a row [channels, gated values]: one product with both leads to the next layer, because
 //     x + linear(x + out(g)) = (I + linear) x + (linear out) g + bias,
-// and the weights of the two norms are folded into the products after them (models/step_weights.py).
+// and the weights of the two norms are folded into the products after them (models/store/step_weights.py).
 
 #pragma once
 

@@ -1,4 +1,4 @@
-// The separable codec of one frame (models/codec.py: DenseCodec, models/dense_codec.py): magnitude and phase to
+// The separable codec of one frame (models/codecs/base.py: DenseCodec, models/codecs/dense.py): magnitude and phase to
 // features at half the bins, and back to a mask and a phase.
 
 #pragma once
@@ -14,7 +14,7 @@
 namespace lipstream {
 
 static_assert(kBins == 2 * kBands + 1);
-constexpr float kPowerEps = 1e-6f, kSizeEps = 1e-12f;  // models/codec.py
+constexpr float kPowerEps = 1e-6f, kSizeEps = 1e-12f;  // models/codecs/base.py
 
 // Three taps between bins and half the bins: the outer two meet the even bins, the middle one the odd ones.
 template <int kOut>

@@ -47,7 +47,7 @@ struct State {
     MemoryState memory[kBlocks];
     float history[kHistory], overlap[kHistory];
     CodecState codec;
-    float power, frames, smoothed;    // sums of models/level.py; alpha of the VCE
+    float power, frames, smoothed;    // sums of models/layers/level.py; alpha of the VCE
 };
 
 struct Stream {
@@ -125,7 +125,7 @@ class Step {
         stft_.synthesise(enhanced_, state.overlap, hop.out);
     }
 
-    // The gain that brings the running level to 1 (models/level.py).
+    // The gain that brings the running level to 1 (models/layers/level.py).
     float level(const Spectrum &spectrum, State &state) const {
         float power = 0;
         for (int f = 0; f < kBinLanes; ++f)

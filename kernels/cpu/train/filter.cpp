@@ -2,7 +2,7 @@
 //
 // Plain torch goes through the filters of all frames a dozen times forward, and twice as often back. Here a frame's lie
 // in cache, and nothing is kept for the way back but the inputs. kernels/cpu/filter.py tells the arguments; the oracle is
-// models.band_codec.DeepFilter.
+// models.codecs.band.DeepFilter.
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
 // What Python calls: rows of a residual Mamba-2 mixer, shared out over threads. The pure-torch composition in
-// models/tf_mamba.py is the oracle; kernels/cpu/mixer.py tells the arguments.
+// models/layers/tf_mamba.py is the oracle; kernels/cpu/mixer.py tells the arguments.
 
 #include "mixer_row.h"
 #include "mixer_shapes.h"

@@ -131,6 +131,7 @@ def test_whatever_is_wrong_gets_one_line_and_code_2_and_no_output(
     assert main(["enhance", *arguments.split()]) == 2
     assert message in error_line(capfd)
     assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    assert not (folder / "new").exists()
 
 
 def test_an_unknown_model_is_told(folder: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:

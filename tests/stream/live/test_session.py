@@ -16,7 +16,7 @@ from lipstream import InputError
 from lipstream.core.arrays import Float32
 from lipstream.stream.enhancer import Enhancer
 from lipstream.stream.live import playback_buffer
-from lipstream.stream.live.camera_watch import Camera, Encode
+from lipstream.stream.live.camera_watch import Camera, CameraWatch, Encode
 from lipstream.stream.live.config import LiveConfig
 from lipstream.stream.live.session import LiveError, LiveSession
 from lipstream.stream.recording.recording import replay
@@ -196,6 +196,19 @@ def test_without_video_the_sound_goes_on(
         assert session.stats().camera is None
 
 
+def test_a_camera_that_opens_while_the_session_ends_is_closed_again() -> None:
+    made: list[FakeCamera] = []
+
+    def make(encode: Encode, mailbox: LipsMailbox) -> Camera:
+        watch.close()
+        made.append(FakeCamera(encode, mailbox))
+        return made[0]
+
+    watch = CameraWatch(make, lambda crop: np.zeros(512, np.float32), lambda line: None)
+    watch.open()
+    assert made[0].closed
+
+
 def test_what_becomes_of_the_camera_is_told(stage: Callable[..., Stage]) -> None:
     on = stage()
     with on.session:
@@ -256,6 +269,22 @@ def test_a_file_in_place_of_the_microphone_ends_the_session(pass_through: Make, 
     np.testing.assert_array_equal(noisy[160 : len(sound)], sound[160:])  # after the fade in
     assert not noisy[len(sound) :].any()
     assert soundfile.info(tmp_path / "out.wav").frames > len(sound)
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_told_and_not_waited_for(
+    pass_through: Make, tmp_path: Path
+) -> None:
+    sound = noise(0.5)
+    sound[6_000] = np.nan
+    soundfile.write(tmp_path / "in.wav", sound, RATE, subtype="FLOAT")
+    said: list[str] = []
+    config = LiveConfig(input=tmp_path / "in.wav", output=tmp_path / "out.wav")
+    with (
+        LiveSession(config, runtime=pass_through(), on_message=said.append) as session,
+        pytest.raises(InputError, match="NaN"),
+    ):
+        session.wait(30.0)
+    assert not any("waiting for" in line for line in said)
 
 
 def test_the_session_ends_after_its_duration(stage: Callable[..., Stage]) -> None:

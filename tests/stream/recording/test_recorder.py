@@ -9,8 +9,9 @@ import pytest
 import soundfile
 
 from lipstream import InputError
-from lipstream.core.arrays import Float32
+from lipstream.core.arrays import Float32, UInt8
 from lipstream.stream.enhancer import Enhancer
+from lipstream.stream.recording.lips_video import LipsVideo
 from lipstream.stream.recording.recorder import Recorder
 from lipstream.stream.recording.recording import RecordingInfo, lips_row, replay
 from lipstream.stream.runtimes.base import Runtime
@@ -142,6 +143,23 @@ def test_a_full_disk_ends_the_recording_with_one_message(
     assert len(noisy) > 10_000
     np.testing.assert_array_equal(noisy, sound[: len(noisy)])
     assert soundfile.info(tmp_path / "clean.wav").samplerate == RATE
+
+
+def test_lips_that_cannot_be_written_end_the_recording_with_one_message(
+    tmp_path: Path, pass_through: Make, sound: Float32, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(self: LipsVideo, time_s: float, crop: UInt8) -> None:
+        raise ModuleNotFoundError("No module named 'cv2'")
+
+    monkeypatch.setattr(LipsVideo, "add", missing)
+    enhancer = Enhancer(sample_rate=RATE, runtime=pass_through())
+    recorder = record(tmp_path, enhancer, sound, told)
+    assert until(lambda: not recorder.active)
+    recorder.close(enhancer.flush())
+    assert len(told) == 1
+    assert "recording stopped" in told[0]
+    assert "No module named 'cv2'" in told[0]
+    assert soundfile.info(tmp_path / "noisy.wav").frames > 0
 
 
 def test_a_recording_is_never_overwritten(
