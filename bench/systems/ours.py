@@ -170,9 +170,9 @@ def lips_of(video: Path) -> StampedLips:
     """The lip crops of a video with their times in seconds; frames without a face are left out.
 
     Raises:
-        InputError: as `lipstream.stream.video.lips.video_file.read_lips`.
+        InputError: as `lipstream.stream.video.files.read_lips`.
     """
-    from ...stream.video.lips.video_file import read_lips
+    from ...stream.video.files import read_lips
 
     return [(frame.time_s, frame.crop) for frame in read_lips(video) if frame.crop is not None]
 

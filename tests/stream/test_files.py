@@ -177,7 +177,7 @@ def video_of(monkeypatch: pytest.MonkeyPatch, frames: list[Frame]) -> list[str]:
         finally:
             closed.append(str(path))
 
-    module = ModuleType("lipstream.stream.video.lips.video_file")
+    module = ModuleType("lipstream.stream.video.files")
     module.__dict__["read_lips"] = read_lips
     monkeypatch.setitem(sys.modules, module.__name__, module)
     return closed

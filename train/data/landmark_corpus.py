@@ -1,6 +1,7 @@
 """Talking-face clips as face landmarks and sound, extracted once: what encoder C is trained on."""
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,38 +59,16 @@ def read_landmarks(path: Path) -> tuple[npt.NDArray[np.float64], Float32]:
         InputError: the film is missing or unreadable, or the face model cannot be had.
     """
     # Here, not above: MediaPipe and OpenCV take a second to load.
-    from ...stream.video.lips import video_file
+    from ...stream.video.files import read_frames
     from ...stream.video.lips.landmarks import FaceLandmarks
-    from ...stream.video.opencv import cv2
 
-    class Points(FaceLandmarks):
-        """Keeps the points of each frame with their depth, and finds no lips to crop."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.found: list[Float32] = []
-
-        def detect(self, rgb: npt.NDArray[np.uint8], time_s: float) -> None:
-            self._last_ms = max(self._last_ms + 1, round(1000 * time_s))
-            image = self._mediapipe.Image(
-                image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(rgb)
-            )
-            faces = self._landmarker.detect_for_video(image, self._last_ms).face_landmarks
-            points = np.zeros((len(POINTS), 3), np.float32)
-            if faces:
-                height, width = rgb.shape[:2]
-                face = [faces[0][index] for index in POINTS]
-                points[:] = [(point.x * width, point.y * height, point.z * width) for point in face]
-            self.found.append(points)
-
-    if not path.is_file():
-        raise InputError(f"video {path} does not exist or is not a file")
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    if not capture.grab():
-        raise InputError(f"video {path} cannot be read: no video in it, damaged, or an unsupported codec")
-    points = Points()
-    times_s = [frame.time_s for frame in video_file._lip_frames(capture, path, points)]
-    return np.array(times_s), np.stack(points.found)
+    frames, times_s, points = read_frames(path), [], []
+    with closing(frames), FaceLandmarks() as landmarks:
+        for frame in frames:
+            face = next(iter(landmarks.detect_with_depth(frame.rgb, frame.time_s)), None)
+            times_s.append(frame.time_s)
+            points.append(np.zeros((len(POINTS), 3), np.float32) if face is None else face[list(POINTS)])
+    return np.array(times_s), np.stack(points)
 
 
 def read_landmark_clips(library: Library, cache: Path, most: int = 0) -> tuple[LandmarkClip, ...]:

@@ -70,7 +70,7 @@ def extract_face(path: Path, cache: Path) -> Path:
 
 
 def _extract(path: Path, file: Path) -> None:
-    from ...stream.video.lips.video_file import read_lips
+    from ...stream.video.files import read_lips
 
     sound = read_sound(path)
     frames = list(read_lips(path))

@@ -61,7 +61,7 @@ def open_lips(video: Path | None, face_model: Path | None = None) -> Iterator[Li
     if video is None:
         yield None
         return
-    from .video_file import read_lips
+    from ..files import read_lips
 
     frames = read_lips(video, face_model)
     try:

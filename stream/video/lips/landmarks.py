@@ -49,6 +49,10 @@ class FaceLandmarks:
 
     def detect_all(self, rgb: npt.NDArray[np.uint8], time_s: float) -> list[npt.NDArray[np.float32]]:
         """All faces of the next frame, at most `max_faces`; otherwise as `detect`."""
+        return [points[:, :2] for points in self.detect_with_depth(rgb, time_s)]
+
+    def detect_with_depth(self, rgb: npt.NDArray[np.uint8], time_s: float) -> list[npt.NDArray[np.float32]]:
+        """As `detect_all`, each face float32 ``[478, 3]``: x, y and depth z in pixels of the frame."""
         # MediaPipe counts whole milliseconds and refuses to stand still or go back.
         self._last_ms = max(self._last_ms + 1, round(1000 * time_s))
         image = self._mediapipe.Image(
@@ -57,7 +61,7 @@ class FaceLandmarks:
         faces = self._landmarker.detect_for_video(image, self._last_ms).face_landmarks
         height, width = rgb.shape[:2]
         return [
-            np.array([(point.x * width, point.y * height) for point in face], dtype=np.float32)
+            np.array([(p.x * width, p.y * height, p.z * width) for p in face], dtype=np.float32)
             for face in faces
         ]
 

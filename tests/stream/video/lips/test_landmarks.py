@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from lipstream.errors import InputError
+from lipstream.stream.video.files import read_lips
 from lipstream.stream.video.lips.landmarks import FaceLandmarks
-from lipstream.stream.video.lips.video_file import read_lips
 
 Picture = npt.NDArray[np.uint8]
 CHIN, FOREHEAD, UPPER_LIP, LOWER_LIP = 152, 10, 13, 14
@@ -76,7 +76,7 @@ def test_without_opencv_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(InputError, match=r"pip install 'lipstream\[video\]'"):
-        importlib.import_module("lipstream.stream.video.lips.video_file")
+        importlib.import_module("lipstream.stream.video.files")
 
 
 def test_a_real_talking_face_is_found_in_nearly_every_frame(shared_data: Path) -> None:

@@ -2,17 +2,17 @@
 
 import math
 from collections.abc import Generator
-from itertools import count
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
-from ....core.native_stderr import native_stderr_silenced
-from ....errors import InputError
-from ..frames import LipFrame
-from ..opencv import cv2
-from .crop import LipCropper
-from .landmarks import FaceLandmarks
+from ...core.native_stderr import native_stderr_silenced
+from ...errors import InputError
+from .frames import LipFrame, VideoFrame
+from .lips.crop import LipCropper
+from .lips.landmarks import FaceLandmarks
+from .opencv import cv2
 
 #: Containers whose clock starts anywhere; in all others time 0 is the start of the recording.
 _FREE_RUNNING_CLOCK = frozenset({".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts"})
@@ -37,6 +37,16 @@ def read_lips(path: str | Path, face_model: str | Path | None = None) -> Generat
         InputError: the video is missing or unreadable, or the face model cannot be had. Raised by the call
             itself, before the first frame is asked for.
     """
+    frames = read_frames(path)
+    return _lip_frames(frames, FaceLandmarks(face_model))
+
+
+def read_frames(path: str | Path) -> Generator[VideoFrame, None, None]:
+    """Read the frames of a video, otherwise as `read_lips`; one that is damaged is left out.
+
+    Raises:
+        InputError: the video is missing or unreadable; raised by the call itself.
+    """
     video = Path(path)
     if not video.is_file():
         raise InputError(f"video {video} does not exist or is not a file")
@@ -45,34 +55,37 @@ def read_lips(path: str | Path, face_model: str | Path | None = None) -> Generat
         readable = capture.grab()
     if not readable:
         raise InputError(f"video {video} cannot be read: no video in it, damaged, or an unsupported codec")
-    return _lip_frames(capture, video, FaceLandmarks(face_model))
+    return _decoded(capture, video)
 
 
 def _lip_frames(
-    capture: cv2.VideoCapture, video: Path, landmarks: FaceLandmarks
+    frames: Generator[VideoFrame, None, None], landmarks: FaceLandmarks
 ) -> Generator[LipFrame, None, None]:
-    """The frames of a capture whose first one is grabbed already; closes capture and landmarks."""
+    """The lips of each frame; closes both."""
+    cropper = LipCropper()
+    with closing(frames), landmarks:
+        for sequence, (time_s, rgb) in enumerate(((frame.time_s, frame.rgb) for frame in frames), 1):
+            yield LipFrame(sequence, time_s, cropper.update(rgb, landmarks.detect(rgb, time_s), time_s))
+
+
+def _decoded(capture: cv2.VideoCapture, video: Path) -> Generator[VideoFrame, None, None]:
+    """The frames of a capture whose first one is grabbed already; closes it."""
     period_s = 1 / (capture.get(cv2.CAP_PROP_FPS) or _FALLBACK_FPS)
     start_s = _start_s(capture, video, period_s)
-    cropper = LipCropper()
     last_s = -math.inf
     try:
-        for sequence in count(1):
+        while True:
             decoded, bgr = capture.retrieve()
             time_s = start_s + capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             if time_s <= last_s:  # a frame without a time stamp of its own reads as 0
                 time_s = last_s + period_s
             last_s = time_s
-            crop = None
             if decoded:
-                rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-                crop = cropper.update(rgb, landmarks.detect(rgb, time_s), time_s)
-            yield LipFrame(sequence, time_s, crop)
+                yield VideoFrame(time_s, np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8))
             if not capture.grab():
                 return
     finally:
         capture.release()
-        landmarks.close()
 
 
 def _start_s(capture: cv2.VideoCapture, video: Path, period_s: float) -> float:

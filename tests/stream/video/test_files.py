@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from lipstream.errors import InputError
+from lipstream.stream.video.files import read_lips
 from lipstream.stream.video.frames import LipFrame
-from lipstream.stream.video.lips.video_file import read_lips
 
 Picture = npt.NDArray[np.uint8]
 FPS = 25
