@@ -86,12 +86,16 @@ class Enhancer(Controlled):
         Raises:
             InputError: a chunk or lips of the wrong type or shape, NaN or infinity, or times that go
                 backwards. It is raised before any state changes: the stream goes on with the next good
-                chunk.
+                chunk. Any other error, as of the runtime, leaves the Enhancer as after `reset`.
         """
         channel = self._channel
         channel.push(chunk, channel.check(chunk, lips))
-        while (hop := channel.next_hop()) is not None:
-            channel.take(*self._runtime.process_hop(*hop))
+        try:
+            while (hop := channel.next_hop()) is not None:
+                channel.take(*self._runtime.process_hop(*hop))
+        except BaseException:  # half of a chunk is lost: begin again, rather than go on out of step
+            self.reset()
+            raise
         return channel.pull()
 
     def flush(self) -> Float32:

@@ -107,7 +107,8 @@ class EnhancerPool:
 
         Raises:
             InputError: an unknown stream, lips without a chunk, or a chunk or lips that `Enhancer.process`
-                refuses. It is raised before any state of any stream changes.
+                refuses. It is raised before any state of any stream changes. Any other error, as of the
+                runtime, leaves the streams that have a chunk as after `reset`.
         """
         lips = lips or {}
         for stream in lips.keys() - chunks.keys():
@@ -118,10 +119,15 @@ class EnhancerPool:
         }
         for stream, channel in channels.items():
             channel.push(chunks[stream], frames[stream])
-        while due := {
-            stream: hop for stream, channel in channels.items() if (hop := channel.next_hop()) is not None
-        }:
-            self._step(due)
+        try:
+            while due := {
+                stream: hop for stream, channel in channels.items() if (hop := channel.next_hop()) is not None
+            }:
+                self._step(due)
+        except BaseException:  # as in `Enhancer.process`
+            for stream in channels:
+                self.reset(stream)
+            raise
         return {stream: channel.pull() for stream, channel in channels.items()}
 
     def flush(self, stream: int) -> Float32:

@@ -131,6 +131,29 @@ def test_reset_leaves_nothing_of_the_stream_before(pass_through: Make) -> None:
     assert enhancer.mean_alpha == fresh.mean_alpha
 
 
+@pytest.mark.parametrize("rate", [16_000, 48_000])
+def test_after_an_error_of_the_runtime_a_new_stream_begins(
+    pass_through: Make, rate: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime, signal = pass_through(), noise(rate // 4)
+    enhancer = Enhancer(sample_rate=rate, runtime=runtime)
+    enhancer.process(signal)
+    good, calls = runtime.process_hop, iter(range(100))
+
+    def failing(*hop: Any) -> tuple[Float32, float]:
+        if next(calls) == 2:
+            raise MemoryError
+        result: tuple[Float32, float] = good(*hop)
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runtime, "process_hop", failing)
+        with pytest.raises(MemoryError):
+            enhancer.process(signal)
+    expected = streamed(Enhancer(sample_rate=rate, runtime=pass_through()), signal)
+    np.testing.assert_array_equal(streamed(enhancer, signal), expected)
+
+
 def test_a_runtime_that_was_in_use_starts_afresh(pass_through: Make) -> None:
     used = pass_through()
     used.process_hop(noise(200), np.zeros(512, np.float32), 0.0, 0.0)
