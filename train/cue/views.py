@@ -233,7 +233,7 @@ def pad_examples(
     )
     counts = np.zeros((batch, ticks), bool)
     for row, example in enumerate(examples):
-        # Every tick of a longer clip is as likely as every other, also its first and last: levels are relative
+        # Every tick of a longer clip is as likely as every other, the first and last too: levels are relative
         # to the mean of the clip, and a face that says nothing must mean 0.
         spare = len(example.cue) - ticks
         first = int(rng.integers(1 - ticks, len(example.cue))) if spare > 0 else 0
