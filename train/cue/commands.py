@@ -75,7 +75,11 @@ def evaluate(args: argparse.Namespace) -> int:
 
     recipe = _read_recipe(args)
     held_out = hold_out(_examples(recipe, args.cache), recipe, args.folds, _tell)
-    for title, predictions in (("steady camera", held_out.steady), ("any camera", held_out.varied)):
+    for title, predictions in (
+        ("running stream", held_out.steady),
+        ("start of a stream", held_out.begun),
+        ("any camera", held_out.varied),
+    ):
         print(f"{title}, {len(predictions)} clips of held-out speakers\n{score(predictions).text()}")
     print(f"still faces: {held_out.describe_still()}")
     if args.out is not None:

@@ -31,10 +31,23 @@ class Prediction(NamedTuple):
 
 
 @torch.no_grad()
-def predict(encoder: LandmarkVisualEncoder, example: Example, view: View | None = None) -> Prediction:
-    """The cue of a clip, seen by a steady camera or as a ``view`` of a batch of one."""
+def predict(
+    encoder: LandmarkVisualEncoder, example: Example, view: View | None = None, running: bool = True
+) -> Prediction:
+    """The cue of a clip.
+
+    Args:
+        encoder: gives it.
+        example: the clip.
+        view: of a batch of one; None for a steady camera.
+        running: the stream has run before, with the clip backwards; else the clip is its start. Clips of one
+            corpus begin and end alike, and a stream that begins with them tells where in the clip it is.
+    """
     seen = plain_view(torch.from_numpy(example.landmarks)[None]) if view is None else view
-    cue, _ = encoder(seen.landmarks, seen.age_s)
+    state = None
+    if running:
+        _, state = encoder(seen.landmarks.flip(1), seen.age_s.clamp(max=0.04))
+    cue, _ = encoder(seen.landmarks, seen.age_s, state)
     mean, log_variance = cue[0].split(LEVELS, dim=-1)
     return Prediction(example.speaker, mean.numpy(), log_variance.numpy(), example.cue)
 
@@ -43,12 +56,14 @@ class HeldOut(NamedTuple):
     """Cues of clips by encoders that were trained on other speakers.
 
     Attributes:
-        steady: each clip as a steady camera sees it.
-        varied: each clip turned, trembling, late and so on, as in training.
-        still: a part of the clips, the first frame of each all the time.
+        steady: each clip as a steady camera sees it, in a stream that has run before.
+        begun: a part of the clips, as the start of a stream.
+        varied: that part turned, trembling, late and so on, as in training.
+        still: that part, the first frame of each all the time.
     """
 
     steady: tuple[Prediction, ...]
+    begun: tuple[Prediction, ...]
     varied: tuple[Prediction, ...]
     still: tuple[Prediction, ...]
 
@@ -81,6 +96,7 @@ def hold_out(
         raise InputError(f"folds must be from 2 to the number of speakers, {len(speakers)}, not {folds}")
     rng = np.random.default_rng(recipe.seed)
     steady: list[Prediction] = []
+    begun: list[Prediction] = []
     varied: list[Prediction] = []
     still: list[Prediction] = []
     for fold in range(folds):
@@ -89,11 +105,12 @@ def hold_out(
         for number, example in enumerate(clip for clip in examples if clip.speaker in held_out):
             steady.append(predict(encoder, example))
             landmarks = torch.from_numpy(example.landmarks)[None]
-            varied.append(predict(encoder, example, draw_view(landmarks, recipe.views, rng)))
             if number % 3 == 0:
+                begun.append(predict(encoder, example, running=False))
+                varied.append(predict(encoder, example, draw_view(landmarks, recipe.views, rng)))
                 frozen = landmarks[:, :1].expand_as(landmarks)
                 still.append(predict(encoder, example, plain_view(frozen)))
-    return HeldOut(tuple(steady), tuple(varied), tuple(still))
+    return HeldOut(tuple(steady), tuple(begun), tuple(varied), tuple(still))
 
 
 @dataclass(frozen=True)
@@ -102,6 +119,9 @@ class CueScores:
 
     Attributes:
         correlation: of mean and truth, all clips of a speaker in a row.
+        within: the same once what is common to all clips at each tick is taken out of both: what lips tell
+            beyond where in a clip of this corpus somebody speaks.
+        clock: correlation of the truth with that common course alone, which knows no lips.
         likelihood: gain of log likelihood, in nats a tick, over a Gaussian that knows mean and variance of
             the speaker's levels.
         calibration: mean of squared errors by the variance that was told: 1 is right, more is too sure.
@@ -109,15 +129,23 @@ class CueScores:
     """
 
     correlation: tuple[float, ...]
+    within: tuple[float, ...]
+    clock: tuple[float, ...]
     likelihood: tuple[float, ...]
     calibration: tuple[float, ...]
     speakers: dict[str, float]
 
     def text(self) -> str:
         """A table."""
-        rows = [f"{'level':>12} {'r':>7} {'nats':>7} {'z^2':>7}"]
+        rows = [f"{'level':>12} {'r':>7} {'within':>7} {'clock':>7} {'nats':>7} {'z^2':>7}"]
         for name, *numbers in zip(
-            LEVEL_NAMES, self.correlation, self.likelihood, self.calibration, strict=True
+            LEVEL_NAMES,
+            self.correlation,
+            self.within,
+            self.clock,
+            self.likelihood,
+            self.calibration,
+            strict=True,
         ):
             rows.append(f"{name:>12} " + " ".join(f"{number:7.3f}" for number in numbers))
         rows.append("r of all by speaker: " + ", ".join(f"{k} {v:.2f}" for k, v in self.speakers.items()))
@@ -130,26 +158,45 @@ def score(predictions: Iterable[Prediction]) -> CueScores:
     Raises:
         InputError: there are none.
     """
-    by_speaker: dict[str, list[Prediction]] = {}
-    for prediction in predictions:
-        by_speaker.setdefault(prediction.speaker, []).append(prediction)
-    if not by_speaker:
+    clips = list(predictions)
+    if not clips:
         raise InputError("no cues to judge: the data hold no talking faces")
+    common = [_common([part[row] for part in (clip[1:] for clip in clips)]) for row in (0, 2)]
+    by_speaker: dict[str, list[Prediction]] = {}
+    for clip in clips:
+        by_speaker.setdefault(clip.speaker, []).append(clip)
     rows = []
-    for clips in by_speaker.values():
-        mean, logarithm, truth = (np.concatenate(part) for part in list(zip(*clips, strict=True))[1:])
+    for own in by_speaker.values():
+        mean, logarithm, truth = (np.concatenate(part) for part in list(zip(*own, strict=True))[1:])
+        said, heard = (np.concatenate([course[: len(clip.truth)] for clip in own]) for course in common)
         error = (truth - mean) ** 2 / np.exp(logarithm)
         told = 0.5 * (error + logarithm).mean(0)
         known = 0.5 * (1.0 + np.log(truth.var(0)))
-        r = [np.corrcoef(mean[:, level], truth[:, level])[0, 1] for level in range(LEVELS)]
-        rows.append((r, known - told, error.mean(0)))
-    correlation, likelihood, calibration = (
-        np.mean(part, axis=0).tolist() for part in zip(*rows, strict=True)
+        beyond = _correlation(mean - said, truth - heard)
+        r, by_clock = _correlation(mean, truth), _correlation(heard, truth)
+        rows.append((r, beyond, by_clock, known - told, error.mean(0)))
+    correlation, within, clock, likelihood, calibration = (
+        tuple(np.mean(part, axis=0).tolist()) for part in zip(*rows, strict=True)
     )
     speakers = {name: float(row[0][-1]) for name, row in zip(by_speaker, rows, strict=True)}
-    return CueScores(
-        tuple(correlation), tuple(likelihood), tuple(calibration), dict(sorted(speakers.items()))
-    )
+    return CueScores(correlation, within, clock, likelihood, calibration, dict(sorted(speakers.items())))
+
+
+def _common(courses: Sequence[Float32]) -> Float32:
+    """The mean over clips at each tick."""
+    total = np.zeros((max(len(course) for course in courses), LEVELS), np.float32)
+    count = np.zeros((len(total), 1), np.float32)
+    for course in courses:
+        total[: len(course)] += course
+        count[: len(course)] += 1
+    return total / count
+
+
+def _correlation(first: Float32, second: Float32) -> Float32:
+    """Of each level."""
+    first, second = first - first.mean(0), second - second.mean(0)
+    power = np.sqrt((first**2).sum(0) * (second**2).sum(0)) + 1e-9
+    return np.asarray((first * second).sum(0) / power, np.float32)
 
 
 def read_test_clips(data: Path) -> tuple[tuple[LandmarkClip, bool], ...]:

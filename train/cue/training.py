@@ -30,7 +30,8 @@ class CueRecipe:
         exclude_licences: clips whose licence contains one of these are not used.
         clips_of_a_speaker: no more than so many are used, the first ones; 0 for all.
         steps, batch: optimizer steps, and clips in each.
-        seconds: of a clip that are seen at once.
+        seconds: of a clip that are seen at once, from a random place: where whole clips are seen, the encoder
+            learns when in a clip of this corpus somebody speaks.
         learning_rate, weight_decay: of AdamW; the rate rises and falls as half a cosine does.
         feature_noise, feature_gain, feature_dropout: standard deviations of noise on each number that the
             network sees, in those of the numbers themselves, and of a random gain of each in a clip; and how
@@ -45,13 +46,13 @@ class CueRecipe:
     clips_of_a_speaker: int = 0
     steps: int = 400
     batch: int = 32
-    seconds: float = 3.0
+    seconds: float = 1.4
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
     feature_noise: float = 0.15
     feature_gain: float = 0.2
     feature_dropout: float = 0.1
-    warm: float = 0.3
+    warm: float = 0.5
     held_out_speakers: tuple[str, ...] = ()
     seed: int = 1
     encoder: LandmarkConfig = field(default_factory=LandmarkConfig)

@@ -221,7 +221,7 @@ def _column(values: Float64, dimensions: int) -> Tensor:
 def pad_examples(
     examples: Sequence[Example], ticks: int, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Examples of a batch at one length, from a random place where they are longer.
+    """Examples of a batch at one length, from random places that may reach beyond longer ones.
 
     Returns:
         landmarks ``[B, T, 44, 3]``, true cues ``[B, T, 5]``, and which ticks count ``[B, T]``.
@@ -233,9 +233,13 @@ def pad_examples(
     )
     counts = np.zeros((batch, ticks), bool)
     for row, example in enumerate(examples):
-        first = int(rng.integers(0, max(len(example.cue) - ticks, 0) + 1))
-        length = min(len(example.cue) - first, ticks)
-        landmarks[row, :length] = example.landmarks[first : first + length]
-        cues[row, :length] = example.cue[first : first + length]
-        counts[row, :length] = True
+        # Every tick of a longer clip is as likely as every other, the first and last too: levels are relative
+        # to the mean of the clip, and a face that says nothing must mean 0.
+        spare = len(example.cue) - ticks
+        first = int(rng.integers(1 - ticks, len(example.cue))) if spare > 0 else 0
+        start, stop = max(first, 0), min(first + ticks, len(example.cue))
+        there = slice(start - first, stop - first)
+        landmarks[row, there] = example.landmarks[start:stop]
+        cues[row, there] = example.cue[start:stop]
+        counts[row, there] = True
     return torch.from_numpy(landmarks), torch.from_numpy(cues), torch.from_numpy(counts)

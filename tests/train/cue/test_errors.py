@@ -97,7 +97,7 @@ def spread_over_clips(clips: list[Prediction]) -> np.ndarray:
         (size, 0.12),
         (surety, 0.2),
         (calibration, 0.3),
-        (knowledge_of_error, 0.12),
+        (knowledge_of_error, 0.2),
         (spread_over_clips, 0.06),
     ],
 )

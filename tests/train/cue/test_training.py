@@ -75,8 +75,7 @@ def test_training_is_repeatable(examples: list[Example]) -> None:
 def test_each_speaker_is_held_out_once(examples: list[Example]) -> None:
     held = hold_out(examples, CueRecipe(steps=2, batch=4, encoder=SHORT.encoder), 3)
     assert [clip.speaker for clip in held.steady] == [*"aaabbbccc"]
-    assert len(held.varied) == 9
-    assert len(held.still) == 3
+    assert len(held.begun) == len(held.varied) == len(held.still) == 3
     assert "dB" in held.describe_still()
     with pytest.raises(InputError, match="from 2 to the number of speakers, 3"):
         hold_out(examples, SHORT, 4)
@@ -95,6 +94,18 @@ def test_scores_of_a_cue_that_knows_all_and_of_one_that_knows_nothing() -> None:
     assert "3500-7500" in known.text()
     with pytest.raises(InputError, match="no cues to judge"):
         score([])
+
+
+def test_what_all_clips_have_in_common_is_no_merit_of_lips() -> None:
+    """A cue that knows when clips of this corpus have speech, and no face."""
+    rng = np.random.default_rng(0)
+    common = rng.standard_normal((50, 5)).astype(np.float32)
+    truths = common + np.float32(0.3) * rng.standard_normal((20, 50, 5)).astype(np.float32)
+    clock = [Prediction("a", common, np.zeros_like(common), truth) for truth in truths]
+    scores = score(clock)
+    assert min(scores.correlation) > 0.9
+    assert min(scores.clock) > 0.9
+    assert max(map(abs, scores.within)) < 0.1
 
 
 def test_cues_are_kept_in_a_file(
@@ -123,7 +134,7 @@ def test_weights_come_back_with_what_is_known_of_them(
 def test_the_shipped_weights_are_small_and_say_how_good_they_are() -> None:
     assert CUE_WEIGHTS.stat().st_size < 300_000
     figures = read_about()["about"]["figures"]
-    assert figures["held_out_speakers"]["r"][-1] > 0.8
+    assert figures["held_out_speakers"]["within"][-1] > 0.4
     assert load_encoder().config.members == 3
 
 

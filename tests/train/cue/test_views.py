@@ -144,8 +144,15 @@ def test_clips_of_any_length_make_a_batch(make_clip: MakeClip) -> None:
     landmarks, truth, counts = pad_examples(examples, 40, np.random.default_rng(0))
     assert landmarks.shape == (2, 40, len(POINTS), 3)
     assert truth.shape == (2, 40, 5)
-    assert counts.sum(1).tolist() == [25, 40]
-    assert not landmarks[0, 25:].any()
+    assert counts[0].tolist() == [True] * 25 + [False] * 15
+    assert torch.equal(landmarks.flatten(2).any(-1), counts)
+
+
+def test_every_tick_of_a_long_clip_is_seen_as_often(make_clip: MakeClip) -> None:
+    """So that the mean of what is learnt is that of the clip: 0."""
+    example, rng = example_of(make_clip("a", 0, 2.0)), np.random.default_rng(0)
+    _, truth, counts = pad_examples([example] * 3000, 30, rng)
+    np.testing.assert_allclose(truth[counts].mean(0), 0.0, atol=0.05)
 
 
 @pytest.mark.parametrize("wrong", [{"mirror": 1.5}, {"turn_deg": -1.0}, {"jitter": (0.1, 0.01)}])

@@ -45,7 +45,7 @@ def agreement(views: list[CueView], sound: Float32, delay: int = 0) -> float:
 
 def test_a_right_cue_follows_the_voice_that_is_meant() -> None:
     views = cues("right")
-    assert agreement(views, CLEAN) > 0.5
+    assert agreement(views, CLEAN) > 0.4
     assert abs(agreement(views, OTHER)) < 0.2
     assert all(view.trust == 1.0 for view in views)
     assert all(view.age_s.max() <= 0.04 for view in views)
@@ -53,7 +53,7 @@ def test_a_right_cue_follows_the_voice_that_is_meant() -> None:
 
 def test_a_wrong_cue_follows_somebody_else() -> None:
     views = cues("wrong")
-    assert agreement(views, OTHER) > 0.5
+    assert agreement(views, OTHER) > 0.4
     assert abs(agreement(views, CLEAN)) < 0.2
     assert all(view.trust == 0.0 for view in views)
 
@@ -63,7 +63,7 @@ def test_a_late_cue_is_as_late_as_it_says(delay_s: float) -> None:
     views = cues("late", CueConfig(late_s=(delay_s, delay_s)))
     found = [agreement(views, CLEAN, delay) for delay in range(25)]
     assert abs(int(np.argmax(found)) - round(delay_s / 0.04)) <= 1
-    assert max(found) > 0.5
+    assert max(found) > 0.4
     assert all(view.trust == 0.0 for view in views)
 
 
@@ -86,7 +86,7 @@ def test_a_still_cue_says_next_to_nothing_and_never_changes() -> None:
 
 def test_a_cue_with_gaps_ages_in_them_and_may_be_trusted() -> None:
     views = cues("dropped")
-    assert agreement(views, CLEAN) > 0.5
+    assert agreement(views, CLEAN) > 0.4
     assert all(view.trust == 1.0 for view in views)
     assert all(view.age_s.max() > 0.04 for view in views)
     for view in views:
