@@ -136,7 +136,7 @@ class CueTrust(nn.Module):
         raw = torch.sigmoid(self.layers(torch.cat([features, log_variance], dim=-1)))
         rise, fall = torch.sigmoid(self.speed_logits).unbind()
         alpha = state.alpha + torch.where(raw > state.alpha, rise, fall) * (raw - state.alpha)
-        # Confidence that went stale must be earned anew.
+        # Confidence that went stale must be earned again.
         return (alpha * fresh).squeeze(-1), TrustState(agreement, alpha * (fresh > 0.0))
 
     def forward(

@@ -195,7 +195,7 @@ RATE = 48_000
 class VirtualMicSink:
     """An `AudioSink` whose sound other programs find as a microphone, from `start` to `stop`.
 
-    Started again, it makes the microphone anew: a sound server that was restarted has forgotten it.
+    Started again, it makes the microphone again: a sound server that was restarted has forgotten it.
 
     Args:
         settings: how its output is opened; which device that is, is its own affair.
