@@ -101,7 +101,7 @@ def list_devices(server: PulseServer | None = None) -> list[Device]:
     try:
         hosts = [host["name"] for host in portaudio.query_hostapis()]
         devices = [_of_portaudio(entry, hosts) for entry in portaudio.query_devices()]
-    except portaudio.PortAudioError as error:  # such as while it is being initialised anew
+    except portaudio.PortAudioError as error:  # such as while it is being initialised again
         raise InputError(f"PortAudio does not answer ({error}): restart the sound server") from error
     plugins = {device.name: device.index for device in devices if device.host_api == "ALSA"}
     through = next((plugins[name] for name in _PLUGINS if name in plugins), None)

@@ -38,7 +38,7 @@ def _server() -> Check:
     try:
         return ok("sound server", server_name())
     except PulseSilentError as error:
-        return problem("sound server", str(error), "restart it, or log in anew")
+        return problem("sound server", str(error), "restart it, or log in again")
     except PulseError as error:
         return warn(
             "sound server",

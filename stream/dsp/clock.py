@@ -61,7 +61,7 @@ class DelayLockedLoop:
     ``2 b + c < 4``; with w held at or below 0.7 that is so for blocks of any length.
 
     Jitter averages out. A step in the device's time (it stood still, or lost samples) is told from jitter by
-    its size and its staying; then the loop starts anew from there, keeping the rate it had learned.
+    its size and its staying; then the loop starts again from there, keeping the rate it had learned.
 
     One thread calls `update`; any other may read, as the state is replaced as a whole.
 
@@ -74,7 +74,7 @@ class DelayLockedLoop:
         # Time in s of a sample, its count, seconds a sample.
         self._state: tuple[float, int, float] | None = None
         self._last_s = self._due_s = 0.0  # time of the last update; of the next if it is like the last
-        self._locked_s = 0.0  # seconds of sound since the loop started anew
+        self._locked_s = 0.0  # seconds of sound since the loop started again
         self._off_s: float | None = None  # since when updates are off by a step
 
     @property

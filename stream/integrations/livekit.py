@@ -24,7 +24,7 @@ except ImportError as error:
 class LipstreamProcessor(Controlled, FrameProcessor[AudioFrame]):
     """Cleans the frames of one audio stream, of any length, rate and number of channels.
 
-    While `enabled` is False, LiveKit passes frames by, undelayed, and the stream begins anew when it is True
+    While `enabled` is False, LiveKit passes frames by, undelayed, and the stream begins again when it is True
     again. To compare before and after without a jump in time, set `bypass` instead.
 
     Args:

@@ -107,7 +107,7 @@ class Watchdog:
     """Watches endpoints, from one thread that calls `look` a few times a second.
 
     Lost is a device that is gone, ended by itself, or did not call for a while. It is opened again with
-    doubling waits. PortAudio knows of new devices only when it is initialised anew, for which all must be
+    doubling waits. PortAudio knows of new devices only when it is initialised again, for which all must be
     closed: so where an attempt fails, the others pause for another one. They play or record nothing that
     matters then, for input and output need each other.
 
@@ -115,7 +115,7 @@ class Watchdog:
         watched: the endpoints, not started yet.
         clock: the stream's.
         tell: told in one line that something is lost, and that it is back, once each.
-        refresh: looks for devices anew and says whether it could: `refresh_devices` for PortAudio's.
+        refresh: looks for devices again and says whether it could: `refresh_devices` for PortAudio's.
         guard: raises InputError if what was opened must not stay open, such as a feedback loop.
         config: how patient it is.
     """

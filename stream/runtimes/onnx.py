@@ -84,7 +84,7 @@ class OnnxPool:
         if isinstance(session.get_inputs()[0].shape[0], int):
             raise InputError(
                 f"{graph} is for one stream alone (as all with Mamba-1 along frequency are): use runtime "
-                "'eager', or make it anew with 'lipstream export'"
+                "'eager', or make it again with 'lipstream export'"
             )
         self._batch = BoundGraph(session, streams)
         self._lips = LipsEncoder(lips_graph, self.spec.name)

@@ -20,7 +20,7 @@ def compiled() -> None:
 
 @pytest.fixture
 def unloaded() -> Iterator[None]:
-    """The libraries are looked for anew in the test, and again after it."""
+    """The libraries are looked for again in the test, and again after it."""
     cpu_calls._library.cache_clear()
     yield
     cpu_calls._library.cache_clear()

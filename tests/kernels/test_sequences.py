@@ -126,7 +126,7 @@ def test_torch_scans_where_mamba_ssm_can_not(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def forget_package() -> Any:
-    """`mamba_ssm` looks anew, here and in the tests that follow."""
+    """`mamba_ssm` looks again, here and in the tests that follow."""
     mamba_ssm.cache_clear()
     yield
     mamba_ssm.cache_clear()

@@ -72,7 +72,7 @@ MAMBA_2 = pytest.mark.parametrize(
 
 
 def normal(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Numbers that begin anew with each test."""
+    """Numbers that begin again with each test."""
     return torch.randn(shape).to(DEVICE, dtype)
 
 

@@ -52,7 +52,7 @@ class Observed:
 
 _SIGHTS = {
     Sight.BLACK: (CameraState.BLACK, "the video is black: is the lens covered?"),
-    Sight.FROZEN: (CameraState.FROZEN, "the camera repeats one frame: plug it in anew, or restart it"),
+    Sight.FROZEN: (CameraState.FROZEN, "the camera repeats one frame: plug it in again, or restart it"),
     Sight.NO_MOUTH: (CameraState.NO_FACE, "the face is too far away or not whole in the video"),
     Sight.NO_FACE: (CameraState.NO_FACE, "no face in the video"),
 }

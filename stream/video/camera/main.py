@@ -74,7 +74,7 @@ def main() -> None:
     outbox.send(_without_lips(CameraState.STARTING, ""))
     try:
         _watch(job, outbox)
-    except InputError as error:  # something is not installed: beginning anew changes nothing
+    except InputError as error:  # something is not installed: beginning again changes nothing
         outbox.send(_without_lips(CameraState.FAILING, str(error)))
         threading.Event().wait()
     except BaseException as error:

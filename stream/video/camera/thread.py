@@ -32,7 +32,7 @@ class CameraConfig:
         max_fps: frames a second to look at; the model was trained at 25.
         max_load: share of its time that the thread works at most: a slow computer, or several faces, give
             fewer frames a second instead of a busy core, of which the audio may be in need.
-        retry_s: the first pause before a lost camera is opened again, or failed landmarks are begun anew.
+        retry_s: the first pause before a lost camera is opened again, or failed landmarks are begun again.
         longest_retry_s: the longest, to which pauses double.
         limits: when the camera is called lost, frozen and so on.
     """
@@ -138,7 +138,7 @@ class CameraThread:
         return None if time_s is None else self._clock.now() - time_s
 
     def _run(self) -> None:
-        """Read lips until `close`; begin anew, after a pause, when landmarks or encoder fail."""
+        """Read lips until `close`; begin again, after a pause, when landmarks or encoder fail."""
         while not self._stopping.is_set():
             try:
                 with LipReader(self._encode, self._face_model, self._config.limits.frozen_after_s) as reader:

@@ -1,4 +1,4 @@
-"""Pauses double up to the longest, and begin anew after success."""
+"""Pauses double up to the longest, and begin again after success."""
 
 import pytest
 
