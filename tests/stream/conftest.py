@@ -85,7 +85,7 @@ def shipped_weights() -> Path:
 def private_server(kind: type[PrivateServer], monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateServer]:
     """A sound server that PortAudio in this process uses too; skips where something for it is missing.
 
-    PortAudio reads its environment when it is initialised, so it is initialised again on the way in and on the
+    PortAudio reads its environment when it is initialised, so it is initialised again on the way in and the
     way out; streams of sounddevice must be closed by then. Child processes that inherit the environment (or
     are given `environment`) use the same server.
     """
