@@ -19,7 +19,7 @@ from .runtimes.base import NO_VIDEO_AGE_S, PoolRuntime, Runtime
 SHARE = 0.5
 #: What that means: by so many dB lips can lower a hop at most, ``-20 * log10(1 - SHARE)``.
 BOUND_DB = 6.0
-#: What a user who asks for lips is told.
+#: The notice for a user who asks for lips.
 NOTICE = (
     "lips are experimental: they help the nine speakers of their training, may harm others (they lower "
     f"speech by at most {BOUND_DB:g} dB), and double the cost"

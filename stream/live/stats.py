@@ -13,7 +13,7 @@ from ...core.arrays import Float32
 from ...errors import InputError
 from .config import LiveLatency
 
-#: The least level that is told, in dB.
+#: The least level that is shown, in dB.
 SILENCE_DBFS = -120.0
 #: Seconds over which a level is averaged.
 LEVEL_S = 0.3

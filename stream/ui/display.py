@@ -64,7 +64,7 @@ class Lines:
 
 
 class Panel:
-    """A few lines on the terminal, drawn again in place; what is told scrolls by above them."""
+    """A few lines on the terminal, drawn again in place; messages scroll by above them."""
 
     period_s = PANEL_S
 
