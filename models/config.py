@@ -187,21 +187,23 @@ class VoiceGateConfig:
         channels: of what its trunk sees of each band.
         hidden, layers: of its recurrent rows.
         squeezed: numbers that each band gives to a row.
+        trust: width of the recurrent network that gives alpha.
         memory_s: seconds over which cue and sound are compared.
         lags: delays of the sound at which they are, in frames; a late cue agrees better with older sound.
     """
 
-    channels: int = 12
-    hidden: int = 144
+    channels: int = 8
+    hidden: int = 192
     layers: int = 2
     squeezed: int = 4
-    memory_s: float = 1.0
-    lags: tuple[int, ...] = (0, 12, 24, 36)
+    trust: int = 48
+    memory_s: float = 1.5
+    lags: tuple[int, ...] = (0, 12, 24, 36, 48)
 
     def __post_init__(self) -> None:
-        if min(self.channels, self.hidden, self.layers, self.squeezed) < 1 or self.memory_s <= 0:
+        if min(self.channels, self.hidden, self.layers, self.squeezed, self.trust) < 1 or self.memory_s <= 0:
             raise InputError(
-                "channels, hidden, layers, squeezed and memory_s of the voice gate must be above 0"
+                "channels, hidden, layers, squeezed, trust and memory_s of the voice gate must be above 0"
             )
         if not self.lags or min(self.lags) < 0:
             raise InputError("the voice gate needs lags of at least 0")
