@@ -16,8 +16,10 @@ from .landmarks import BAND_EDGES_HZ, LEVELS
 _SOUNDS = 2
 #: Mean square in units of 10 dB below which a level stands still.
 _LEAST_VARIANCE = 0.02
-#: Power that stands for silence, where 1 is the running level of what is heard.
-_SILENCE = 1e-4
+#: Power that stands for silence, and the most that counts, where 1 is the running level of what is heard.
+_SILENCE, _LOUDEST = 1e-4, 1e4
+#: Means of a cue count up to this, in 10 dB: what one frame brings stays small in the moments.
+_FARTHEST = 20.0
 #: Frames of fresh cues after which a comparison counts for half.
 _HALF_FRAMES = 40.0
 
@@ -36,7 +38,8 @@ class CueLevels(nn.Module):
 
     def forward(self, heard: Tensor, kept: Tensor) -> Tensor:
         """Power of what is heard and of the audio-only output, ``[..., F]`` each -> ``[..., 10]``."""
-        return torch.log10(torch.cat([heard @ self.bands, kept @ self.bands], dim=-1) + _SILENCE)
+        powers = torch.cat([heard @ self.bands, kept @ self.bands], dim=-1)
+        return torch.log10(powers.clamp(max=_LOUDEST) + _SILENCE)
 
 
 class AgreementState(NamedTuple):
@@ -127,7 +130,7 @@ class CueAgreement(nn.Module):
         """Of each frame: ``[B, most lag + T, 10], [B, T, 5]`` -> ``[B, T, 5, L, 10]``."""
         frames, first = mean.shape[1], joined.shape[1] - mean.shape[1]
         sound = torch.stack([joined[:, first - lag : first - lag + frames] for lag in self.lags], dim=2)
-        cue = torch.cat([mean] * _SOUNDS, dim=-1).unsqueeze(2).expand_as(sound)
+        cue = torch.cat([mean.clamp(-_FARTHEST, _FARTHEST)] * _SOUNDS, dim=-1).unsqueeze(2).expand_as(sound)
         return torch.stack([cue, sound, cue.square(), sound.square(), cue * sound], dim=2)
 
     def _features(self, weight: Tensor, moments: Tensor) -> Tensor:

@@ -21,8 +21,8 @@ from .landmarks import LEVELS
 
 #: Logit of the closing in an untrained gate: 0.18.
 _CLOSED_LOGIT = -1.5
-#: Power in a band that stands for silence, where 1 is the running level of what is heard.
-_SILENCE = 1e-5
+#: Power in a band that stands for silence, and the most that counts, where 1 is the running level.
+_SILENCE, _LOUDEST = 1e-5, 1e5
 
 
 class GateState(NamedTuple):
@@ -111,7 +111,7 @@ class VoiceGate(nn.Module):
 
     def _fuse(self, powers: list[Tensor], cue: Tensor, alpha: Tensor) -> Tensor:
         """Rows ``[..., P * squeezed]`` of powers ``[..., F]``, a cue ``[..., 10]`` and alpha ``[...]``."""
-        bands = torch.stack([torch.log10(power @ self.gather + _SILENCE) for power in powers], dim=-1)
+        bands = torch.stack([torch.log10((power @ self.gather).clamp(max=_LOUDEST) + _SILENCE) for power in powers], dim=-1)
         heard = self.hear(bands) + self.position
         seen = self.see(cue).unflatten(-1, (self.positions, self.config.channels))
         gate = torch.sigmoid(self.admit(torch.cat([heard, seen], dim=-1)))
