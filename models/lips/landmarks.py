@@ -18,20 +18,8 @@ from torch import Tensor, nn
 from ..config import LandmarkConfig
 from ..state import join_context
 from .fusion import freshness
+from .points import POINTS, TICK_S
 
-#: Seconds from one tick to the next.
-TICK_S = 0.04
-_LIPS = (
-    *(0, 13, 14, 17, 37, 39, 40, 61, 78, 80, 81, 82, 84, 87, 88, 91, 95, 146, 178, 181, 185, 191),
-    *(267, 269, 270, 291, 308, 310, 311, 312, 314, 317, 318, 321, 324, 375, 402, 405, 409, 415),
-)
-#: Points of MediaPipe's face mesh that the encoder sees: 40 of the lips, chin, nose tip, outer eye corners.
-POINTS = (*_LIPS, 152, 1, 33, 263)
-#: Where each point is found in a mirrored face.
-_TWINS = {37: 267, 39: 269, 40: 270, 61: 291, 78: 308, 80: 310, 81: 311, 82: 312, 84: 314, 87: 317, 88: 318}
-_TWINS |= {91: 321, 95: 324, 146: 375, 178: 402, 181: 405, 185: 409, 191: 415, 33: 263}
-_TWINS |= {right: left for left, right in _TWINS.items()}
-MIRRORED = tuple(POINTS.index(_TWINS.get(point, point)) for point in POINTS)
 _NOSE, _LEFT_EYE, _RIGHT_EYE = (POINTS.index(point) for point in (1, 33, 263))
 #: Points that move against the nose: lips and chin.
 _MOVING = 41
@@ -107,7 +95,7 @@ class LandmarkGeometry(nn.Module):
         """One tick.
 
         Args:
-            landmarks: ``[B, 44, 3]``, the newest ones, see `POINTS`; zeros where no face was found.
+            landmarks: ``[B, 44, 3]``, the newest ones, see `points.POINTS`; zeros where no face was found.
             age_s: ``[B]``, seconds since they were captured.
             state: of the tick before.
 
@@ -252,7 +240,7 @@ class LandmarkVisualEncoder(nn.Module):
 
         Args:
             landmarks: ``[B, T, 44, 3]`` in pixels, depth in the unit of x; the newest ones at each tick, see
-                `POINTS`. Zeros where no face was found, which age as a dropped frame does.
+                `points.POINTS`. Zeros where no face was found, which age as a dropped frame does.
             age_s: ``[B, T]``, seconds since they were captured.
             state: None for a stream that begins.
 
