@@ -90,9 +90,8 @@ def enhance_file(
             enhanced as a stream of its own.
         dst: where to write, in the format its extension names, at the resolution of `src`. A file there is
             replaced, but only by a complete one.
-        video: video of the speaker, its time 0 that of the audio; None: audio only. Experimental: lips help
-            the nine speakers of their training and may harm others, by at most 6 dB (`lips_bound`). One
-            without a face gets a warning, not an error.
+        video: video of the speaker, its time 0 that of the audio; None: audio only. One without a face gets
+            a warning, not an error. With models that see crops it is experimental: see `Enhancer`.
         face_model: path of ``face_landmarker.task``; None finds or fetches it.
         model: name of a preset.
         runtime: name of a runtime.
@@ -117,7 +116,7 @@ def enhance_file(
         blocks = reader.blocks(round(layout.sample_rate * chunk_ms / 1000))
         started = time.perf_counter()
         with (
-            open_lips(_path(video), _path(face_model)) as lips,
+            open_lips(_path(video), _path(face_model), enhancers[0].lips) as lips,
             AudioWriter(target, output_layout) as output,
         ):
             frames = _stream(blocks, enhancers, lips, layout, output, progress)

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ...errors import InputError
 from ..config import ModelConfig, preset
 
 #: Age in seconds that stands for "there is no video": far beyond where alpha has faded to exactly 0.
 NO_VIDEO_AGE_S = 1e6
+#: What models see of a face: pixels of the mouth, or points of the face.
+LipsKind = Literal["crops", "landmarks"]
 
 
 @dataclass(frozen=True)
@@ -19,8 +22,9 @@ class StreamSpec:
         sample_rate: the model's own rate in Hz.
         window_samples: length of the analysis window; the output of a hop lags its input by ``window - hop``.
         hop_samples: samples taken and given by one call.
-        embedding_size: length of the visual embedding.
+        embedding_size: length of the visual embedding, or of the cue that stands for it.
         lips_size: side of the square lip crop in pixels.
+        lips: what the model is shown of a face: lip crops, or landmarks.
     """
 
     name: str
@@ -29,6 +33,7 @@ class StreamSpec:
     hop_samples: int
     embedding_size: int
     lips_size: int
+    lips: LipsKind = "crops"
 
     @classmethod
     def of(cls, config: ModelConfig) -> "StreamSpec":

@@ -3,9 +3,9 @@
 from typing import Protocol
 
 from ...core.arrays import Bool, Float32, UInt8
-from ...models.store.registry import NO_VIDEO_AGE_S, StreamSpec
+from ...models.store.registry import NO_VIDEO_AGE_S, LipsKind, StreamSpec
 
-__all__ = ["NO_VIDEO_AGE_S", "PoolRuntime", "Runtime", "StreamSpec"]
+__all__ = ["NO_VIDEO_AGE_S", "LipsKind", "PoolRuntime", "Runtime", "StreamSpec"]
 
 
 class Runtime(Protocol):
@@ -44,6 +44,25 @@ class Runtime(Protocol):
         """Embed one lip crop, uint8 ``[96, 96, 3]`` RGB, to float32 ``[embedding_size]``.
 
         Carries temporal state: call it once for each video frame, in order.
+
+        Raises:
+            InputError: the model sees landmarks.
+        """
+        ...
+
+    def see(self, landmarks: Float32, age_s: float) -> Float32:
+        """One tick of the landmark encoder, every `TICK_S` of the stream's time.
+
+        Args:
+            landmarks: float32 ``[44, 3]``, the newest ones (`models.lips.points.POINTS`, in pixels); zeros
+                where no face was seen yet.
+            age_s: seconds since they were captured.
+
+        Returns:
+            The cue, float32 ``[embedding_size]``: what `process_hop` takes for an embedding.
+
+        Raises:
+            InputError: the model sees lip crops.
         """
         ...
 
@@ -88,4 +107,8 @@ class PoolRuntime(Protocol):
 
     def encode_lips(self, stream: int, crop: UInt8) -> Float32:
         """Embed the next lip crop of one stream; see `Runtime.encode_lips`."""
+        ...
+
+    def see(self, stream: int, landmarks: Float32, age_s: float) -> Float32:
+        """The next tick of one stream; see `Runtime.see`."""
         ...

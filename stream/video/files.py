@@ -3,15 +3,16 @@
 import math
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ...core.native_stderr import native_stderr_silenced
 from ...errors import InputError
+from ..runtimes.base import LipsKind
 from .frames import LipFrame, VideoFrame
-from .lips.crop import LipCropper
-from .lips.landmarks import FaceLandmarks
+from .lips.lip_reader import LipReader
 from .opencv import cv2
 
 #: Containers whose clock starts anywhere; in all others time 0 is the start of the recording.
@@ -19,8 +20,10 @@ _FREE_RUNNING_CLOCK = frozenset({".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts"
 _FALLBACK_FPS = 25.0
 
 
-def read_lips(path: str | Path, face_model: str | Path | None = None) -> Generator[LipFrame, None, None]:
-    """Read a video and crop the lips out of each of its frames.
+def read_lips(
+    path: str | Path, face_model: str | Path | None = None, lips: LipsKind = "landmarks"
+) -> Generator[LipFrame, None, None]:
+    """Read a video and find the speaker's lips in each of its frames.
 
     Everything that OpenCV's FFmpeg reads will do (mp4, mkv, webm, avi, mpg, ...), at any and at varying frame
     rates; rotated phone videos come upright. One frame is in memory at a time.
@@ -28,17 +31,19 @@ def read_lips(path: str | Path, face_model: str | Path | None = None) -> Generat
     Args:
         path: the video file.
         face_model: path of ``face_landmarker.task``; None looks it up (see `find_face_model`).
+        lips: as in `LipReader`.
 
     Returns:
-        An iterator over all frames in the order of their time stamps. Close it (``contextlib.closing``) where
-        it may not run to its end: MediaPipe complains if Python exits while its graph is open.
+        An iterator over all frames in the order of their time stamps; those without a usable face show no
+        lips. Close it (``contextlib.closing``) where it may not run to its end: MediaPipe complains if
+        Python exits while its graph is open.
 
     Raises:
         InputError: the video is missing or unreadable, or the face model cannot be had. Raised by the call
             itself, before the first frame is asked for.
     """
     frames = read_frames(path)
-    return _lip_frames(frames, FaceLandmarks(face_model))
+    return _lip_frames(frames, LipReader(lips, face_model))
 
 
 def read_frames(path: str | Path) -> Generator[VideoFrame, None, None]:
@@ -59,13 +64,17 @@ def read_frames(path: str | Path) -> Generator[VideoFrame, None, None]:
 
 
 def _lip_frames(
-    frames: Generator[VideoFrame, None, None], landmarks: FaceLandmarks
+    frames: Generator[VideoFrame, None, None], reader: LipReader
 ) -> Generator[LipFrame, None, None]:
     """The lips of each frame; closes both."""
-    cropper = LipCropper()
-    with closing(frames), landmarks:
-        for sequence, (time_s, rgb) in enumerate(((frame.time_s, frame.rgb) for frame in frames), 1):
-            yield LipFrame(sequence, time_s, cropper.update(rgb, landmarks.detect(rgb, time_s), time_s))
+    with closing(frames), reader:
+        for sequence, frame in enumerate(frames, 1):
+            seen = reader.look(frame)
+            yield (
+                replace(seen, sequence=sequence)
+                if isinstance(seen, LipFrame)
+                else LipFrame(sequence, frame.time_s)
+            )
 
 
 def _decoded(capture: cv2.VideoCapture, video: Path) -> Generator[VideoFrame, None, None]:

@@ -19,8 +19,8 @@ from lipstream.stream.lips_bound import (
     FADE_HOPS,
     SHARE,
     BoundedMix,
-    BoundedPool,
-    BoundedRuntime,
+    bounded_pool,
+    bounded_runtime,
 )
 from lipstream.stream.pool import EnhancerPool
 from lipstream.stream.runtimes import load_runtime
@@ -100,7 +100,7 @@ def test_an_enhancer_keeps_the_bound_whatever_the_network_makes_of_lips(
 ) -> None:
     sound = noise(sample_rate)
     make = Adversary(pass_through, gain)
-    bounded = Enhancer(sample_rate=sample_rate, runtime=BoundedRuntime(make))
+    bounded = Enhancer(sample_rate=sample_rate, runtime=bounded_runtime(make))
     alone = Enhancer(sample_rate=sample_rate, runtime=pass_through())
     out, audio = bounded.process(sound, crops(25)), alone.process(sound)
     assert bounded.latency == alone.latency
@@ -115,7 +115,7 @@ def test_without_lips_no_second_stream_is_made_and_the_output_is_the_audio_only_
 ) -> None:
     make = Adversary(pass_through, 0.0)
     sound = noise(16_000)
-    bounded, alone = Enhancer(runtime=BoundedRuntime(make)), Enhancer(runtime=pass_through())
+    bounded, alone = Enhancer(runtime=bounded_runtime(make)), Enhancer(runtime=pass_through())
     np.testing.assert_array_equal(bounded.process(sound), alone.process(sound))
     assert len(make.made) == 1
 
@@ -125,7 +125,7 @@ def test_when_lips_are_gone_the_output_is_the_audio_only_one_again_and_costs_as_
 ) -> None:
     make = Adversary(pass_through, 0.0)
     sound = noise(48_000)
-    bounded, alone = Enhancer(runtime=BoundedRuntime(make)), Enhancer(runtime=pass_through())
+    bounded, alone = Enhancer(runtime=bounded_runtime(make)), Enhancer(runtime=pass_through())
     out, audio = bounded.process(sound, crops(25)), alone.process(sound)
     # The last picture is of 0.96 s; it ages for half a second, and its effect fades over 0.1 s.
     gone = round((0.96 + STALE_AGE_S) * 16_000) + (FADE_HOPS + 3) * HOP
@@ -136,7 +136,7 @@ def test_when_lips_are_gone_the_output_is_the_audio_only_one_again_and_costs_as_
 
 def test_a_reset_forgets_the_lips(pass_through: Make) -> None:
     sound, lips = noise(16_000), crops(25)
-    enhancer = Enhancer(runtime=BoundedRuntime(Adversary(pass_through, -1.0), ready=True))
+    enhancer = Enhancer(runtime=bounded_runtime(Adversary(pass_through, -1.0), ready=True))
     first = enhancer.process(sound, lips)
     enhancer.reset()
     np.testing.assert_array_equal(enhancer.process(sound, lips), first)
@@ -152,9 +152,9 @@ def test_each_stream_of_a_pool_is_bounded_as_alone(pass_through: Make) -> None:
         made.append(PassThroughPool(pass_through, gain=-3.0 if made else 1.0))
         return made[-1]
 
-    pool = EnhancerPool(3, runtime=BoundedPool(make))
+    pool = EnhancerPool(3, runtime=bounded_pool(make))
     with_lips, without = pool.join(), pool.join()
-    alone = Enhancer(runtime=BoundedRuntime(Adversary(pass_through, -3.0)))
+    alone = Enhancer(runtime=bounded_runtime(Adversary(pass_through, -3.0)))
     audio_only = Enhancer(runtime=pass_through())
     sound = noise(32_000)
     lips = crops(20)

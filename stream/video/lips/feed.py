@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ...runtimes.base import LipsKind
 from ..frames import LipFrame
 
 #: A video may end this much before the audio without a warning.
@@ -34,7 +35,7 @@ class LipsFeed:
         while self._next is not None and self._next.time_s <= time_s:
             self.video_frames += 1
             self._last_s = self._next.time_s
-            if self._next.crop is not None:
+            if self._next.shows_lips:
                 self.face_frames += 1
                 lips.append(self._next)
             self._next = next(self._frames, None)
@@ -52,8 +53,15 @@ class LipsFeed:
 
 
 @contextmanager
-def open_lips(video: Path | None, face_model: Path | None = None) -> Iterator[LipsFeed | None]:
+def open_lips(
+    video: Path | None, face_model: Path | None = None, lips: LipsKind = "landmarks"
+) -> Iterator[LipsFeed | None]:
     """The feed of a video file, closed at the end; None without video.
+
+    Args:
+        video: the file.
+        face_model: as in `read_lips`.
+        lips: as in `LipReader`.
 
     Raises:
         InputError: the video extra is not installed, or the video or the face model cannot be read.
@@ -63,7 +71,7 @@ def open_lips(video: Path | None, face_model: Path | None = None) -> Iterator[Li
         return
     from ..files import read_lips
 
-    frames = read_lips(video, face_model)
+    frames = read_lips(video, face_model, lips)
     try:
         yield LipsFeed(frames)
     finally:
