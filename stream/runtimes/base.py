@@ -1,15 +1,23 @@
 """What every runtime of a streaming model offers: hop in, hop out, state kept inside."""
 
-from typing import Protocol
+from typing import Literal, Protocol
+
+import numpy as np
 
 from ...core.arrays import Bool, Float32, UInt8
+from ...errors import InputError
+from ...models.config import STALE_AGE_S
 from ...models.store.registry import NO_VIDEO_AGE_S, StreamSpec
 
-__all__ = ["NO_VIDEO_AGE_S", "PoolRuntime", "Runtime", "StreamSpec"]
+__all__ = ["NO_VIDEO_AGE_S", "PoolRuntime", "Runtime", "StreamSpec", "any_fresh", "check_sees"]
 
 
 class Runtime(Protocol):
-    """One stream of one model. Not thread-safe; make one runtime for each stream."""
+    """One stream of one model. Not thread-safe; make one runtime for each stream.
+
+    Where the model sees landmarks, a hop with stale video (`STALE_AGE_S`) is one of audio alone, at its cost,
+    and leaves nothing of the lips before it behind; one with fresh video is the same and a voice gate.
+    """
 
     @property
     def spec(self) -> StreamSpec: ...
@@ -30,7 +38,8 @@ class Runtime(Protocol):
 
         Args:
             hop: float32 ``[hop_samples]``, finite.
-            embedding: float32 ``[embedding_size]`` of the newest video frame (zeros where there is none).
+            embedding: float32 ``[embedding_size]`` of the newest video frame, or the newest cue (zeros where
+                there is none).
             video_age_s: seconds since that frame was captured; `NO_VIDEO_AGE_S` where there is none.
             dry: share of the noisy signal in the output, 0 (enhanced) to 1 (bypass).
 
@@ -44,6 +53,28 @@ class Runtime(Protocol):
         """Embed one lip crop, uint8 ``[96, 96, 3]`` RGB, to float32 ``[embedding_size]``.
 
         Carries temporal state: call it once for each video frame, in order.
+
+        Raises:
+            InputError: the model sees landmarks.
+        """
+        ...
+
+    def see(self, landmarks: Float32, age_s: float) -> Float32:
+        """One tick of encoder C: landmarks to a cue.
+
+        Carries temporal state: call it every 0.04 s of the stream's time, whatever the camera does. The first
+        call may load what lips need.
+
+        Args:
+            landmarks: float32 ``[44, 3]`` in pixels, depth in the unit of x, the newest there are; see
+                `models.lips.landmarks.POINTS`. Zeros: no face yet.
+            age_s: seconds since they were captured.
+
+        Returns:
+            float32 ``[embedding_size]``.
+
+        Raises:
+            InputError: the model sees crops.
         """
         ...
 
@@ -89,3 +120,23 @@ class PoolRuntime(Protocol):
     def encode_lips(self, stream: int, crop: UInt8) -> Float32:
         """Embed the next lip crop of one stream; see `Runtime.encode_lips`."""
         ...
+
+    def see(self, stream: int, landmarks: Float32, age_s: float) -> Float32:
+        """One tick of encoder C for one stream; see `Runtime.see`."""
+        ...
+
+
+def check_sees(spec: StreamSpec, lips: Literal["crops", "landmarks"]) -> None:
+    """Let a visual encoder be given what it sees.
+
+    Raises:
+        InputError: it sees something else.
+    """
+    if spec.lips != lips:
+        call = "see(landmarks, age_s)" if spec.lips == "landmarks" else "encode_lips(crop)"
+        raise InputError(f"model '{spec.name}' sees {spec.lips} of lips, not {lips}: call {call}")
+
+
+def any_fresh(video_ages_s: float | Float32) -> bool:
+    """Whether any video counts; in float32, as all runtimes get the ages, so that they agree to the bit."""
+    return bool(np.any(np.asarray(video_ages_s, np.float32) < np.float32(STALE_AGE_S)))
