@@ -204,7 +204,7 @@ class VoiceGateConfig:
     Attributes:
         channels: of what its trunk sees of each band.
         hidden, layers: of its recurrent rows.
-        squeezed: numbers that each band gives to a row.
+        squeezed: numbers that the bands of a frame give to a row.
         trust: width of the recurrent network that gives alpha.
         memory_s: seconds over which cue and sound are compared.
         lags: delays of the sound at which they are, in frames; a late cue agrees better with older sound.
@@ -213,7 +213,7 @@ class VoiceGateConfig:
     channels: int = 8
     hidden: int = 192
     layers: int = 2
-    squeezed: int = 4
+    squeezed: int = 128
     trust: int = 48
     memory_s: float = 1.5
     lags: tuple[int, ...] = (0, 12, 24, 36, 48)

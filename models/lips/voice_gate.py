@@ -60,8 +60,8 @@ class VoiceGate(nn.Module):
         self.position = nn.Parameter(torch.zeros(bands.bands, config.channels))
         self.see = nn.Linear(2 * LEVELS, config.channels * self.positions)
         self.admit = nn.Linear(2 * config.channels, 1)
-        self.squeeze = nn.Linear(config.channels, config.squeezed)
-        self.rows = nn.GRU(config.squeezed * self.positions, config.hidden, config.layers, batch_first=True)
+        self.squeeze = nn.Linear(config.channels * self.positions, config.squeezed)
+        self.rows = nn.GRU(config.squeezed, config.hidden, config.layers, batch_first=True)
         self.leave = nn.Linear(config.hidden, self.positions)
         nn.init.constant_(self.leave.bias, _CLOSED_LOGIT)
         self.register_buffer("spread", torch.from_numpy(spread(bands, stft.bins)), persistent=False)
@@ -138,7 +138,7 @@ class VoiceGate(nn.Module):
         return self._opening(row, alpha), alpha, after
 
     def _fuse(self, powers: list[Tensor], cue: Tensor, alpha: Tensor) -> Tensor:
-        """Rows ``[..., P * squeezed]`` of powers ``[..., F]``, a cue ``[..., 10]`` and alpha ``[...]``."""
+        """Rows ``[..., squeezed]`` of powers ``[..., F]``, a cue ``[..., 10]`` and alpha ``[...]``."""
         bands = torch.stack(
             [torch.log10((power @ self.gather).clamp(max=_LOUDEST) + _SILENCE) for power in powers], dim=-1
         )
@@ -146,7 +146,7 @@ class VoiceGate(nn.Module):
         seen = self.see(cue).unflatten(-1, (self.positions, self.config.channels))
         gate = torch.sigmoid(self.admit(torch.cat([heard, seen], dim=-1)))
         fused = heard + alpha[..., None, None] * gate * seen
-        return self.squeeze(F.silu(fused)).flatten(-2)
+        return F.silu(self.squeeze(F.silu(fused).flatten(-2)))
 
     def _opening(self, rows: Tensor, alpha: Tensor) -> Tensor:
         closing = torch.sigmoid(self.leave(rows)) @ self.spread
