@@ -6,7 +6,7 @@ from typing import Literal, get_args
 from ..errors import InputError
 
 Codec = Literal["dense", "separable", "band"]
-VisualEncoderName = Literal["mobilenet", "conv3d"]
+VisualEncoderName = Literal["mobilenet", "conv3d", "landmarks"]
 #: The running input level: its time constant in seconds, and its floor in dB of full scale.
 LEVEL_TIME_CONSTANT_S, LEVEL_FLOOR_DBFS = 2.0, -75.0
 #: The peak that bounds the level is held for so many seconds, and then falls by so many dB a second.
@@ -17,6 +17,8 @@ SAMPLE_LIMIT = 8.0
 EMBEDDING_LIMIT = 1000.0
 #: Age of a video frame in seconds up to which alpha is as estimated, and from which it is 0.
 FRESH_AGE_S, STALE_AGE_S = 0.12, 0.5
+#: Numbers in a cue: means of five levels of a voice, then their log variances. See `models.lips.landmarks`.
+CUE_SIZE = 10
 #: Hidden features of the VCE.
 VCE_HIDDEN = 64
 #: Convolutions of a dense block, each dilated twice as far as the one before.
@@ -142,33 +144,6 @@ class BandCodecConfig:
 
 
 @dataclass(frozen=True)
-class VisualConfig:
-    """The path of the lips into the network.
-
-    ``smoothing`` puts the temporal smoother behind the VCE, ``frequency_prior`` the learned prior into the
-    FSVG. Without ``vce`` alpha is 1 while the video is fresh, without ``fsvg`` the gate is 1 everywhere.
-    """
-
-    encoder: VisualEncoderName = "conv3d"
-    embedding_size: int = 512
-    lips_size: int = 96
-    vce: bool = True
-    smoothing: bool = True
-    fsvg: bool = True
-    frequency_prior: bool = True
-
-    def __post_init__(self) -> None:
-        if self.smoothing and not self.vce:
-            raise InputError("smoothing needs the VCE whose alpha it smooths: set both or neither")
-        if self.frequency_prior and not self.fsvg:
-            raise InputError("frequency_prior needs the FSVG whose gate it favours: set both or neither")
-        if self.encoder not in get_args(VisualEncoderName):
-            raise InputError(f"unknown visual encoder '{self.encoder}': {_choices(VisualEncoderName)}")
-        if self.embedding_size < 1 or self.lips_size < 2:
-            raise InputError("embedding_size must be at least 1 and lips_size at least 2")
-
-
-@dataclass(frozen=True)
 class LandmarkConfig:
     """Sizes of the visual encoder that sees landmarks, see `models.lips.landmarks`.
 
@@ -191,13 +166,45 @@ class LandmarkConfig:
 
 
 @dataclass(frozen=True)
+class VisualConfig:
+    """The path of the lips into the network.
+
+    Encoders of crops (``lips_size``) feed a fusion: ``smoothing`` puts the temporal smoother behind the VCE,
+    ``frequency_prior`` the learned prior into the FSVG. Without ``vce`` alpha is 1 while the video is fresh,
+    without ``fsvg`` the gate is 1 everywhere. The encoder of ``landmarks`` gives a cue to the voice gate
+    instead, see `ModelConfig.gate`.
+    """
+
+    encoder: VisualEncoderName = "conv3d"
+    embedding_size: int = 512
+    lips_size: int = 96
+    vce: bool = True
+    smoothing: bool = True
+    fsvg: bool = True
+    frequency_prior: bool = True
+    landmarks: LandmarkConfig = field(default_factory=LandmarkConfig)
+
+    def __post_init__(self) -> None:
+        if self.smoothing and not self.vce:
+            raise InputError("smoothing needs the VCE whose alpha it smooths: set both or neither")
+        if self.frequency_prior and not self.fsvg:
+            raise InputError("frequency_prior needs the FSVG whose gate it favours: set both or neither")
+        if self.encoder not in get_args(VisualEncoderName):
+            raise InputError(f"unknown visual encoder '{self.encoder}': {_choices(VisualEncoderName)}")
+        if self.embedding_size < 1 or self.lips_size < 2:
+            raise InputError("embedding_size must be at least 1 and lips_size at least 2")
+        if self.encoder == "landmarks" and self.embedding_size != CUE_SIZE:
+            raise InputError(f"the encoder of landmarks gives a cue: embedding_size must be {CUE_SIZE}")
+
+
+@dataclass(frozen=True)
 class VoiceGateConfig:
     """Sizes of the voice gate, see `models.lips.voice_gate`.
 
     Attributes:
         channels: of what its trunk sees of each band.
         hidden, layers: of its recurrent rows.
-        squeezed: numbers that each band gives to a row.
+        squeezed: numbers that the bands of a frame give to a row.
         trust: width of the recurrent network that gives alpha.
         memory_s: seconds over which cue and sound are compared.
         lags: delays of the sound at which they are, in frames; a late cue agrees better with older sound.
@@ -206,7 +213,7 @@ class VoiceGateConfig:
     channels: int = 8
     hidden: int = 192
     layers: int = 2
-    squeezed: int = 4
+    squeezed: int = 128
     trust: int = 48
     memory_s: float = 1.5
     lags: tuple[int, ...] = (0, 12, 24, 36, 48)
@@ -224,6 +231,8 @@ class VoiceGateConfig:
 class ModelConfig:
     """A whole streaming model. ``causal=False`` is its bidirectional offline form of the same sizes.
 
+    ``gate`` takes the place of the fusion where ``visual.encoder`` sees landmarks.
+
     Raises:
         InputError: sizes that do not fit together.
     """
@@ -238,6 +247,7 @@ class ModelConfig:
     band: BandCodecConfig = field(default_factory=BandCodecConfig)
     memory: MemoryConfig | None = None
     visual: VisualConfig = field(default_factory=VisualConfig)
+    gate: VoiceGateConfig | None = None
     causal: bool = True
 
     def __post_init__(self) -> None:
@@ -252,7 +262,10 @@ class ModelConfig:
             inner = mixer.expand * channels
             if mixer.version == 2 and inner % mixer.head_size:
                 raise InputError(f"head_size {mixer.head_size} must divide expand * channels = {inner}")
-        if self.codec == "band" and self.band.covered_bins + 1 != self.stft.bins:
+        if (self.gate is not None) != (self.visual.encoder == "landmarks"):
+            raise InputError("the voice gate and the encoder of landmarks need each other: set both or neither")
+        has_bands = self.codec == "band" or self.gate is not None
+        if has_bands and self.band.covered_bins + 1 != self.stft.bins:
             raise InputError(
                 f"the bands cover {self.band.covered_bins} bins, a window of {self.stft.window} has "
                 f"{self.stft.bins - 1} below Nyquist: change the regions or the window"
@@ -269,6 +282,8 @@ class ModelConfig:
             InputError: there is no such part.
         """
         visual = self.visual
+        if parts and self.gate is not None:
+            raise InputError(f"model '{self.name}' has a voice gate and no fusion to leave parts of out")
         for part in parts:
             if part == "vce":
                 visual = replace(visual, vce=False, smoothing=False)
@@ -308,6 +323,8 @@ PRESETS: dict[str, ModelConfig] = {
             time=MixerConfig(version=2, expand=2),
             frequency=MixerConfig(version=2, d_conv=3, expand=2, shared_directions=True),
             memory=MemoryConfig(),
+            visual=VisualConfig(encoder="landmarks", embedding_size=CUE_SIZE),
+            gate=VoiceGateConfig(),
         ),
     )
 }

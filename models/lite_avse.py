@@ -11,20 +11,26 @@ from .layers.level import InputLevel, LevelState
 from .layers.tf_mamba import BlockState, CausalTFMambaBlock, TFMambaBlock
 from .lips.encoder import make_visual_encoder
 from .lips.fusion import VisualFusion
-from .state import State
+from .lips.voice_gate import VoiceGate
+from .state import State, flatten_state, unflatten_state
 
 
 class NetState(NamedTuple):
-    """What the network carries from one frame to the next."""
+    """What the network carries from one frame to the next. ``fusion`` or ``gate`` is empty."""
 
     level: LevelState
     codec: State
     fusion: State
     blocks: tuple[BlockState, ...]
+    gate: State
 
 
 class LiteAVSEMamba(nn.Module):
-    """Encoder -> double-gated fusion with the lips -> N x TF-Mamba -> decoder.
+    """Encoder -> N x TF-Mamba -> decoder, with lips in one of two places.
+
+    Embeddings of lip crops join the encoder's features in a double-gated fusion. A cue of landmarks
+    (``config.gate``) has no say in the network for sound: it goes to a gate on its output, which may only
+    take away.
 
     Causal with the state protocol (`models.state`), or, where ``config.causal`` is false, the bidirectional
     offline form of the same sizes, which has no ``step`` and must be given whole recordings. The visual
@@ -38,7 +44,12 @@ class LiteAVSEMamba(nn.Module):
         self.level = InputLevel(config.stft.frames_per_second)
         self.codec = make_codec(config)
         self.visual = make_visual_encoder(config.visual)
-        self.fusion = VisualFusion(config.channels, config.visual, self.codec.band_hz)
+        self.fusion: VisualFusion | None = None
+        self.gate: VoiceGate | None = None
+        if config.gate is None:
+            self.fusion = VisualFusion(config.channels, config.visual, self.codec.band_hz)
+        else:
+            self.gate = VoiceGate(config.gate, config.band, config.stft)
         self.blocks = nn.ModuleList(self._block() for _ in range(config.num_blocks))
 
     def _block(self) -> nn.Module:
@@ -55,12 +66,13 @@ class LiteAVSEMamba(nn.Module):
         return NetState(
             level=self.level.init_state(batch, device, dtype),
             codec=self.codec.init_state(batch, device, dtype),
-            fusion=self.fusion.init_state(batch, device, dtype),
+            fusion=() if self.fusion is None else self.fusion.init_state(batch, device, dtype),
             blocks=tuple(
                 block.init_state(batch, device, dtype)
                 for block in self.blocks
                 if isinstance(block, CausalTFMambaBlock)
             ),
+            gate=() if self.gate is None else self.gate.init_state(batch, device, dtype),
         )
 
     def forward(
@@ -74,7 +86,8 @@ class LiteAVSEMamba(nn.Module):
 
         Args:
             spectrum: ``[B, 2, T, F]``.
-            embedding: ``[B, T, E]``, of the newest video frame at each audio frame; None for audio alone.
+            embedding: ``[B, T, E]``, of the newest video frame at each audio frame, or the newest cue; None
+                for audio alone.
             video_age_s: ``[B, T]``, seconds since that frame was captured; needed with ``embedding``.
             state: None at the start of a recording.
 
@@ -93,7 +106,13 @@ class LiteAVSEMamba(nn.Module):
         features, alpha, fusion = self._fuse(features, embedding, video_age_s, state.fusion)
         features, blocks = self._run_blocks(features, block_states)
         enhanced, codec = self.codec.decode(features, skip, spectrum, codec)
-        return enhanced, alpha, NetState(level, codec, fusion, blocks)
+        gate_state = _emptied(state.gate)
+        if self.gate is not None and embedding is not None and video_age_s is not None:
+            opening, alpha, gate_state = self.gate(
+                spectrum, enhanced, gain, embedding, video_age_s, state.gate
+            )
+            enhanced = opening.unsqueeze(1) * enhanced
+        return enhanced, alpha, NetState(level, codec, fusion, blocks, gate_state)
 
     def step(
         self, spectrum: Tensor, embedding: Tensor | None, video_age_s: Tensor | None, state: NetState
@@ -102,24 +121,29 @@ class LiteAVSEMamba(nn.Module):
         frame = spectrum.unsqueeze(2)
         gain, level = self.level.step(spectrum, state.level)
         features, skip, codec = self.codec.encode(frame * gain[:, None, None, None], state.codec)
-        if embedding is not None and video_age_s is not None:
-            embedding, video_age_s = embedding.unsqueeze(1), video_age_s.unsqueeze(1)
-        features, alpha, fusion = self._fuse(features, embedding, video_age_s, state.fusion)
+        seen = [None if part is None else part.unsqueeze(1) for part in (embedding, video_age_s)]
+        features, alpha, fusion = self._fuse(features, seen[0], seen[1], state.fusion)
         column, blocks = features.squeeze(2), []
         for block, block_state in zip(self.blocks, state.blocks, strict=True):
             assert isinstance(block, CausalTFMambaBlock)
             column, after = block.step(column, block_state)
             blocks.append(after)
-        enhanced, codec = self.codec.decode(column.unsqueeze(2), skip, frame, codec)
-        return enhanced.squeeze(2), alpha.squeeze(1), NetState(level, codec, fusion, tuple(blocks))
+        decoded, codec = self.codec.decode(column.unsqueeze(2), skip, frame, codec)
+        enhanced, alpha, gate_state = decoded.squeeze(2), alpha.squeeze(1), _emptied(state.gate)
+        if self.gate is not None and embedding is not None and video_age_s is not None:
+            opening, alpha, gate_state = self.gate.step(
+                spectrum, enhanced, gain, embedding, video_age_s, state.gate
+            )
+            enhanced = opening.unsqueeze(1) * enhanced
+        return enhanced, alpha, NetState(level, codec, fusion, tuple(blocks), gate_state)
 
     def _fuse(
         self, features: Tensor, embedding: Tensor | None, video_age_s: Tensor | None, state: State
     ) -> tuple[Tensor, Tensor, State]:
-        if embedding is None:
-            return features, features.new_zeros(features.shape[0], features.shape[2]), state
-        if video_age_s is None:
+        if embedding is not None and video_age_s is None:
             raise ValueError("an embedding needs its age: pass video_age_s [B, T] in seconds")
+        if embedding is None or video_age_s is None or self.fusion is None:
+            return features, features.new_zeros(features.shape[0], features.shape[2]), state
         return self.fusion(features, embedding, video_age_s, state)
 
     def _run_blocks(
@@ -134,6 +158,11 @@ class LiteAVSEMamba(nn.Module):
             features, block_state = block(features, state)
             after.append(block_state)
         return features, tuple(after)
+
+
+def _emptied(state: State) -> State:
+    """The state of the gate after a frame without video: as at the start."""
+    return unflatten_state(state, [torch.zeros_like(tensor) for tensor in flatten_state(state)])
 
 
 def build(name: str, causal: bool = True) -> LiteAVSEMamba:

@@ -1,6 +1,5 @@
 """How much a cue can be trusted: by its own word, its age, and whether it goes with what is heard."""
 
-import itertools
 import math
 from typing import NamedTuple
 
@@ -9,8 +8,9 @@ from torch import Tensor, nn
 
 from ..config import StftConfig, VoiceGateConfig
 from ..state import join_context
+from .bands import cue_bands
 from .fusion import freshness
-from .landmarks import BAND_EDGES_HZ, LEVELS
+from .landmarks import LEVELS
 
 #: Sounds that a cue is compared with: what is heard, and what the audio-only network lets through.
 _SOUNDS = 2
@@ -31,10 +31,7 @@ class CueLevels(nn.Module):
 
     def __init__(self, stft: StftConfig) -> None:
         super().__init__()
-        hz = torch.arange(stft.bins) * (stft.sample_rate / stft.window)
-        edges = [*itertools.pairwise(BAND_EDGES_HZ), (BAND_EDGES_HZ[0], BAND_EDGES_HZ[-1])]
-        bands = torch.stack([((hz >= low) & (hz < high)).float() for low, high in edges], dim=1)
-        self.register_buffer("bands", bands / bands.sum(0), persistent=False)
+        self.register_buffer("bands", torch.from_numpy(cue_bands(stft)), persistent=False)
 
     def forward(self, heard: Tensor, kept: Tensor) -> Tensor:
         """Power of what is heard and of the audio-only output, ``[..., F]`` each -> ``[..., 10]``."""

@@ -1,4 +1,4 @@
-"""Visual encoders: lip crops to embeddings, causal in time, one video frame at a time.
+"""Visual encoders A and B: lip crops to embeddings, causal in time, one video frame at a time.
 
 Both follow the state protocol over video frames: ``forward(crops [B, T, 3, S, S] in [0, 1], state) ->
 (embedding [B, T, E], state)`` and ``step(crop [B, 3, S, S], state) -> (embedding [B, E], state)``.
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ...kernels.reference.conv import causal_conv1d
 from ..config import VisualConfig
 from ..state import join_context
+from .landmarks import LandmarkVisualEncoder
 
 #: Video frames that the last, temporal convolution sees (0.2 s at 25 fps).
 _TEMPORAL_TAPS = 5
@@ -170,6 +171,10 @@ class LiteVisualEncoderA(nn.Module):
         return y.squeeze(1), state
 
 
-def make_visual_encoder(config: VisualConfig) -> LiteVisualEncoderA | LiteVisualEncoderB:
-    """The encoder that a configuration names."""
+def make_visual_encoder(
+    config: VisualConfig,
+) -> LiteVisualEncoderA | LiteVisualEncoderB | LandmarkVisualEncoder:
+    """The encoder that a configuration names: A or B of crops, C of landmarks."""
+    if config.encoder == "landmarks":
+        return LandmarkVisualEncoder(config.landmarks)
     return (LiteVisualEncoderA if config.encoder == "mobilenet" else LiteVisualEncoderB)(config)

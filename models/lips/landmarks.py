@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..config import LandmarkConfig
 from ..state import join_context
+from .bands import BAND_EDGES_HZ as BAND_EDGES_HZ
 from .fusion import freshness
 from .points import POINTS, TICK_S
 
@@ -27,8 +28,6 @@ _MOVING = 41
 _UPPER = tuple(POINTS.index(point) for point in (81, 13, 311))
 _LOWER = tuple(POINTS.index(point) for point in (178, 14, 402))
 
-#: Upper edges of the bands of a cue in Hz, and the lower edge of the first.
-BAND_EDGES_HZ = (100, 700, 1800, 3500, 7500)
 #: Levels in a cue: of the four bands, then of all together.
 LEVELS = len(BAND_EDGES_HZ)
 #: A cue counts in units of so many dB.
@@ -160,7 +159,8 @@ def _level(landmarks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     from_nose = landmarks[:, :_MOVING, :2] - landmarks[:, _NOSE : _NOSE + 1, :2]
     x, y = from_nose.unbind(-1)
     shape = torch.cat([x * cos + y * sin, y * cos - x * sin], dim=-1) / size
-    gaps = landmarks[:, list(_LOWER)] - landmarks[:, list(_UPPER)]
+    # One by one: a list of them would be a tensor that a captured graph must not copy to its device.
+    gaps = torch.stack([landmarks[:, low] - landmarks[:, up] for low, up in zip(_LOWER, _UPPER, strict=True)], 1)
     return shape, gaps[..., :2].square().sum(-1).sqrt() / size, face
 
 

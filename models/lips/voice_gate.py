@@ -7,8 +7,12 @@ The audio-only network makes its output as ever. Where there is video, a small t
 
 So lips can never bring back what the audio-only network took away, close nothing beyond ``1 - alpha``, and
 without video (alpha exactly 0) the output is the audio-only one to the bit. It begins open: `_CLOSED_LOGIT`.
+
+Frames of stale video leave nothing behind: lips that come back begin as at the start of a stream and earn
+their confidence again. So a stream without video needs no step of the gate, whatever it saw before.
 """
 
+import itertools
 from typing import NamedTuple
 
 import torch
@@ -16,7 +20,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..config import BandCodecConfig, StftConfig, VoiceGateConfig
+from ..state import flatten_state, unflatten_state
 from .agreement import CueLevels, CueTrust, TrustState, gru_step
+from .bands import gather, spread
+from .fusion import freshness
 from .landmarks import LEVELS
 
 #: Logit of the closing in an untrained gate: 0.18.
@@ -26,7 +33,7 @@ _SILENCE, _LOUDEST = 1e-5, 1e5
 
 
 class GateState(NamedTuple):
-    """State of `VoiceGate`: of alpha, and of its recurrent rows, ``[layers, B, hidden]``."""
+    """State of `VoiceGate`: of alpha, and of its recurrent rows, ``[B, layers, hidden]``."""
 
     trust: TrustState
     rows: Tensor
@@ -53,19 +60,18 @@ class VoiceGate(nn.Module):
         self.position = nn.Parameter(torch.zeros(bands.bands, config.channels))
         self.see = nn.Linear(2 * LEVELS, config.channels * self.positions)
         self.admit = nn.Linear(2 * config.channels, 1)
-        self.squeeze = nn.Linear(config.channels, config.squeezed)
-        self.rows = nn.GRU(config.squeezed * self.positions, config.hidden, config.layers, batch_first=True)
+        self.squeeze = nn.Linear(config.channels * self.positions, config.squeezed)
+        self.rows = nn.GRU(config.squeezed, config.hidden, config.layers, batch_first=True)
         self.leave = nn.Linear(config.hidden, self.positions)
         nn.init.constant_(self.leave.bias, _CLOSED_LOGIT)
-        spread = _spread(bands, stft.bins)
-        self.register_buffer("spread", spread, persistent=False)
-        self.register_buffer("gather", (spread / spread.sum(1, keepdim=True)).t(), persistent=False)
+        self.register_buffer("spread", torch.from_numpy(spread(bands, stft.bins)), persistent=False)
+        self.register_buffer("gather", torch.from_numpy(gather(bands, stft.bins)), persistent=False)
 
     def init_state(
         self, batch: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32
     ) -> GateState:
         """Before the first frame."""
-        rows = torch.zeros(self.config.layers, batch, self.config.hidden, device=device, dtype=dtype)
+        rows = torch.zeros(batch, self.config.layers, self.config.hidden, device=device, dtype=dtype)
         return GateState(self.trust.init_state(batch, device, dtype), rows)
 
     def forward(
@@ -92,10 +98,31 @@ class VoiceGate(nn.Module):
         """
         if state is None:
             state = self.init_state(len(cue), cue.device, cue.dtype)
+        stale = freshness(age_s) == 0
+        changes = (stale[:, 1:] != stale[:, :-1]).any(0).nonzero().flatten() + 1
+        gates, alphas = [], []
+        for first, last in itertools.pairwise([0, *changes.tolist(), cue.shape[1]]):
+            part = slice(first, last)
+            if stale[:, first].all():
+                gate, alpha = spectrum.new_ones(spectrum[:, 0, part].shape), torch.zeros_like(age_s[:, part])
+            else:
+                gate, alpha, state = self._chunk(
+                    spectrum[:, :, part], kept[:, :, part], gain[:, part], cue[:, part], age_s[:, part], state
+                )
+            state = begun_anew(state, stale[:, first])
+            gates.append(gate)
+            alphas.append(alpha)
+        return torch.cat(gates, dim=1), torch.cat(alphas, dim=1), state
+
+    def _chunk(
+        self, spectrum: Tensor, kept: Tensor, gain: Tensor, cue: Tensor, age_s: Tensor, state: GateState
+    ) -> tuple[Tensor, Tensor, GateState]:
+        """As `forward`, while no video goes stale or comes back."""
         powers = [_power(spectrum, gain), _power(kept, gain)]
         alpha, trust = self.trust(self.levels(*powers), cue, age_s, state.trust)
-        rows, hidden = self.rows(self._fuse(powers, cue, alpha), state.rows)
-        return self._opening(rows, alpha), alpha, GateState(trust, hidden)
+        before = state.rows.transpose(0, 1).contiguous()
+        rows, hidden = self.rows(self._fuse(powers, cue, alpha), before)
+        return self._opening(rows, alpha), alpha, GateState(trust, hidden.transpose(0, 1))
 
     def step(
         self, spectrum: Tensor, kept: Tensor, gain: Tensor, cue: Tensor, age_s: Tensor, state: GateState
@@ -104,40 +131,38 @@ class VoiceGate(nn.Module):
         powers = [_power(spectrum, gain), _power(kept, gain)]
         alpha, trust = self.trust.step(self.levels(*powers), cue, age_s, state.trust)
         row, hidden = self._fuse(powers, cue, alpha), []
-        for layer, before in enumerate(state.rows.unbind(0)):
+        for layer, before in enumerate(state.rows.unbind(1)):
             row = gru_step(self.rows, layer, row, before)
             hidden.append(row)
-        return self._opening(row, alpha), alpha, GateState(trust, torch.stack(hidden))
+        after = begun_anew(GateState(trust, torch.stack(hidden, dim=1)), freshness(age_s) == 0)
+        return self._opening(row, alpha), alpha, after
 
     def _fuse(self, powers: list[Tensor], cue: Tensor, alpha: Tensor) -> Tensor:
-        """Rows ``[..., P * squeezed]`` of powers ``[..., F]``, a cue ``[..., 10]`` and alpha ``[...]``."""
-        bands = torch.stack([torch.log10((power @ self.gather).clamp(max=_LOUDEST) + _SILENCE) for power in powers], dim=-1)
+        """Rows ``[..., squeezed]`` of powers ``[..., F]``, a cue ``[..., 10]`` and alpha ``[...]``."""
+        bands = torch.stack(
+            [torch.log10((power @ self.gather).clamp(max=_LOUDEST) + _SILENCE) for power in powers], dim=-1
+        )
         heard = self.hear(bands) + self.position
         seen = self.see(cue).unflatten(-1, (self.positions, self.config.channels))
         gate = torch.sigmoid(self.admit(torch.cat([heard, seen], dim=-1)))
         fused = heard + alpha[..., None, None] * gate * seen
-        return self.squeeze(F.silu(fused)).flatten(-2)
+        return F.silu(self.squeeze(F.silu(fused).flatten(-2)))
 
     def _opening(self, rows: Tensor, alpha: Tensor) -> Tensor:
         closing = torch.sigmoid(self.leave(rows)) @ self.spread
         return 1.0 - alpha.unsqueeze(-1) * closing.clamp(0.0, 1.0)
 
 
+def begun_anew(state: GateState, stale: Tensor) -> GateState:
+    """The state, that of streams with stale video ``[B]`` as at the start."""
+    tensors = [
+        torch.where(stale.view(-1, *(1 for _ in tensor.shape[1:])), 0.0, tensor)
+        for tensor in flatten_state(state)
+    ]
+    after: GateState = unflatten_state(state, tensors)
+    return after
+
+
 def _power(spectrum: Tensor, gain: Tensor) -> Tensor:
     """``[B, 2, T, F], [B, T] -> [B, T, F]``, or the same without T: power at unit level."""
     return spectrum.square().sum(1) * gain.square().unsqueeze(-1)
-
-
-def _spread(bands: BandCodecConfig, bins: int) -> Tensor:
-    """Weights ``[P, F]`` of bands in each bin: interpolated between their middles, a sum of 1."""
-    middles, start = [], 0.0
-    for region in bands.regions:
-        middles += [start + region.width * (index + 0.5) - 0.5 for index in range(region.bands)]
-        start += region.width * region.bands
-    at, middle = torch.arange(bins, dtype=torch.float32), torch.tensor(middles)
-    above = torch.searchsorted(middle, at).clamp(1, len(middles) - 1)
-    share = ((at - middle[above - 1]) / (middle[above] - middle[above - 1])).clamp(0.0, 1.0)
-    weights = torch.zeros(len(middles), bins)
-    weights[above, torch.arange(bins)] += share
-    weights[above - 1, torch.arange(bins)] += 1.0 - share
-    return weights

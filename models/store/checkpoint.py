@@ -60,7 +60,9 @@ def grow_model(name: str, weights: Path, offline: bool) -> tuple[LiteAVSEMamba, 
     except RuntimeError as error:
         raise _unfit(weights, name, str(error).splitlines()[1].strip()) from error
     if unknown:
-        raise _unfit(weights, name, f"it has {len(unknown)} tensors too many, such as {unknown[0]}")
+        older = any(tensor.startswith("fusion.") for tensor in unknown) and model.fusion is None
+        fix = ": its lips are those of crops, keep its sound with lipstream cue join" if older else ""
+        raise _unfit(weights, name, f"it has {len(unknown)} tensors too many, such as {unknown[0]}{fix}")
     return model.eval(), lacking
 
 
@@ -109,6 +111,8 @@ def blend(preset: str, files: Sequence[Path], out: Path, lips: float = 1.0) -> N
     if not 0.0 < lips < float("inf"):
         raise InputError(f"lips must be above 0, not {lips:g}")
     models = [load_model(preset, file) for file in files]
+    if lips != 1.0 and models[0].fusion is None:
+        raise InputError(f"lips of model '{preset}' may only take away, there is nothing to turn: leave out lips")
     for file, model in zip(files, models, strict=True):
         if model.config != models[0].config:
             raise InputError(f"{file} holds another form of '{preset}' than {files[0]}")
@@ -116,7 +120,8 @@ def blend(preset: str, files: Sequence[Path], out: Path, lips: float = 1.0) -> N
     for name, value in first.items():
         if value.is_floating_point():
             value.copy_(torch.stack([value, *(other[name] for other in others)]).mean(0))
-    models[0].fusion.turn(lips)
+    if models[0].fusion is not None:
+        models[0].fusion.turn(lips)
     try:
         with written_whole(out) as partial:
             save_file(first, partial, _metadata(files[0]))
@@ -125,6 +130,6 @@ def blend(preset: str, files: Sequence[Path], out: Path, lips: float = 1.0) -> N
 
 
 def _metadata(file: Path) -> dict[str, str]:
-    """What a file says about the form of its model, and nothing about how it was trained."""
+    """What a file says about the form of its model and its encoder C, and no more."""
     with safe_open(file, framework="pt") as opened:
-        return {key: value for key, value in (opened.metadata() or {}).items() if key == "lipstream"}
+        return {key: value for key, value in (opened.metadata() or {}).items() if key.startswith(_KEY)}

@@ -1,4 +1,7 @@
-"""Export to ONNX: one wave-to-wave graph of a hop, one of a lip crop; states are named inputs and outputs.
+"""Export to ONNX: wave-to-wave graphs of a hop, and one of the visual encoder; states are named inputs and outputs.
+
+Where lips are landmarks there are two graphs of a hop, of audio alone and with the voice gate. What both carry
+has one name in both, so that a stream may move between them at any hop.
 
 The graph of a hop takes any number of streams in a batch, and is as fast for one as a graph for one alone.
 """
@@ -14,9 +17,10 @@ from torch import Tensor, nn
 
 from ...core.storage import written_whole
 from ...errors import InputError
+from ..lips.landmarks import POINTS
 from ..lite_avse import LiteAVSEMamba
 from ..state import State, flatten_state, state_names, unflatten_state
-from ..wave import WaveModel
+from ..wave import WaveModel, WaveState
 from .checkpoint import load_model
 from .registry import StreamSpec
 
@@ -31,9 +35,13 @@ class _HopGraph(nn.Module):
     def __init__(self, net: LiteAVSEMamba, streams: int) -> None:
         super().__init__()
         self.model = WaveModel(net)
-        self.like: State = self.model.init_state(streams)
+        self.like: State = self.carried(self.model.init_state(streams))
         #: Of each tensor: its rows for each stream.
         self.rows = [len(tensor) // streams for tensor in flatten_state(self.like)]
+
+    def carried(self, state: WaveState) -> WaveState:
+        """What the graph has of a state."""
+        return state
 
     def state(self) -> list[Tensor]:
         """Of a stream that begins."""
@@ -42,20 +50,33 @@ class _HopGraph(nn.Module):
     def forward(
         self, hop: Tensor, embedding: Tensor, video_age_s: Tensor, dry: Tensor, *state: Tensor
     ) -> tuple[Tensor, ...]:
+        out, alpha, after = self.model.step(hop, embedding, video_age_s, dry, self._joined(state))
+        return out, alpha, *self._by_stream(flatten_state(after))
+
+    def _joined(self, state: tuple[Tensor, ...]) -> WaveState:
         rows = [
             tensor.flatten(0, 1) if rows > 1 else tensor
             for tensor, rows in zip(state, self.rows, strict=True)
         ]
-        out, alpha, after = self.model.step(
-            hop, embedding, video_age_s, dry, unflatten_state(self.like, rows)
-        )
-        return out, alpha, *self._by_stream(flatten_state(after))
+        joined: WaveState = unflatten_state(self.like, rows)
+        return joined
 
     def _by_stream(self, state: list[Tensor]) -> list[Tensor]:
         return [
             tensor.unflatten(0, (-1, rows)) if rows > 1 else tensor
             for tensor, rows in zip(state, self.rows, strict=True)
         ]
+
+
+class _AudioHopGraph(_HopGraph):
+    """The same of a model with a voice gate, for audio alone: without what the gate carries."""
+
+    def carried(self, state: WaveState) -> WaveState:
+        return state._replace(net=state.net._replace(gate=()))
+
+    def forward(self, hop: Tensor, dry: Tensor, *state: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        out, _, after = self.model.step(hop, None, None, dry, self._joined(state))
+        return out, *self._by_stream(flatten_state(after))
 
 
 class _LipsGraph(nn.Module):
@@ -76,8 +97,25 @@ class _LipsGraph(nn.Module):
         return embedding, *flatten_state(after)
 
 
+class _CueGraph(nn.Module):
+    """One tick of encoder C."""
+
+    def __init__(self, net: LiteAVSEMamba) -> None:
+        super().__init__()
+        self.visual = net.visual
+        self.like: State = net.visual.init_state(1)
+
+    def state(self) -> list[Tensor]:
+        """Of a stream that begins."""
+        return flatten_state(self.like)
+
+    def forward(self, landmarks: Tensor, age_s: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        cue, after = self.visual.step(landmarks, age_s, unflatten_state(self.like, state))
+        return cue, *flatten_state(after)
+
+
 def _write(
-    graph: _HopGraph | _LipsGraph, inputs: dict[str, Tensor], outputs: list[str], spec: StreamSpec, path: Path
+    graph: _HopGraph | _LipsGraph | _CueGraph, inputs: dict[str, Tensor], outputs: list[str], spec: StreamSpec, path: Path
 ) -> None:
     """Export, strip what is of this machine, check, and move into place.
 
@@ -117,30 +155,51 @@ def _write(
 
 
 def export_graphs(net: LiteAVSEMamba, folder: Path) -> list[Path]:
-    """Write ``NAME.onnx`` and ``NAME-lips.onnx`` of a causal model into a folder, replacing what is there.
+    """Write the graphs of a causal model into a folder, replacing what is there: see `graph_files`.
 
     Raises:
         InputError: the folder cannot be written.
     """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with torch.no_grad():
+            return _write_with_gate(net, folder) if net.gate is not None else _write_with_crops(net, folder)
+    except OSError as error:
+        raise InputError(f"cannot write to {folder}: {error.strerror}; choose another --out-dir") from error
+
+
+def _write_with_crops(net: LiteAVSEMamba, folder: Path) -> list[Path]:
+    spec = StreamSpec.of(net.config)
+    paths = [folder / f"{spec.name}.onnx", folder / f"{spec.name}-lips.onnx"]
+    crop = {"crop": torch.zeros(1, spec.lips_size, spec.lips_size, 3, dtype=torch.uint8)}
+    _write_hop(net, paths[0], lips=True)
+    _write(_LipsGraph(net), crop, ["embedding_out"], spec, paths[1])
+    return paths
+
+
+def _write_with_gate(net: LiteAVSEMamba, folder: Path) -> list[Path]:
+    spec = StreamSpec.of(net.config)
+    paths = [folder / f"{spec.name}{end}.onnx" for end in ("", "-cue", "-gate")]
+    tick = {"landmarks": torch.zeros(1, len(POINTS), 3), "age_s": torch.zeros(1)}
+    _write_hop(net, paths[0], lips=False)
+    _write(_CueGraph(net), tick, ["cue"], spec, paths[1])
+    _write_hop(net, paths[2], lips=True)
+    return paths
+
+
+def _write_hop(net: LiteAVSEMamba, path: Path, lips: bool) -> None:
     spec = StreamSpec.of(net.config)
     # The scan of Mamba-1 along frequency is cut by the number of its rows, which a graph must know.
     streams = 1 if net.config.frequency.version == 1 else _OPEN
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / f"{spec.name}.onnx", folder / f"{spec.name}-lips.onnx"]
-        hop = {
-            "hop": torch.zeros(streams, spec.hop_samples),
-            "embedding": torch.zeros(streams, spec.embedding_size),
-            "video_age_s": torch.zeros(streams),
-            "dry": torch.zeros(streams),
-        }
-        crop = {"crop": torch.zeros(1, spec.lips_size, spec.lips_size, 3, dtype=torch.uint8)}
-        with torch.no_grad():
-            _write(_HopGraph(net, streams), hop, ["out", "alpha"], spec, paths[0])
-            _write(_LipsGraph(net), crop, ["embedding_out"], spec, paths[1])
-    except OSError as error:
-        raise InputError(f"cannot write to {folder}: {error.strerror}; choose another --out-dir") from error
-    return paths
+    hop, dry = {"hop": torch.zeros(streams, spec.hop_samples)}, {"dry": torch.zeros(streams)}
+    if not lips:
+        _write(_AudioHopGraph(net, streams), hop | dry, ["out"], spec, path)
+        return
+    seen = {
+        "embedding": torch.zeros(streams, spec.embedding_size),
+        "video_age_s": torch.zeros(streams),
+    }
+    _write(_HopGraph(net, streams), hop | seen | dry, ["out", "alpha"], spec, path)
 
 
 def export(preset: str, weights: Path | None, out_dir: Path) -> list[Path]:

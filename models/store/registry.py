@@ -22,9 +22,10 @@ class StreamSpec:
         sample_rate: the model's own rate in Hz.
         window_samples: length of the analysis window; the output of a hop lags its input by ``window - hop``.
         hop_samples: samples taken and given by one call.
-        embedding_size: length of the visual embedding, or of the cue that stands for it.
+        embedding_size: length of the visual embedding, or of the cue.
         lips_size: side of the square lip crop in pixels.
-        lips: what the model is shown of a face: lip crops, or landmarks.
+        lips: what its visual encoder sees: ``crops``, through `Runtime.encode_lips`, or ``landmarks``, through
+            `Runtime.see`.
     """
 
     name: str
@@ -45,6 +46,7 @@ class StreamSpec:
             hop_samples=config.stft.hop,
             embedding_size=config.visual.embedding_size,
             lips_size=config.visual.lips_size,
+            lips="landmarks" if config.visual.encoder == "landmarks" else "crops",
         )
 
 
@@ -60,14 +62,27 @@ def weights_file(name: str) -> Path:
     return WEIGHTS_FOLDER / f"{preset(name).name}.safetensors"
 
 
-def graph_files(name: str) -> tuple[Path, Path]:
-    """The ONNX graphs of a preset: wave to wave, and lips to embedding; shipped or not.
+#: Ends of the names of graphs that go with the graph of a hop.
+_BESIDE = ("-lips", "-cue", "-gate")
+
+
+def graph_files(name: str, folder: Path = WEIGHTS_FOLDER) -> tuple[Path, ...]:
+    """The ONNX graphs of a preset, there or not.
+
+    Args:
+        name: of the preset.
+        folder: where they lie; by default those that ship.
+
+    Returns:
+        Of a hop, and of a lip crop. Where lips are landmarks: of a hop of audio alone, of a tick of encoder C,
+        and of a hop with the voice gate.
 
     Raises:
         InputError: there is no such preset.
     """
-    stem = preset(name).name
-    return WEIGHTS_FOLDER / f"{stem}.onnx", WEIGHTS_FOLDER / f"{stem}-lips.onnx"
+    config = preset(name)
+    ends = ("", "-lips") if config.gate is None else ("", "-cue", "-gate")
+    return tuple(folder / f"{config.name}{end}.onnx" for end in ends)
 
 
 def is_shipped(name: str) -> bool:
@@ -77,7 +92,7 @@ def is_shipped(name: str) -> bool:
 
 def shipped_presets() -> list[str]:
     """The presets whose graphs are there."""
-    return sorted(path.stem for path in WEIGHTS_FOLDER.glob("*.onnx") if not path.stem.endswith("-lips"))
+    return sorted(path.stem for path in WEIGHTS_FOLDER.glob("*.onnx") if not path.stem.endswith(_BESIDE))
 
 
 def require_shipped(path: Path, name: str) -> Path:

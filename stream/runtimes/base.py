@@ -2,14 +2,22 @@
 
 from typing import Protocol
 
+import numpy as np
+
 from ...core.arrays import Bool, Float32, UInt8
+from ...errors import InputError
+from ...models.config import STALE_AGE_S
 from ...models.store.registry import NO_VIDEO_AGE_S, LipsKind, StreamSpec
 
-__all__ = ["NO_VIDEO_AGE_S", "LipsKind", "PoolRuntime", "Runtime", "StreamSpec"]
+__all__ = ["NO_VIDEO_AGE_S", "LipsKind", "PoolRuntime", "Runtime", "StreamSpec", "any_fresh", "check_sees"]
 
 
 class Runtime(Protocol):
-    """One stream of one model. Not thread-safe; make one runtime for each stream."""
+    """One stream of one model. Not thread-safe; make one runtime for each stream.
+
+    Where the model sees landmarks, a hop with stale video (`STALE_AGE_S`) is one of audio alone, at its cost,
+    and leaves nothing of the lips before it behind; one with fresh video is the same and a voice gate.
+    """
 
     @property
     def spec(self) -> StreamSpec: ...
@@ -30,7 +38,8 @@ class Runtime(Protocol):
 
         Args:
             hop: float32 ``[hop_samples]``, finite.
-            embedding: float32 ``[embedding_size]`` of the newest video frame (zeros where there is none).
+            embedding: float32 ``[embedding_size]`` of the newest video frame, or the newest cue (zeros where
+                there is none).
             video_age_s: seconds since that frame was captured; `NO_VIDEO_AGE_S` where there is none.
             dry: share of the noisy signal in the output, 0 (enhanced) to 1 (bypass).
 
@@ -51,18 +60,21 @@ class Runtime(Protocol):
         ...
 
     def see(self, landmarks: Float32, age_s: float) -> Float32:
-        """One tick of the landmark encoder, every `TICK_S` of the stream's time.
+        """One tick of encoder C: landmarks to a cue.
+
+        Carries temporal state: call it every 0.04 s of the stream's time, whatever the camera does. The first
+        call may load what lips need.
 
         Args:
-            landmarks: float32 ``[44, 3]``, the newest ones (`models.lips.points.POINTS`, in pixels); zeros
-                where no face was seen yet.
+            landmarks: float32 ``[44, 3]`` in pixels, depth in the unit of x, the newest there are; see
+                `models.lips.points.POINTS`. Zeros: no face yet.
             age_s: seconds since they were captured.
 
         Returns:
-            The cue, float32 ``[embedding_size]``: what `process_hop` takes for an embedding.
+            float32 ``[embedding_size]``.
 
         Raises:
-            InputError: the model sees lip crops.
+            InputError: the model sees crops.
         """
         ...
 
@@ -110,5 +122,21 @@ class PoolRuntime(Protocol):
         ...
 
     def see(self, stream: int, landmarks: Float32, age_s: float) -> Float32:
-        """The next tick of one stream; see `Runtime.see`."""
+        """One tick of encoder C for one stream; see `Runtime.see`."""
         ...
+
+
+def check_sees(spec: StreamSpec, lips: LipsKind) -> None:
+    """Let a visual encoder be given what it sees.
+
+    Raises:
+        InputError: it sees something else.
+    """
+    if spec.lips != lips:
+        call = "see(landmarks, age_s)" if spec.lips == "landmarks" else "encode_lips(crop)"
+        raise InputError(f"model '{spec.name}' sees {spec.lips} of lips, not {lips}: call {call}")
+
+
+def any_fresh(video_ages_s: float | Float32) -> bool:
+    """Whether any video counts; in float32, as all runtimes get the ages, so that they agree to the bit."""
+    return bool(np.any(np.asarray(video_ages_s, np.float32) < np.float32(STALE_AGE_S)))

@@ -2,7 +2,8 @@
 
 A captured graph knows addresses, not values, and does the same work each time. So what comes in and goes out
 is copied to and from tensors that stay where they are, states change in place, and nothing branches: not on
-video (its age makes alpha exactly 0), not on which streams are active (a mask decides whose state is kept).
+the video of a stream (its age makes alpha exactly 0), not on which streams are active (a mask decides whose
+state is kept). Only whether any video counts at all chooses between two calls, where the model has a voice gate.
 """
 
 from collections.abc import Callable
@@ -15,10 +16,12 @@ import torch
 from torch import Tensor
 
 from ...core.arrays import Bool, Float32, UInt8
+from ...models.lips.landmarks import POINTS
 from ...models.lite_avse import LiteAVSEMamba
 from ...models.state import State, flatten_state, state_bytes, unflatten_state
 from ...models.store.registry import StreamSpec
 from ...models.wave import WaveModel
+from .base import any_fresh, check_sees
 
 
 class Capture(Protocol):
@@ -108,10 +111,20 @@ class CapturedPool:
         self._lips_state = net.visual.init_state(streams, capture.device)
         # One row a stream: hop, embedding, age of the video, dry, active -> hop, alpha. One copy each way.
         rows = torch.zeros(streams, spec.hop_samples + spec.embedding_size + 3)
-        self._hops = FixedCall(capture, self._step, (rows,), torch.zeros(streams, spec.hop_samples + 1))
-        crop = torch.zeros(1, spec.lips_size, spec.lips_size, 3, dtype=torch.uint8)
+        result = torch.zeros(streams, spec.hop_samples + 1)
+        self._hops = FixedCall(capture, self._step, (rows,), result)
+        self._audio_hops = self._hops
+        if spec.lips == "landmarks":
+            self._audio_hops = FixedCall(capture, self._step_audio, (rows,), result)
         stream = torch.zeros(1, dtype=torch.int64)
-        self._lips = FixedCall(capture, self._embed, (crop, stream), torch.zeros(1, spec.embedding_size))
+        size = spec.lips_size
+        seen = (
+            (torch.zeros(1, size, size, 3, dtype=torch.uint8),)
+            if spec.lips == "crops"
+            else (torch.zeros(1, len(POINTS), 3), torch.zeros(1))
+        )
+        encoded = torch.zeros(1, spec.embedding_size)
+        self._lips = FixedCall(capture, self._embed, (stream, *seen), encoded)
         for k in range(streams):  # recording may have stepped them
             self.reset(k)
 
@@ -128,18 +141,28 @@ class CapturedPool:
     def process_hops(
         self, hops: Float32, embeddings: Float32, video_ages_s: Float32, dry: Float32, active: Bool
     ) -> tuple[Float32, Float32]:
-        size, (rows,) = self.spec.hop_samples, self._hops.inputs
+        lips = any_fresh(video_ages_s[active])
+        call, size = self._hops if lips else self._audio_hops, self.spec.hop_samples
+        (rows,) = call.inputs
         rows[:, :size] = hops
         rows[:, size:-3] = embeddings
         rows[:, -3], rows[:, -2], rows[:, -1] = video_ages_s, dry, active
-        result = self._hops.run()
+        result = call.run()
         return result[:, :size].copy(), result[:, size].copy()
 
     def encode_lips(self, stream: int, crop: UInt8) -> Float32:
-        self._lips.inputs[0][0] = crop
-        self._lips.inputs[1][0] = stream
-        embedding: Float32 = self._lips.run()[0].copy()
-        return embedding
+        check_sees(self.spec, "crops")
+        return self._encode(stream, crop)
+
+    def see(self, stream: int, landmarks: Float32, age_s: float) -> Float32:
+        check_sees(self.spec, "landmarks")
+        return self._encode(stream, landmarks, age_s)
+
+    def _encode(self, stream: int, *seen: npt.ArrayLike) -> Float32:
+        for source, value in zip(self._lips.inputs, (stream, *seen), strict=True):
+            source[0] = value
+        encoded: Float32 = self._lips.run()[0].copy()
+        return encoded
 
     def _rows(self, tensor: Tensor) -> Tensor:
         """A state as one row a stream: what counts streams and positions comes first in each."""
@@ -148,17 +171,25 @@ class CapturedPool:
     def _step(self, rows: Tensor) -> Tensor:
         sizes = [self.spec.hop_samples, self.spec.embedding_size, 1, 1, 1]
         hop, embedding, age_s, dry, active = rows.split(sizes, dim=1)
-        out, alpha, after = self._model.step(hop, embedding, age_s[:, 0], dry[:, 0], self._state)
-        idle = active == 0
+        return self._keep(active == 0, self._model.step(hop, embedding, age_s[:, 0], dry[:, 0], self._state))
+
+    def _step_audio(self, rows: Tensor) -> Tensor:
+        hop, dry, active = rows[:, : self.spec.hop_samples], rows[:, -2], rows[:, -1:]
+        return self._keep(active == 0, self._model.step(hop, None, None, dry, self._state))
+
+    def _keep(self, idle: Tensor, stepped: tuple[Tensor, Tensor, State]) -> Tensor:
+        """Carry on with the state, but for idle streams, and lay hop and alpha side by side."""
+        out, alpha, after = stepped
         for kept, new in zip(flatten_state(self._state), flatten_state(after), strict=True):
             torch.where(idle, self._rows(kept), new.reshape(self.streams, -1), out=self._rows(kept))
         return torch.cat([out, alpha[:, None]], dim=1).masked_fill(idle, 0.0)
 
-    def _embed(self, crop: Tensor, stream: Tensor) -> Tensor:
-        image = crop.permute(0, 3, 1, 2).float() / 255.0
+    def _embed(self, stream: Tensor, *seen: Tensor) -> Tensor:
+        if self.spec.lips == "crops":
+            seen = (seen[0].permute(0, 3, 1, 2).float() / 255.0,)
         states = flatten_state(self._lips_state)
         before: State = unflatten_state(self._lips_state, [each.index_select(0, stream) for each in states])
-        embedding, after = self._model.net.visual.step(image, before)
+        embedding, after = self._model.net.visual.step(*seen, before)
         for kept, new in zip(states, flatten_state(after), strict=True):
             kept.index_copy_(0, stream, new)
         return embedding
@@ -188,3 +219,6 @@ class CapturedRuntime:
 
     def encode_lips(self, crop: UInt8) -> Float32:
         return self._pool.encode_lips(0, crop)
+
+    def see(self, landmarks: Float32, age_s: float) -> Float32:
+        return self._pool.see(0, landmarks, age_s)

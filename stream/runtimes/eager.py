@@ -10,6 +10,7 @@ from ...models.state import State, flatten_state, state_bytes, unflatten_state
 from ...models.store.checkpoint import load_model
 from ...models.store.registry import StreamSpec
 from ...models.wave import WaveModel
+from .base import any_fresh, check_sees
 
 
 class EagerRuntime:
@@ -45,19 +46,26 @@ class EagerRuntime:
     def process_hop(
         self, hop: Float32, embedding: Float32, video_age_s: float, dry: float
     ) -> tuple[Float32, float]:
+        seen: tuple[Tensor | None, Tensor | None] = (None, None)
+        if self.spec.lips == "crops" or any_fresh(video_age_s):
+            seen = torch.from_numpy(embedding)[None], torch.tensor([video_age_s], dtype=torch.float32)
         out, alpha, self._state = self._model.step(
-            torch.from_numpy(hop)[None],
-            torch.from_numpy(embedding)[None],
-            torch.tensor([video_age_s], dtype=torch.float32),
-            torch.tensor([dry], dtype=torch.float32),
-            self._state,
+            torch.from_numpy(hop)[None], *seen, torch.tensor([dry], dtype=torch.float32), self._state
         )
         return out[0].numpy(), float(alpha[0])
 
     @torch.inference_mode()
     def encode_lips(self, crop: UInt8) -> Float32:
+        check_sees(self.spec, "crops")
         embedding, self._lips_state = self._model.net.visual.step(_image(crop), self._lips_state)
         result: Float32 = embedding[0].numpy()
+        return result
+
+    @torch.inference_mode()
+    def see(self, landmarks: Float32, age_s: float) -> Float32:
+        check_sees(self.spec, "landmarks")
+        cue, self._lips_state = self._model.net.visual.step(*_tick(landmarks, age_s), self._lips_state)
+        result: Float32 = cue[0].numpy()
         return result
 
 
@@ -109,7 +117,9 @@ class EagerPool:
                 torch.from_numpy(array)[rows] for array in (hops, embeddings, video_ages_s, dry)
             )
             before = unflatten_state(self._like, [state[rows].flatten(0, 1) for state in self._states])
-            wave, alpha, after = self._model.step(hop, embedding, age_s, share, before)
+            lips = self.spec.lips == "crops" or any_fresh(video_ages_s[active])
+            seen = (embedding, age_s) if lips else (None, None)
+            wave, alpha, after = self._model.step(hop, *seen, share, before)
             for state, new in zip(self._states, flatten_state(after), strict=True):
                 state[rows] = new.unflatten(0, (len(rows), -1))
             out[active], alphas[active] = wave.numpy(), alpha.numpy()
@@ -117,12 +127,26 @@ class EagerPool:
 
     @torch.inference_mode()
     def encode_lips(self, stream: int, crop: UInt8) -> Float32:
+        check_sees(self.spec, "crops")
         embedding, state = self._model.net.visual.step(_image(crop), self._lips_states[stream])
         self._lips_states[stream] = state
         result: Float32 = embedding[0].numpy()
+        return result
+
+    @torch.inference_mode()
+    def see(self, stream: int, landmarks: Float32, age_s: float) -> Float32:
+        check_sees(self.spec, "landmarks")
+        cue, state = self._model.net.visual.step(*_tick(landmarks, age_s), self._lips_states[stream])
+        self._lips_states[stream] = state
+        result: Float32 = cue[0].numpy()
         return result
 
 
 def _image(crop: UInt8) -> Tensor:
     """As the visual encoder wants it, ``[1, 3, S, S]``."""
     return torch.from_numpy(np.ascontiguousarray(crop)).permute(2, 0, 1)[None].float() / 255.0
+
+
+def _tick(landmarks: Float32, age_s: float) -> tuple[Tensor, Tensor]:
+    """As encoder C wants them, ``[1, 44, 3]`` and ``[1]``."""
+    return torch.from_numpy(landmarks)[None], torch.tensor([age_s], dtype=torch.float32)

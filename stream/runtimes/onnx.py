@@ -1,6 +1,7 @@
 """Exported graphs as runtimes: one stream, or many in one batch. The default; needs no torch."""
 
 import json
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,25 +11,76 @@ import onnxruntime
 from ...core.arrays import Bool, Float32, UInt8
 from ...errors import InputError
 from ...models.store.registry import graph_files, require_shipped
-from .base import StreamSpec
-from .onnx_graph import BoundGraph, LipsEncoder, open_graph
+from .base import StreamSpec, any_fresh, check_sees
+from .onnx_graph import BoundGraph, Carried, LipsEncoder, open_graph
+
+
+class _Hops:
+    """The graphs of a hop: one for all, or one of audio alone and one with the voice gate.
+
+    Those two carry on the same streams. The second is loaded when video first counts.
+    """
+
+    def __init__(self, graph: Path, gate_graph: Path | None, streams: int = 1) -> None:
+        session = open_graph(graph)
+        self.spec = _described(session, graph)
+        self._gate_graph, self._streams = gate_graph, streams
+        self.carried = Carried()
+        self._plain = BoundGraph(session, streams, self.carried)
+        self.any_number = isinstance(session.get_inputs()[0].shape[0], str)
+        if (self.spec.lips == "landmarks") != (gate_graph is not None):
+            raise InputError(
+                f"{graph} sees {self.spec.lips}: a graph with the voice gate goes with landmarks, and only with "
+                "them; make all graphs at once with 'lipstream export'"
+            )
+
+    @cached_property
+    def _gated(self) -> BoundGraph:
+        assert self._gate_graph is not None
+        path = require_shipped(self._gate_graph, self.spec.name)
+        return BoundGraph(open_graph(path), self._streams, self.carried)
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of carried state of one stream."""
+        return (self._plain if self._gate_graph is None else self._gated).state_bytes
+
+    def run(self, inputs: dict[str, Float32], count: int) -> tuple[Float32, Float32]:
+        """Step the first so many streams.
+
+        Args:
+            inputs: ``hop``, ``embedding``, ``video_age_s`` and ``dry`` of those, ``[count, ...]``.
+
+        Returns:
+            Their output hops and alphas, which the next run writes over.
+        """
+        fresh = self._gate_graph is not None and any_fresh(inputs["video_age_s"])
+        graph = self._gated if fresh else self._plain
+        for name, array in graph.inputs.items():
+            array[:count] = inputs[name]
+        graph.run(count)
+        if "alpha" in graph.outputs:
+            return graph.outputs["out"][:count], graph.outputs["alpha"][:count]
+        # Stale lips leave nothing behind: the gate begins anew.
+        self.carried.clear(self.carried.now.keys() - set(graph.names))
+        return graph.outputs["out"][:count], np.zeros(count, np.float32)
 
 
 class OnnxRuntime:
-    """A `Runtime` on two exported graphs: wave to wave, and lips to embedding.
+    """A `Runtime` on exported graphs, see `graph_files`.
 
     Args:
         graph: the graph of a hop.
-        lips_graph: the graph of a lip crop; loaded when the first crop comes.
+        lips_graph: the graph of a lip crop or of a tick of encoder C; loaded when it is first needed.
+        gate_graph: the graph of a hop with the voice gate, where the model has one; loaded likewise.
 
     Raises:
         InputError: a file is no graph, or none of lipstream's.
     """
 
-    def __init__(self, graph: Path, lips_graph: Path) -> None:
-        session = open_graph(graph)
-        self.spec = _described(session, graph)
-        self._hop = BoundGraph(session)
+    def __init__(self, graph: Path, lips_graph: Path, gate_graph: Path | None = None) -> None:
+        self._hops = _Hops(graph, gate_graph)
+        self.spec = self._hops.spec
         self._lips = LipsEncoder(lips_graph, self.spec.name)
 
     @classmethod
@@ -38,58 +90,61 @@ class OnnxRuntime:
         Raises:
             InputError: no such preset, or no weights ship with it.
         """
-        graph, lips_graph = graph_files(model)
-        return cls(require_shipped(graph, model), lips_graph)
+        graph, *others = graph_files(model)
+        return cls(require_shipped(graph, model), *others)
 
     @property
     def state_bytes(self) -> int:
-        return self._hop.state_bytes + self._lips.state_bytes
+        return self._hops.state_bytes + self._lips.state_bytes
 
     def reset(self) -> None:
-        for state in self._hop.states:
-            state.fill(0.0)
+        self._hops.carried.clear(self._hops.carried.now)
         self._lips.reset()
 
     def process_hop(
         self, hop: Float32, embedding: Float32, video_age_s: float, dry: float
     ) -> tuple[Float32, float]:
-        inputs = self._hop.inputs
-        inputs["hop"][0] = hop
-        inputs["embedding"][0] = embedding
-        inputs["video_age_s"][0] = video_age_s
-        inputs["dry"][0] = dry
-        self._hop.run()
-        return self._hop.outputs["out"][0].copy(), float(self._hop.outputs["alpha"][0])
+        ages_s, shares = np.array([[video_age_s], [dry]], np.float32)
+        inputs = {"hop": hop[None], "embedding": embedding[None], "video_age_s": ages_s, "dry": shares}
+        out, alphas = self._hops.run(inputs, 1)
+        return out[0].copy(), float(alphas[0])
 
     def encode_lips(self, crop: UInt8) -> Float32:
+        check_sees(self.spec, "crops")
         return self._lips.encode(crop)
+
+    def see(self, landmarks: Float32, age_s: float) -> Float32:
+        check_sees(self.spec, "landmarks")
+        return self._lips.see(landmarks, age_s)
 
 
 class OnnxPool:
-    """A `PoolRuntime` on two exported graphs: the hops of all active streams are one batch.
+    """A `PoolRuntime` on exported graphs: the hops of all active streams are one batch.
+
+    While the video of any of them counts, all go through the graph with the voice gate.
 
     Args:
         graph: the graph of a hop, with the number of streams left open.
-        lips_graph: the graph of a lip crop; loaded when the first crop comes.
+        lips_graph: the graph of a lip crop or of a tick of encoder C; loaded when it is first needed.
+        gate_graph: the graph of a hop with the voice gate, where the model has one; None: it has none.
         streams: how many.
 
     Raises:
         InputError: a file is no graph, none of lipstream's, or one for a single stream.
     """
 
-    def __init__(self, graph: Path, lips_graph: Path, streams: int) -> None:
-        session = open_graph(graph)
-        self.spec = _described(session, graph)
+    def __init__(self, graph: Path, lips_graph: Path, gate_graph: Path | None, streams: int) -> None:
+        self._hops = _Hops(graph, gate_graph, streams)
+        self.spec = self._hops.spec
         self.streams = streams
-        if isinstance(session.get_inputs()[0].shape[0], int):
+        if not self._hops.any_number:
             raise InputError(
                 f"{graph} is for one stream alone (as all with Mamba-1 along frequency are): use runtime "
                 "'eager', or make it again with 'lipstream export'"
             )
-        self._batch = BoundGraph(session, streams)
         self._lips = LipsEncoder(lips_graph, self.spec.name)
         # States lie in the batch while their streams are active, in its first rows; else they are parked.
-        self._parked = [state.copy() for state in self._batch.states]
+        self._parked: dict[str, Float32] = {}
         self._seated = np.arange(0)
 
     @classmethod
@@ -99,16 +154,16 @@ class OnnxPool:
         Raises:
             InputError: no such preset, or no weights ship with it.
         """
-        graph, lips_graph = graph_files(model)
-        return cls(require_shipped(graph, model), lips_graph, streams)
+        graph, lips_graph, *gate_graph = graph_files(model)
+        return cls(require_shipped(graph, model), lips_graph, next(iter(gate_graph), None), streams)
 
     @property
     def state_bytes(self) -> int:
-        return self._batch.state_bytes + self._lips.state_bytes
+        return self._hops.state_bytes + self._lips.state_bytes
 
     def reset(self, stream: int) -> None:
         self._seat(np.arange(0))
-        for parked in self._parked:
+        for parked in self._parked.values():
             parked[stream] = 0.0
         self._lips.reset(stream)
 
@@ -119,22 +174,24 @@ class OnnxPool:
         if not np.array_equal(seated, self._seated):
             self._seat(seated)
         out, alphas = np.zeros_like(hops), np.zeros_like(dry)
-        count = len(seated)
-        if count:
+        if len(seated):
             given = {"hop": hops, "embedding": embeddings, "video_age_s": video_ages_s, "dry": dry}
-            for name, array in given.items():
-                self._batch.inputs[name][:count] = array[seated]
-            self._batch.run(count)
-            out[seated] = self._batch.outputs["out"][:count]
-            alphas[seated] = self._batch.outputs["alpha"][:count]
+            inputs = {name: array[seated] for name, array in given.items()}
+            out[seated], alphas[seated] = self._hops.run(inputs, len(seated))
         return out, alphas
 
     def encode_lips(self, stream: int, crop: UInt8) -> Float32:
+        check_sees(self.spec, "crops")
         return self._lips.encode(crop, stream)
+
+    def see(self, stream: int, landmarks: Float32, age_s: float) -> Float32:
+        check_sees(self.spec, "landmarks")
+        return self._lips.see(landmarks, age_s, stream)
 
     def _seat(self, seated: npt.NDArray[np.intp]) -> None:
         """Park the streams in the batch and let others take their rows."""
-        for parked, rows in zip(self._parked, self._batch.states, strict=True):
+        for name, rows in self._hops.carried.now.items():
+            parked = self._parked.setdefault(name, np.zeros_like(rows))
             parked[self._seated] = rows[: len(self._seated)]
             rows[: len(seated)] = parked[seated]
         self._seated = seated

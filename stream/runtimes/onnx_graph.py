@@ -1,5 +1,6 @@
 """Exported graphs on ONNX Runtime, one CPU thread, states bound in place: two sets that take turns."""
 
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -32,6 +33,27 @@ def open_graph(path: Path) -> onnxruntime.InferenceSession:
         ) from error
 
 
+class Carried:
+    """States by name in two sets that take turns: a step reads one and writes the other.
+
+    Graphs that are given the same one carry on the same streams, each what it has a name for.
+    """
+
+    def __init__(self) -> None:
+        self.sets: tuple[dict[str, Float32], dict[str, Float32]] = ({}, {})
+        self.turn = 0
+
+    @property
+    def now(self) -> dict[str, Float32]:
+        """What the next step starts from, to read and to write; each ``[streams, ...]``."""
+        return self.sets[self.turn]
+
+    def clear(self, names: Iterable[str]) -> None:
+        """Back to the start, of all streams."""
+        for name in names:
+            self.now[name].fill(0.0)
+
+
 class BoundGraph:
     """A graph with its inputs, outputs and two state sets in fixed buffers.
 
@@ -40,12 +62,15 @@ class BoundGraph:
     Args:
         session: of a graph that leaves the number of streams open, or was made for this number.
         streams: how many there is room for.
+        carried: what it shares with other graphs; None: nothing.
 
     Attributes:
         inputs, outputs: arrays by name, to write before `run` and to read after it.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, streams: int = 1) -> None:
+    def __init__(
+        self, session: onnxruntime.InferenceSession, streams: int = 1, carried: Carried | None = None
+    ) -> None:
         self._session, self._streams = session, streams
 
         def shape(item: onnxruntime.NodeArg) -> list[int]:
@@ -61,40 +86,39 @@ class BoundGraph:
             for item in session.get_outputs()
             if not item.name.startswith(_OUT)
         }
-        self._states = [
-            {
-                item.name[len(_IN) :]: np.zeros(shape(item), np.float32)
-                for item in session.get_inputs()
-                if item.name.startswith(_IN)
-            }
-            for _ in range(2)
-        ]
+        self.carried = carried or Carried()
+        #: Of the states, in the order of the graph.
+        self.names: list[str] = []
+        for item in session.get_inputs():
+            if item.name.startswith(_IN):
+                self.names.append(item.name[len(_IN) :])
+                for states in self.carried.sets:
+                    states.setdefault(self.names[-1], np.zeros(shape(item), np.float32))
         # The tensors must outlive the bindings that point into them.
         self._held: list[onnxruntime.OrtValue] = []
         self._bindings: dict[int, list[onnxruntime.IOBinding]] = {}
-        self._turn = 0
 
     @property
     def state_bytes(self) -> int:
         """Bytes of carried state of one stream."""
-        return sum(array.nbytes for array in self._states[0].values()) // self._streams
+        return sum(self.carried.now[name].nbytes for name in self.names) // self._streams
 
-    @property
-    def states(self) -> list[Float32]:
-        """What the next `run` starts from, to read and to write; each ``[streams, ...]``."""
-        return list(self._states[self._turn].values())
+    def clear(self) -> None:
+        """All streams back to their start."""
+        self.carried.clear(self.names)
 
     def run(self, count: int = 1) -> None:
         """Step the first so many streams; what the others carried is lost."""
         if count not in self._bindings:
             self._bindings[count] = [self._bind(count, before, 1 - before) for before in range(2)]
-        self._session.run_with_iobinding(self._bindings[count][self._turn])
-        self._turn = 1 - self._turn
+        self._session.run_with_iobinding(self._bindings[count][self.carried.turn])
+        self.carried.turn = 1 - self.carried.turn
 
     def _bind(self, count: int, before: int, after: int) -> onnxruntime.IOBinding:
         binding = self._session.io_binding()
-        sources = self.inputs | {_IN + name: array for name, array in self._states[before].items()}
-        targets = self.outputs | {_OUT + name: array for name, array in self._states[after].items()}
+        sets = self.carried.sets
+        sources = self.inputs | {_IN + name: sets[before][name] for name in self.names}
+        targets = self.outputs | {_OUT + name: sets[after][name] for name in self.names}
         for name, array in sources.items():
             binding.bind_ortvalue_input(name, self._value(array, count))
         for name, array in targets.items():
@@ -108,10 +132,10 @@ class BoundGraph:
 
 
 class LipsEncoder:
-    """The visual encoder of a model, lips to embedding; its graph is loaded when it is first needed.
+    """The visual encoder of a model, crops to embeddings or landmarks to cues; loaded when it is first needed.
 
     Args:
-        graph: the graph of a lip crop.
+        graph: of a lip crop, or of a tick of encoder C.
         model: name of the preset, for the message where it is missing.
     """
 
@@ -127,8 +151,7 @@ class LipsEncoder:
     def reset(self, stream: int = 0) -> None:
         """The next crop of a stream is its first."""
         if stream in self._bound:
-            for state in self._bound[stream].states:
-                state.fill(0.0)
+            self._bound[stream].clear()
 
     def encode(self, crop: UInt8, stream: int = 0) -> Float32:
         """See `Runtime.encode_lips`; each stream has a state of its own.
@@ -140,6 +163,18 @@ class LipsEncoder:
         lips.inputs["crop"][0] = crop
         lips.run()
         return lips.outputs["embedding_out"][0].copy()
+
+    def see(self, landmarks: Float32, age_s: float, stream: int = 0) -> Float32:
+        """See `Runtime.see`; each stream has a state of its own.
+
+        Raises:
+            InputError: the graph is missing, or is none.
+        """
+        lips = self._of(stream)
+        lips.inputs["landmarks"][0] = landmarks
+        lips.inputs["age_s"][0] = age_s
+        lips.run()
+        return lips.outputs["cue"][0].copy()
 
     def _of(self, stream: int) -> BoundGraph:
         if stream not in self._bound:

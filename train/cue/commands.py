@@ -41,8 +41,26 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         "apart.",
     )
     parser.set_defaults(run=test)
-    parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="a safetensors file of encoder C")
+    parser.add_argument(
+        "weights", type=Path, metavar="WEIGHTS", help="a safetensors file of encoder C, or of a model with it"
+    )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the data folder")
+    _add_join(kinds)
+
+
+def _add_join(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = kinds.add_parser(
+        "join",
+        help="one file of weights out of network for sound, encoder C and voice gate",
+        description="Write the weights of a model whose lips may only take away. Each part comes from a file "
+        "of its own or from that of a whole model; what is not named, from the weights that ship.",
+    )
+    parser.set_defaults(run=join)
+    parser.add_argument("preset", help="name of the preset, see lipstream models")
+    parts = {"sound": "the network for sound", "cue": "encoder C", "gate": "the voice gate"}
+    for part, what in parts.items():
+        parser.add_argument(f"--{part}", type=Path, metavar="FILE", help=f"weights of {what}")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write, or replace")
 
 
 def train(args: argparse.Namespace) -> int:
@@ -100,6 +118,17 @@ def test(args: argparse.Namespace) -> int:
     for title, wanted in (("speakers of the training set", True), ("strangers", False)):
         if some := [prediction for prediction, seen in judged if seen is wanted]:
             print(f"{title}, {len(some)} clips\n{score(some).text()}")
+    return 0
+
+
+def join(args: argparse.Namespace) -> int:
+    """``lipstream cue join``."""
+    try:
+        from ...models.store.join import join_weights
+    except ImportError as error:
+        raise InputError(f"cue needs the extra 'train': pip install 'lipstream[train]' ({error})") from error
+    join_weights(args.preset, args.sound, args.cue, args.gate, args.out)
+    print(args.out)
     return 0
 
 

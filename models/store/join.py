@@ -1,0 +1,71 @@
+"""One file of weights out of three parts that are trained apart: network for sound, encoder C, voice gate."""
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ...core.storage import written_whole
+from ...errors import InputError
+from ..config import preset
+from ..lite_avse import LiteAVSEMamba
+from .checkpoint import form_metadata
+from .landmark_weights import cue_metadata
+from .registry import require_shipped, weights_file
+
+#: Of the names of all tensors that are not those of the network for sound.
+_ENCODER, _GATE, _LIPS = "visual.", "gate.", ("visual.", "gate.", "fusion.")
+
+
+def join_weights(name: str, sound: Path | None, cue: Path | None, gate: Path | None, out: Path) -> None:
+    """Write the weights of a model with a voice gate from those of its parts.
+
+    Args:
+        name: of the preset.
+        sound: weights of the preset, whatever lips they go with; only what makes its audio-only output counts.
+        cue: of encoder C alone, as ``lipstream cue train`` writes them, or of a whole model.
+        gate: of the gate alone, by the names of its parameters, or of a whole model.
+        out: the file to write; one that is there is replaced when all is done.
+
+        None stands for the weights that ship with the preset.
+
+    Raises:
+        InputError: a preset without a gate, a file that lacks its part or holds one of other sizes, or an
+            unwritable file.
+    """
+    config = preset(name)
+    if config.gate is None:
+        raise InputError(f"model '{name}' has no voice gate: join makes weights of models that have one, as 'lite'")
+    shipped = weights_file(name)
+    sources = [require_shipped(shipped, name) if file is None else file for file in (sound, cue, gate)]
+    tensors = {key: value for key, value in _read(sources[0]).items() if not key.startswith(_LIPS)}
+    tensors |= _part(sources[1], _ENCODER) | _part(sources[2], _GATE)
+    model = LiteAVSEMamba(config)
+    wanted = {key: value.shape for key, value in model.state_dict().items()}
+    for key in wanted.keys() | tensors.keys():
+        if key not in tensors or wanted.get(key) != tensors[key].shape:
+            source = sources[1 if key.startswith(_ENCODER) else 2 if key.startswith(_GATE) else 0]
+            raise InputError(f"{source} does not fit preset '{name}': {key} is missing, unknown or of other sizes")
+    metadata = form_metadata(name, False, ()) | cue_metadata(sources[1])
+    try:
+        with written_whole(out) as partial:
+            save_file({key: tensors[key].contiguous() for key in wanted}, partial, metadata)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"cannot write '{out}': {error}") from error
+
+
+def _part(file: Path, prefix: str) -> dict[str, Tensor]:
+    """The tensors of a part by their names in a model; the file may hold that part alone."""
+    tensors = _read(file)
+    inside = {key: value for key, value in tensors.items() if key.startswith(prefix)}
+    return inside or {prefix + key: value for key, value in tensors.items()}
+
+
+def _read(file: Path) -> dict[str, Tensor]:
+    if not file.is_file():
+        raise InputError(f"{file}: no such weights file")
+    try:
+        return load_file(file)
+    except SafetensorError as error:
+        raise InputError(f"{file} is no safetensors file: {error}") from error
