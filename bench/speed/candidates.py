@@ -57,13 +57,13 @@ def load_candidate(model: str, runtime: str, folder: Path) -> Runtime:
     if runtime == "onnx":
         from ...stream.runtimes.onnx import OnnxRuntime
 
-        return OnnxRuntime(folder / f"{model}.onnx", folder / f"{model}-lips.onnx")
+        return OnnxRuntime(*graph_files(model, folder))
     if runtime == "native":
         from ...models.store.tensor_file import read_tensors
         from ...stream.runtimes.native import NativeRuntime
 
         tensors = read_tensors(folder / f"{model}.safetensors")
-        return NativeRuntime(preset(model), tensors, folder / f"{model}-lips.onnx")
+        return NativeRuntime(preset(model), tensors, graph_files(model, folder)[1])
     return load_untrained(preset(model), runtime)
 
 
