@@ -108,8 +108,8 @@ class Recipe:
             config = preset(self.preset).without(*self.without)  # refuses parts that there are not
             if config.gate is not None and (self.video.share or self.video.freeze):
                 raise InputError(
-                    f"model '{self.preset}' sees landmarks, and no lip crops to train on: leave out video.share "
-                    "and video.freeze, or train its lips with lipstream cue"
+                    f"model '{self.preset}' sees landmarks, and no lip crops to train on: leave out "
+                    "video.share and video.freeze, or train its lips with lipstream cue"
                 )
         elif self.without or self.video.share or self.video.freeze or self.grow:
             raise InputError(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...models.config import ModelConfig, preset
-from ...models.store.registry import is_shipped
+from ...models.store.registry import graph_files, is_shipped
 from ...stream.runtimes import Runtime, load_runtime
 
 #: Runtimes that need nothing but a package or a compiler; any other is measured where it is named.

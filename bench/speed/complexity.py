@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from ...models.config import ModelConfig
+from ...models.lips.points import POINTS
 from ...models.lite_avse import LiteAVSEMamba, build
 from ...models.state import state_bytes
 from ...models.wave import WaveModel

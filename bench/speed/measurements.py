@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ...models.lips.points import POINTS
 from ...stream.runtimes.base import Runtime
 from ..machine import resident_mib
 
@@ -200,7 +201,7 @@ def _video_frame_call(runtime: Runtime) -> Callable[[int], object]:
     """A call of the visual encoder by the number of the video frame, its input made beforehand."""
     random, size = np.random.default_rng(0), runtime.spec.lips_size
     if runtime.spec.lips == "landmarks":
-        faces = random.uniform(100.0, 200.0, (16, *LANDMARKS_SHAPE)).astype(np.float32)
+        faces = random.uniform(100.0, 200.0, (16, len(POINTS), 3)).astype(np.float32)
         return lambda index: runtime.see(faces[index % len(faces)], 0.0)
     crops = random.integers(0, 256, (16, size, size, 3), dtype=np.uint8)
     return lambda index: runtime.encode_lips(crops[index % len(crops)])

@@ -15,24 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..config import LandmarkConfig
+from ..config import CUE_SIZE, LandmarkConfig
 from ..state import join_context
-from .bands import BAND_EDGES_HZ as BAND_EDGES_HZ
 from .fusion import freshness
+from .points import POINTS, TICK_S
 
-#: Seconds from one tick to the next.
-TICK_S = 0.04
-_LIPS = (
-    *(0, 13, 14, 17, 37, 39, 40, 61, 78, 80, 81, 82, 84, 87, 88, 91, 95, 146, 178, 181, 185, 191),
-    *(267, 269, 270, 291, 308, 310, 311, 312, 314, 317, 318, 321, 324, 375, 402, 405, 409, 415),
-)
-#: Points of MediaPipe's face mesh that the encoder sees: 40 of the lips, chin, nose tip, outer eye corners.
-POINTS = (*_LIPS, 152, 1, 33, 263)
-#: Where each point is found in a mirrored face.
-_TWINS = {37: 267, 39: 269, 40: 270, 61: 291, 78: 308, 80: 310, 81: 311, 82: 312, 84: 314, 87: 317, 88: 318}
-_TWINS |= {91: 321, 95: 324, 146: 375, 178: 402, 181: 405, 185: 409, 191: 415, 33: 263}
-_TWINS |= {right: left for left, right in _TWINS.items()}
-MIRRORED = tuple(POINTS.index(_TWINS.get(point, point)) for point in POINTS)
 _NOSE, _LEFT_EYE, _RIGHT_EYE = (POINTS.index(point) for point in (1, 33, 263))
 #: Points that move against the nose: lips and chin.
 _MOVING = 41
@@ -41,7 +28,7 @@ _UPPER = tuple(POINTS.index(point) for point in (81, 13, 311))
 _LOWER = tuple(POINTS.index(point) for point in (178, 14, 402))
 
 #: Levels in a cue: of the four bands, then of all together.
-LEVELS = len(BAND_EDGES_HZ)
+LEVELS = CUE_SIZE // 2
 #: A cue counts in units of so many dB.
 CUE_UNIT_DB = 10.0
 
@@ -106,7 +93,7 @@ class LandmarkGeometry(nn.Module):
         """One tick.
 
         Args:
-            landmarks: ``[B, 44, 3]``, the newest ones, see `POINTS`; zeros where no face was found.
+            landmarks: ``[B, 44, 3]``, the newest ones, see `points.POINTS`; zeros where no face was found.
             age_s: ``[B]``, seconds since they were captured.
             state: of the tick before.
 
@@ -172,7 +159,9 @@ def _level(landmarks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     x, y = from_nose.unbind(-1)
     shape = torch.cat([x * cos + y * sin, y * cos - x * sin], dim=-1) / size
     # One by one: a list of them would be a tensor that a captured graph must not copy to its device.
-    gaps = torch.stack([landmarks[:, low] - landmarks[:, up] for low, up in zip(_LOWER, _UPPER, strict=True)], 1)
+    gaps = torch.stack(
+        [landmarks[:, low] - landmarks[:, up] for low, up in zip(_LOWER, _UPPER, strict=True)], 1
+    )
     return shape, gaps[..., :2].square().sum(-1).sqrt() / size, face
 
 
@@ -252,7 +241,7 @@ class LandmarkVisualEncoder(nn.Module):
 
         Args:
             landmarks: ``[B, T, 44, 3]`` in pixels, depth in the unit of x; the newest ones at each tick, see
-                `POINTS`. Zeros where no face was found, which age as a dropped frame does.
+                `points.POINTS`. Zeros where no face was found, which age as a dropped frame does.
             age_s: ``[B, T]``, seconds since they were captured.
             state: None for a stream that begins.
 

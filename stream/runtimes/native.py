@@ -1,4 +1,4 @@
-"""The compiled step on the CPU (`kernels.cpu.step`), one stream or many; lip crops go through ONNX Runtime."""
+"""The compiled step on the CPU (`kernels.cpu.step`), one stream or many; crops go through ONNX Runtime."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...core.arrays import Float32
 from ...errors import InputError
-from ...models.lips.landmarks import MIRRORED, POINTS, TICK_S
+from ...models.lips.points import MIRRORED, POINTS, TICK_S
 from ...models.store.registry import NO_VIDEO_AGE_S
 from ..data.landmark_corpus import LandmarkClip
 from .levels import true_cue

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ...core.arrays import Float32
 from ...errors import InputError
-from ...models.lips.landmarks import TICK_S
+from ...models.lips.points import TICK_S
 from ..cue.errors import CueErrors
 from ..cue.levels import true_cue
 from .degrade import hold

@@ -13,14 +13,12 @@ from torch import Tensor
 from lipstream.models.config import LandmarkConfig
 from lipstream.models.lips.landmarks import (
     LEVELS,
-    MIRRORED,
-    POINTS,
-    TICK_S,
     LandmarkGeometry,
     LandmarkState,
     LandmarkVisualEncoder,
     join_members,
 )
+from lipstream.models.lips.points import MIRRORED, POINTS, TICK_S
 from lipstream.models.state import flatten_state, state_names, unflatten_state
 from lipstream.models.store.registry import NO_VIDEO_AGE_S
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lipstream.core.arrays import Float32
-from lipstream.models.lips.landmarks import POINTS
+from lipstream.models.lips.points import POINTS
 from lipstream.train.data.landmark_corpus import LandmarkClip
 
 SAMPLE_RATE = 16000

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from lipstream.errors import InputError
-from lipstream.models.lips.landmarks import POINTS, LandmarkGeometry
+from lipstream.models.lips.landmarks import LandmarkGeometry
+from lipstream.models.lips.points import POINTS
 from lipstream.models.store.registry import NO_VIDEO_AGE_S
 from lipstream.train.cue.views import (
     View,

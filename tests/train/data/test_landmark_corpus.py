@@ -10,7 +10,7 @@ import soundfile
 
 from lipstream.core.arrays import Float32
 from lipstream.errors import InputError
-from lipstream.models.lips.landmarks import POINTS
+from lipstream.models.lips.points import POINTS
 from lipstream.stream.video.lips.crop import LEFT_EYE, NOSE_TIP, RIGHT_EYE
 from lipstream.stream.video.lips.landmarks import FaceLandmarks
 from lipstream.train.data import landmark_corpus
