@@ -1,4 +1,4 @@
-"""Weights of a voice gate and of encoder C in the order in which ``kernels/cpu/infer`` reads them. Torch-free."""
+"""Weights of a voice gate and of encoder C in the order ``kernels/cpu/infer`` reads them in. Torch-free."""
 
 import math
 from collections.abc import Callable, Iterator
