@@ -263,7 +263,9 @@ class ModelConfig:
             if mixer.version == 2 and inner % mixer.head_size:
                 raise InputError(f"head_size {mixer.head_size} must divide expand * channels = {inner}")
         if (self.gate is not None) != (self.visual.encoder == "landmarks"):
-            raise InputError("the voice gate and the encoder of landmarks need each other: set both or neither")
+            raise InputError(
+                "the voice gate and the encoder of landmarks need each other: set both or neither"
+            )
         has_bands = self.codec == "band" or self.gate is not None
         if has_bands and self.band.covered_bins + 1 != self.stft.bins:
             raise InputError(

@@ -105,7 +105,12 @@ class Recipe:
         if self.optimizer.known_rate != 1.0 and not self.grow:
             raise InputError("optimizer.known_rate is for models that grow: leave it out, or set grow = true")
         if self.preset != SEMAMBA:
-            preset(self.preset).without(*self.without)  # refuses parts that there are not
+            config = preset(self.preset).without(*self.without)  # refuses parts that there are not
+            if config.gate is not None and (self.video.share or self.video.freeze):
+                raise InputError(
+                    f"model '{self.preset}' sees landmarks, and no lip crops to train on: leave out "
+                    "video.share and video.freeze, or train its lips with lipstream cue"
+                )
         elif self.without or self.video.share or self.video.freeze or self.grow:
             raise InputError(
                 "semamba hears only and has no parts: leave out 'without', grow, video.share and video.freeze"

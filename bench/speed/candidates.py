@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...models.config import ModelConfig, preset
-from ...models.store.registry import is_shipped
+from ...models.store.registry import graph_files, is_shipped
 from ...stream.runtimes import Runtime, load_runtime
 
 #: Runtimes that need nothing but a package or a compiler; any other is measured where it is named.
@@ -57,13 +57,13 @@ def load_candidate(model: str, runtime: str, folder: Path) -> Runtime:
     if runtime == "onnx":
         from ...stream.runtimes.onnx import OnnxRuntime
 
-        return OnnxRuntime(folder / f"{model}.onnx", folder / f"{model}-lips.onnx")
+        return OnnxRuntime(*graph_files(model, folder))
     if runtime == "native":
         from ...models.store.tensor_file import read_tensors
         from ...stream.runtimes.native import NativeRuntime
 
         tensors = read_tensors(folder / f"{model}.safetensors")
-        return NativeRuntime(preset(model), tensors, folder / f"{model}-lips.onnx")
+        return NativeRuntime(preset(model), tensors, graph_files(model, folder)[1])
     return load_untrained(preset(model), runtime)
 
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from ...models.config import ModelConfig
+from ...models.lips.points import POINTS
 from ...models.lite_avse import LiteAVSEMamba, build
 from ...models.state import state_bytes
 from ...models.wave import WaveModel
@@ -72,6 +74,13 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+def visual_inputs(config: ModelConfig) -> tuple[Tensor, ...]:
+    """Something that the visual encoder of a model sees once: a lip crop, or landmarks and their age."""
+    if config.gate is not None:
+        return torch.rand(1, len(POINTS), 3), torch.zeros(1)
+    return (torch.rand(1, 3, config.visual.lips_size, config.visual.lips_size),)
+
+
 def hop_bytes(net: LiteAVSEMamba) -> int:
     """What a hop must at least move: the weights of the audio path once, its state twice (in and out)."""
     weights = sum(
@@ -120,9 +129,8 @@ def offline_complexity(preset: str, seconds: int = 4) -> Complexity:
 
 
 def _complexity(net: LiteAVSEMamba, macs: Macs, seconds: float, carried_bytes: int | None) -> Complexity:
-    size = net.config.visual.lips_size
-    crop, lips_state = torch.zeros(1, 3, size, size), net.visual.init_state(1)
-    visual_macs = count_macs(lambda: net.visual.step(crop, lips_state))
+    seen, lips_state = visual_inputs(net.config), net.visual.init_state(1)
+    visual_macs = count_macs(lambda: net.visual.step(*seen, lips_state))
     return Complexity(
         parameters=count_parameters(net),
         visual_parameters=count_parameters(net.visual),

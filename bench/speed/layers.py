@@ -15,7 +15,7 @@ from ...models.state import State, iter_state
 from ...models.wave import WaveModel
 from ..machine import Machine, fingerprint
 from ..output import format_count, format_table
-from .complexity import Macs, count_macs
+from .complexity import Macs, count_macs, visual_inputs
 from .measurements import LEVEL, Clock, Measurement, spread_percent
 
 #: Steps before timing starts.
@@ -150,8 +150,9 @@ def _stages(model: WaveModel) -> list[_Stage]:
         _Stage("analysis", [(model.analysis, "step")], "analysis"),
         _Stage("level", [(net.level, "step")], "net.level"),
         _Stage("encode", [(net.codec, "encode")], "net.codec.encoder"),
-        _Stage("fusion", [(net.fusion, "forward")], "net.fusion"),
     ]
+    if net.fusion is not None:
+        stages.append(_Stage("fusion", [(net.fusion, "forward")], "net.fusion"))
     for index, block in enumerate(net.blocks):
         name, prefix = f"block {index}", f"net.blocks.{index}"
         if block.memory is not None:
@@ -161,6 +162,8 @@ def _stages(model: WaveModel) -> list[_Stage]:
         stages.append(_Stage(f"{name} time", time_axis, f"{prefix}.time"))
         stages.append(_Stage(f"{name} frequency", frequency, f"{prefix}.frequency"))
     stages.append(_Stage("decode", [(net.codec, "decode")], "net.codec"))
+    if net.gate is not None:
+        stages.append(_Stage("voice gate", [(net.gate, "step")], "net.gate"))
     stages.append(_Stage("synthesis", [(model.synthesis, "step")], "synthesis"))
     stages.append(_Stage("visual encoder", [(net.visual, "step")], "net.visual"))
     return stages
@@ -239,11 +242,10 @@ def _hop_step(model: WaveModel) -> Callable[[State], State]:
 
 def _frame_step(model: WaveModel) -> Callable[[State], State]:
     """A call that takes the visual encoder one video frame on, from state to state."""
-    size = model.net.config.visual.lips_size
-    crop = torch.rand(1, 3, size, size)
+    seen = visual_inputs(model.net.config)
 
     def step(state: State) -> State:
-        return model.net.visual.step(crop, state)[1]
+        return model.net.visual.step(*seen, state)[1]
 
     return step
 

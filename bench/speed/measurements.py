@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ...models.lips.points import POINTS
 from ...stream.runtimes.base import Runtime
 from ..machine import resident_mib
 
@@ -118,7 +119,7 @@ class RuntimeTimes:
     Attributes:
         model, runtime: their names.
         hop: times of `Runtime.process_hop`.
-        video_frame: times of `Runtime.encode_lips`, whose deadline is a frame at `VIDEO_FPS`.
+        video_frame: times of the visual encoder, whose deadline is a frame at `VIDEO_FPS`.
         latency_ms: algorithmic latency of the stream at the model's rate: the window.
         first_output_ms: from the call that loads the model until its first hop is out.
         state_bytes: what one stream carries.
@@ -191,12 +192,19 @@ def measure_hops(
 
 
 def measure_video_frames(runtime: Runtime, frames: int, clock: Clock = time.perf_counter) -> StepTimes:
-    """Time `Runtime.encode_lips` after `WARM_UP` frames."""
-    size = runtime.spec.lips_size
-    crops = np.random.default_rng(0).integers(0, 256, (16, size, size, 3), dtype=np.uint8)
+    """Time `Runtime.encode_lips` or `Runtime.see`, whichever the model has, after `WARM_UP` frames."""
     runtime.reset()
-    calls = time_calls(lambda index: runtime.encode_lips(crops[index % len(crops)]), frames, clock)
-    return StepTimes.of(calls, 1 / VIDEO_FPS)
+    return StepTimes.of(time_calls(_video_frame_call(runtime), frames, clock), 1 / VIDEO_FPS)
+
+
+def _video_frame_call(runtime: Runtime) -> Callable[[int], object]:
+    """A call of the visual encoder by the number of the video frame, its input made beforehand."""
+    random, size = np.random.default_rng(0), runtime.spec.lips_size
+    if runtime.spec.lips == "landmarks":
+        faces = random.uniform(100.0, 200.0, (16, len(POINTS), 3)).astype(np.float32)
+        return lambda index: runtime.see(faces[index % len(faces)], 0.0)
+    crops = random.integers(0, 256, (16, size, size, 3), dtype=np.uint8)
+    return lambda index: runtime.encode_lips(crops[index % len(crops)])
 
 
 def time_calls(

@@ -79,12 +79,13 @@ def _runtime(model: str, name: str, weights: Path | None) -> Runtime:
     if weights is None:
         return load_runtime(model, name)
     if name == "onnx":
+        from ...models.store.registry import graph_files
         from ...stream.runtimes.onnx import OnnxRuntime
 
-        graph = weights / f"{model}.onnx"
+        graph, *others = graph_files(model, weights)
         if not graph.is_file():
             raise InputError(f"'{weights}' holds no {graph.name}: make it with 'lipstream export {model}'")
-        return OnnxRuntime(graph, weights / f"{model}-lips.onnx")
+        return OnnxRuntime(graph, *others)
     if name == "eager":
         from ...models.store.checkpoint import load_model
         from ...stream.runtimes.eager import EagerRuntime

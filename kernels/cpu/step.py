@@ -49,6 +49,29 @@ class BandSizes:
 
 
 @dataclass(frozen=True)
+class GateSizes:
+    """Of the voice gate: see `VoiceGateConfig`; ``bands`` is how many it opens and closes."""
+
+    bands: int
+    channels: int
+    hidden: int
+    layers: int
+    squeezed: int
+    trust: int
+    lags: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SightSizes:
+    """Of encoder C: see `LandmarkConfig`."""
+
+    channels: int
+    layers: int
+    taps: int
+    members: int
+
+
+@dataclass(frozen=True)
 class StepSizes:
     """What the step is compiled for.
 
@@ -58,7 +81,9 @@ class StepSizes:
         band: of the band codec; None for the separable codec, which has no sizes of its own.
         positions: along frequency, that the codec makes of the bins.
         channels: of a position.
-        embedding, hidden: width of the visual embedding, and of the VCE's hidden layer.
+        embedding, hidden: width of the visual embedding or cue, and of the VCE's hidden layer.
+        gate, sight: of the voice gate and of encoder C; None for a model of lip crops, which join the
+            features and are encoded elsewhere.
         memory: of each block; None where they have none, so that nothing of it is compiled.
         time, frequency: the mixers of a block.
         blocks: how many.
@@ -72,6 +97,8 @@ class StepSizes:
     channels: int
     embedding: int
     hidden: int
+    gate: GateSizes | None
+    sight: SightSizes | None
     memory: MemorySizes | None
     time: MixerSizes
     frequency: MixerSizes
@@ -99,6 +126,24 @@ class StepSizes:
                 "MEMORY_FEATURES": self.memory.features,
                 "MEMORY_CHANNELS": self.memory.channels,
                 "MEMORY": _listed(self.memory.mixer),
+            }
+        if self.gate is not None:
+            gate, lags = self.gate, ",".join(map(str, self.gate.lags))
+            values |= {
+                "GATE_BANDS": gate.bands,
+                "GATE_CHANNELS": gate.channels,
+                "GATE_HIDDEN": gate.hidden,
+                "GATE_LAYERS": gate.layers,
+                "GATE_SQUEEZED": gate.squeezed,
+                "GATE_TRUST": gate.trust,
+                "GATE_LAGS": f"{{{lags}}}",
+            }
+        if self.sight is not None:
+            values |= {
+                "LANDMARKS_CHANNELS": self.sight.channels,
+                "LANDMARKS_LAYERS": self.sight.layers,
+                "LANDMARKS_TAPS": self.sight.taps,
+                "LANDMARKS_MEMBERS": self.sight.members,
             }
         return [f"-DLIPSTREAM_{name}={value}" for name, value in values.items()]
 
@@ -128,6 +173,9 @@ def _library(sizes: StepSizes) -> ctypes.CDLL:
     for function in (library.pool_destroy, library.pool_reset, library.step_destroy, library.step_hops):
         function.restype = None
     library.pool_state_bytes.restype = ctypes.c_long
+    if sizes.sight is not None:
+        library.pool_see.argtypes = [address, whole, address, ctypes.c_float, address]
+        library.pool_see.restype = None
     return library
 
 
@@ -219,6 +267,13 @@ class StepPool:
             bounds = [count * thread // len(self._steps) for thread in range(len(self._steps) + 1)]
             list(self._threads.map(self._run, range(len(self._steps)), bounds, bounds[1:]))
         return self._out.copy(), self._alphas.copy()
+
+    def see(self, stream: int, landmarks: Float32, age_s: float) -> Float32:
+        """One tick of encoder C, in a model that has it: ``[44, 3]`` and seconds to a cue ``[embedding]``."""
+        points = np.ascontiguousarray(landmarks, np.float32)
+        cue = np.empty(self._inputs[1].shape[1], np.float32)
+        self._library.pool_see(self._pool, stream, points.ctypes.data, age_s, cue.ctypes.data)
+        return cue
 
     def _run(self, thread: int, start: int, stop: int) -> None:
         self._library.step_hops(

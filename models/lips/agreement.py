@@ -140,7 +140,7 @@ class CueAgreement(nn.Module):
 
 
 class TrustState(NamedTuple):
-    """State of `CueTrust`: of its comparison, its memory ``[B, H]``, and alpha of the frame before ``[B, 1]``."""
+    """State of `CueTrust`: of its comparison, its memory ``[B, H]``, and the last alpha ``[B, 1]``."""
 
     agreement: AgreementState
     row: Tensor
@@ -168,9 +168,7 @@ class CueTrust(nn.Module):
     ) -> TrustState:
         """No confidence before the first frame."""
         row = torch.zeros(batch, self.row.hidden_size, device=device, dtype=dtype)
-        return TrustState(
-            self.agreement.init_state(batch, device, dtype), row, torch.zeros_like(row[:, :1])
-        )
+        return TrustState(self.agreement.init_state(batch, device, dtype), row, torch.zeros_like(row[:, :1]))
 
     def step(
         self, levels: Tensor, cue: Tensor, age_s: Tensor, state: TrustState

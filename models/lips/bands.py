@@ -5,10 +5,11 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-from ..config import BandCodecConfig, StftConfig
+from ..config import CUE_SIZE, BandCodecConfig, StftConfig
 
 #: Upper edges of the bands of a cue in Hz, and the lower edge of the first.
 BAND_EDGES_HZ = (100, 700, 1800, 3500, 7500)
+assert len(BAND_EDGES_HZ) == CUE_SIZE // 2  # each band, and all together
 
 Weights = npt.NDArray[np.float32]
 

@@ -15,9 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..config import LandmarkConfig
+from ..config import CUE_SIZE, LandmarkConfig
 from ..state import join_context
-from .bands import BAND_EDGES_HZ as BAND_EDGES_HZ
 from .fusion import freshness
 from .points import POINTS, TICK_S
 
@@ -29,7 +28,7 @@ _UPPER = tuple(POINTS.index(point) for point in (81, 13, 311))
 _LOWER = tuple(POINTS.index(point) for point in (178, 14, 402))
 
 #: Levels in a cue: of the four bands, then of all together.
-LEVELS = len(BAND_EDGES_HZ)
+LEVELS = CUE_SIZE // 2
 #: A cue counts in units of so many dB.
 CUE_UNIT_DB = 10.0
 
@@ -160,7 +159,9 @@ def _level(landmarks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     x, y = from_nose.unbind(-1)
     shape = torch.cat([x * cos + y * sin, y * cos - x * sin], dim=-1) / size
     # One by one: a list of them would be a tensor that a captured graph must not copy to its device.
-    gaps = torch.stack([landmarks[:, low] - landmarks[:, up] for low, up in zip(_LOWER, _UPPER, strict=True)], 1)
+    gaps = torch.stack(
+        [landmarks[:, low] - landmarks[:, up] for low, up in zip(_LOWER, _UPPER, strict=True)], 1
+    )
     return shape, gaps[..., :2].square().sum(-1).sqrt() / size, face
 
 

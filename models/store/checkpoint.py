@@ -112,7 +112,9 @@ def blend(preset: str, files: Sequence[Path], out: Path, lips: float = 1.0) -> N
         raise InputError(f"lips must be above 0, not {lips:g}")
     models = [load_model(preset, file) for file in files]
     if lips != 1.0 and models[0].fusion is None:
-        raise InputError(f"lips of model '{preset}' may only take away, there is nothing to turn: leave out lips")
+        raise InputError(
+            f"lips of model '{preset}' may only take away, there is nothing to turn: leave out lips"
+        )
     for file, model in zip(files, models, strict=True):
         if model.config != models[0].config:
             raise InputError(f"{file} holds another form of '{preset}' than {files[0]}")

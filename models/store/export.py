@@ -1,7 +1,7 @@
-"""Export to ONNX: wave-to-wave graphs of a hop, and one of the visual encoder; states are named inputs and outputs.
+"""Export to ONNX: wave-to-wave graphs of a hop and one of the visual encoder; states are named in and out.
 
-Where lips are landmarks there are two graphs of a hop, of audio alone and with the voice gate. What both carry
-has one name in both, so that a stream may move between them at any hop.
+Where lips are landmarks there are two graphs of a hop, of audio alone and with the voice gate. What both
+carry has one name in both, so that a stream may move between them at any hop.
 
 The graph of a hop takes any number of streams in a batch, and is as fast for one as a graph for one alone.
 """
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ...core.storage import written_whole
 from ...errors import InputError
-from ..lips.landmarks import POINTS
+from ..lips.points import POINTS
 from ..lite_avse import LiteAVSEMamba
 from ..state import State, flatten_state, state_names, unflatten_state
 from ..wave import WaveModel, WaveState
@@ -115,7 +115,11 @@ class _CueGraph(nn.Module):
 
 
 def _write(
-    graph: _HopGraph | _LipsGraph | _CueGraph, inputs: dict[str, Tensor], outputs: list[str], spec: StreamSpec, path: Path
+    graph: _HopGraph | _LipsGraph | _CueGraph,
+    inputs: dict[str, Tensor],
+    outputs: list[str],
+    spec: StreamSpec,
+    path: Path,
 ) -> None:
     """Export, strip what is of this machine, check, and move into place.
 

@@ -23,7 +23,7 @@ def join_weights(name: str, sound: Path | None, cue: Path | None, gate: Path | N
 
     Args:
         name: of the preset.
-        sound: weights of the preset, whatever lips they go with; only what makes its audio-only output counts.
+        sound: weights of the preset, whatever lips they go with; what makes its audio-only output counts.
         cue: of encoder C alone, as ``lipstream cue train`` writes them, or of a whole model.
         gate: of the gate alone, by the names of its parameters, or of a whole model.
         out: the file to write; one that is there is replaced when all is done.
@@ -36,7 +36,9 @@ def join_weights(name: str, sound: Path | None, cue: Path | None, gate: Path | N
     """
     config = preset(name)
     if config.gate is None:
-        raise InputError(f"model '{name}' has no voice gate: join makes weights of models that have one, as 'lite'")
+        raise InputError(
+            f"model '{name}' has no voice gate: join makes weights of models that have one, as 'lite'"
+        )
     shipped = weights_file(name)
     sources = [require_shipped(shipped, name) if file is None else file for file in (sound, cue, gate)]
     tensors = {key: value for key, value in _read(sources[0]).items() if not key.startswith(_LIPS)}
@@ -46,7 +48,9 @@ def join_weights(name: str, sound: Path | None, cue: Path | None, gate: Path | N
     for key in wanted.keys() | tensors.keys():
         if key not in tensors or wanted.get(key) != tensors[key].shape:
             source = sources[1 if key.startswith(_ENCODER) else 2 if key.startswith(_GATE) else 0]
-            raise InputError(f"{source} does not fit preset '{name}': {key} is missing, unknown or of other sizes")
+            raise InputError(
+                f"{source} does not fit preset '{name}': {key} is missing, unknown or of other sizes"
+            )
     metadata = form_metadata(name, False, ()) | cue_metadata(sources[1])
     try:
         with written_whole(out) as partial:

@@ -53,9 +53,7 @@ def load_encoder(path: Path = CUE_WEIGHTS) -> LandmarkVisualEncoder:
     try:
         encoder = LandmarkVisualEncoder(LandmarkConfig(**read_about(path).get("encoder", {})))
         tensors = load_file(path)
-        inside = {
-            name[len(_INSIDE) :]: value for name, value in tensors.items() if name.startswith(_INSIDE)
-        }
+        inside = {name[len(_INSIDE) :]: value for name, value in tensors.items() if name.startswith(_INSIDE)}
         encoder.load_state_dict(inside or tensors)
     except (TypeError, RuntimeError) as error:
         raise InputError(

@@ -24,8 +24,8 @@ class StreamSpec:
         hop_samples: samples taken and given by one call.
         embedding_size: length of the visual embedding, or of the cue.
         lips_size: side of the square lip crop in pixels.
-        lips: what its visual encoder sees: ``crops``, through `Runtime.encode_lips`, or ``landmarks``, through
-            `Runtime.see`.
+        lips: what its visual encoder sees: ``crops``, through `Runtime.encode_lips`, or ``landmarks``,
+            through `Runtime.see`.
     """
 
     name: str
@@ -74,8 +74,8 @@ def graph_files(name: str, folder: Path = WEIGHTS_FOLDER) -> tuple[Path, ...]:
         folder: where they lie; by default those that ship.
 
     Returns:
-        Of a hop, and of a lip crop. Where lips are landmarks: of a hop of audio alone, of a tick of encoder C,
-        and of a hop with the voice gate.
+        Of a hop, and of a lip crop. Where lips are landmarks: of a hop of audio alone, of a tick of encoder
+        C, and of a hop with the voice gate.
 
     Raises:
         InputError: there is no such preset.

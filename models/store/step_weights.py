@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ...core.arrays import Float32
 from ...errors import InputError
-from ...kernels.cpu.step import BandSizes, MemorySizes, MixerSizes, StepSizes
+from ...kernels.cpu.step import BandSizes, GateSizes, MemorySizes, MixerSizes, SightSizes, StepSizes
 from ..config import (
     DENSE_DEPTH,
     EMBEDDING_LIMIT,
@@ -22,11 +22,14 @@ from ..config import (
     SAMPLE_LIMIT,
     VCE_HIDDEN,
     BandCodecConfig,
+    LandmarkConfig,
     MemoryConfig,
     MixerConfig,
     ModelConfig,
+    VoiceGateConfig,
     level_hold_frames,
 )
+from .gate_weights import GatePacker
 
 Array = npt.NDArray[np.float64]
 
@@ -58,6 +61,8 @@ def step_sizes(config: ModelConfig) -> StepSizes:
         channels=config.channels,
         embedding=config.visual.embedding_size,
         hidden=VCE_HIDDEN,
+        gate=None if config.gate is None else _gate_sizes(config.gate, config.band),
+        sight=None if config.gate is None else _sight_sizes(config.visual.landmarks),
         memory=None if config.memory is None else _memory_sizes(config.memory),
         time=_mixer_sizes(config.channels, config.time, config.time.d_conv),
         frequency=_mixer_sizes(config.channels, config.frequency, config.frequency.d_conv | 1),
@@ -72,6 +77,16 @@ def _positions(config: ModelConfig) -> int:
 def _band_sizes(band: BandCodecConfig) -> BandSizes:
     regions = tuple((region.width, region.bands) for region in band.regions)
     return BandSizes(band.features, regions, band.taps)
+
+
+def _gate_sizes(gate: VoiceGateConfig, band: BandCodecConfig) -> GateSizes:
+    return GateSizes(
+        band.bands, gate.channels, gate.hidden, gate.layers, gate.squeezed, gate.trust, gate.lags
+    )
+
+
+def _sight_sizes(encoder: LandmarkConfig) -> SightSizes:
+    return SightSizes(encoder.channels, encoder.layers, encoder.taps, encoder.members)
 
 
 def _memory_sizes(memory: MemoryConfig) -> MemorySizes:
@@ -115,12 +130,15 @@ class _Packer:
         decay, fall = math.exp(-1 / (rate * LEVEL_TIME_CONSTANT_S)), 10 ** (-LEVEL_FALL_DB_S / (10 * rate))
         yield np.array([decay, 10 ** (LEVEL_FLOOR_DBFS / 10), fall, SAMPLE_LIMIT, EMBEDDING_LIMIT])
         yield from self.band_codec() if config.codec == "band" else self.separable_codec()
-        yield from self.fusion()
+        gate = None if config.gate is None else GatePacker(config, config.gate, self.take)
+        yield from self.fusion() if gate is None else gate.all()
         for k in range(config.num_blocks):
             if config.memory is not None:
                 yield from self.memory(f"blocks.{k}.memory", config.memory)
             yield from self.layer(f"blocks.{k}.time", config.time, config.time.d_conv)
             yield from self.layer(f"blocks.{k}.frequency", config.frequency, config.frequency.d_conv | 1)
+        if gate is not None:
+            yield from gate.sight(config.visual.landmarks)
 
     def band_codec(self) -> Iterator[Array]:
         config, features, channels = self.config.band, self.config.band.features, self.config.channels

@@ -3,7 +3,7 @@
 A captured graph knows addresses, not values, and does the same work each time. So what comes in and goes out
 is copied to and from tensors that stay where they are, states change in place, and nothing branches: not on
 the video of a stream (its age makes alpha exactly 0), not on which streams are active (a mask decides whose
-state is kept). Only whether any video counts at all chooses between two calls, where the model has a voice gate.
+state is kept). Where the model has a voice gate, whether any video counts chooses between two calls.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ...core.arrays import Bool, Float32, UInt8
-from ...models.lips.landmarks import POINTS
+from ...models.lips.points import POINTS
 from ...models.lite_avse import LiteAVSEMamba
 from ...models.state import State, flatten_state, state_bytes, unflatten_state
 from ...models.store.registry import StreamSpec

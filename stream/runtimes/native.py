@@ -1,4 +1,4 @@
-"""The compiled step on the CPU (`kernels.cpu.step`), one stream or many; lips go through ONNX Runtime."""
+"""The compiled step on the CPU (`kernels.cpu.step`), one stream or many; crops go through ONNX Runtime."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +13,7 @@ from ...models.config import ModelConfig, preset
 from ...models.store.registry import StreamSpec, graph_files, require_shipped, weights_file
 from ...models.store.step_weights import step_sizes, step_weights
 from ...models.store.tensor_file import read_tensors
+from .base import check_sees
 from .onnx_graph import LipsEncoder
 
 
@@ -51,11 +52,12 @@ class NativePool:
 
     @property
     def state_bytes(self) -> int:
-        return self._steps.state_bytes + self._lips.state_bytes
+        return self._steps.state_bytes + (0 if self._lips is None else self._lips.state_bytes)
 
     def reset(self, stream: int) -> None:
         self._steps.reset(stream)
-        self._lips.reset(stream)
+        if self._lips is not None:
+            self._lips.reset(stream)
 
     def process_hops(
         self, hops: Float32, embeddings: Float32, video_ages_s: Float32, dry: Float32, active: Bool
@@ -63,7 +65,13 @@ class NativePool:
         return self._steps.hops(hops, embeddings, video_ages_s, dry, np.flatnonzero(active))
 
     def encode_lips(self, stream: int, crop: UInt8) -> Float32:
+        check_sees(self.spec, "crops")
+        assert self._lips is not None
         return self._lips.encode(crop, stream)
+
+    def see(self, stream: int, landmarks: Float32, age_s: float) -> Float32:
+        check_sees(self.spec, "landmarks")
+        return self._steps.see(stream, landmarks, age_s)
 
 
 class NativeRuntime:
@@ -72,7 +80,7 @@ class NativeRuntime:
     Args:
         config: of the model.
         tensors: its weights, by name.
-        lips: its graph of a lip crop; None for the one shipped with the preset.
+        lips: its graph of a lip crop, where it sees crops; None for the one shipped with the preset.
 
     Raises:
         InputError: another kind of model, weights that do not fit, or no C++ compiler to build the step.
@@ -102,11 +110,12 @@ class NativeRuntime:
 
     @property
     def state_bytes(self) -> int:
-        return self._step.state_bytes + self._lips.state_bytes
+        return self._step.state_bytes + (0 if self._lips is None else self._lips.state_bytes)
 
     def reset(self) -> None:
         self._step.reset(0)
-        self._lips.reset()
+        if self._lips is not None:
+            self._lips.reset()
 
     def process_hop(
         self, hop: Float32, embedding: Float32, video_age_s: float, dry: float
@@ -114,7 +123,13 @@ class NativeRuntime:
         return self._step.hop(hop, embedding, video_age_s, dry)
 
     def encode_lips(self, crop: UInt8) -> Float32:
+        check_sees(self.spec, "crops")
+        assert self._lips is not None
         return self._lips.encode(crop)
+
+    def see(self, landmarks: Float32, age_s: float) -> Float32:
+        check_sees(self.spec, "landmarks")
+        return self._step.see(0, landmarks, age_s)
 
 
 def _shipped(model: str) -> tuple[ModelConfig, dict[str, Float32]]:
@@ -133,5 +148,8 @@ def _built(
         ) from error
 
 
-def _lips_encoder(config: ModelConfig, graph: Path | None = None) -> LipsEncoder:
+def _lips_encoder(config: ModelConfig, graph: Path | None = None) -> LipsEncoder | None:
+    """That of crops; landmarks are seen by the step itself."""
+    if config.gate is not None:
+        return None
     return LipsEncoder(graph or graph_files(config.name)[1], config.name)

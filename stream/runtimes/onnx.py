@@ -30,8 +30,8 @@ class _Hops:
         self.any_number = isinstance(session.get_inputs()[0].shape[0], str)
         if (self.spec.lips == "landmarks") != (gate_graph is not None):
             raise InputError(
-                f"{graph} sees {self.spec.lips}: a graph with the voice gate goes with landmarks, and only with "
-                "them; make all graphs at once with 'lipstream export'"
+                f"{graph} sees {self.spec.lips}: a graph with the voice gate goes with landmarks, and with "
+                "nothing else; make all graphs at once with 'lipstream export'"
             )
 
     @cached_property

@@ -132,7 +132,7 @@ class BoundGraph:
 
 
 class LipsEncoder:
-    """The visual encoder of a model, crops to embeddings or landmarks to cues; loaded when it is first needed.
+    """The visual encoder of a model, crops to embeddings or landmarks to cues; loaded when first needed.
 
     Args:
         graph: of a lip crop, or of a tick of encoder C.

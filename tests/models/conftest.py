@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lipstream.models.lips.points import POINTS
 from lipstream.models.lite_avse import LiteAVSEMamba, build
 from lipstream.models.state import State, flatten_state
 from lipstream.stream.runtimes.base import NO_VIDEO_AGE_S
@@ -154,13 +155,27 @@ def make_crops(scene: str, size: int) -> Tensor:
     return crops[:1].expand_as(crops) if scene == "frozen" else crops
 
 
+def make_faces(scene: str) -> Tensor:
+    """The landmarks of a scene, ``[N, 44, 3]``; where the picture is black there is no face."""
+    generator, count = torch.Generator().manual_seed(3), len(SCENES[scene])
+    face = 300.0 + 40.0 * torch.randn(1, len(POINTS), 3, generator=generator)
+    moved = face + 2.0 * torch.randn(count, len(POINTS), 3, generator=generator)
+    if scene == "black":
+        return torch.zeros_like(moved)
+    return face.expand_as(moved) if scene == "frozen" else moved
+
+
 @cache
 @torch.no_grad()
 def encode_scene(net: LiteAVSEMamba, scene: str) -> list[Tensor]:
-    """The embeddings ``[1, E]`` of the crops of a scene, one step each."""
+    """What the visual encoder makes of a scene, ``[1, E]`` each, one step for each video frame."""
     state, encoded = net.visual.init_state(1), []
-    for crop in make_crops(scene, net.config.visual.lips_size):
-        embedding, state = net.visual.step(crop[None], state)
+    if net.gate is not None:
+        seen = [(face[None], torch.zeros(1)) for face in make_faces(scene)]
+    else:
+        seen = [(crop[None],) for crop in make_crops(scene, net.config.visual.lips_size)]
+    for arguments in seen:
+        embedding, state = net.visual.step(*arguments, state)
         encoded.append(embedding)
     return encoded
 
@@ -193,7 +208,8 @@ def untrained() -> Callable[..., LiteAVSEMamba]:
         with torch.no_grad():
             for parameter in net.parameters():
                 parameter.add_(torch.randn_like(parameter), alpha=0.02)
-        settle(net.visual, draw_lips(16, net.config.visual.lips_size))
+        if net.gate is None:
+            settle(net.visual, draw_lips(16, net.config.visual.lips_size))
         return net.eval()
 
     return make

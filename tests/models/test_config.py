@@ -74,6 +74,7 @@ def test_a_band_codec_without_bands_or_taps_is_refused(values: dict[str, Any]) -
         ({"fsvg": False}, "frequency_prior needs the FSVG"),
         ({"embedding_size": 0}, "embedding_size"),
         ({"lips_size": 1}, "lips_size"),
+        ({"encoder": "landmarks"}, "gives a cue: embedding_size must be 10"),
     ],
 )
 def test_a_visual_path_that_does_not_exist_is_refused(values: dict[str, Any], message: str) -> None:
@@ -88,6 +89,8 @@ def test_a_visual_path_that_does_not_exist_is_refused(values: dict[str, Any], me
         ({"num_blocks": 0}, "at least 1"),
         ({"codec": "mel"}, "choose one of dense, separable, band"),
         ({"stft": StftConfig(window=512, hop=256)}, "change the regions or the window"),
+        ({"gate": None}, "need each other"),
+        ({"visual": VisualConfig()}, "need each other"),
         ({"channels": 30}, "head_size 16 must divide .* 60"),
         ({"frequency": MixerConfig(version=2, head_size=24)}, "head_size 24 must divide .* 128"),
     ],
@@ -125,7 +128,7 @@ def test_the_offline_form_differs_in_nothing_but_direction() -> None:
     assert replace(offline, causal=True) == config
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", [name for name, config in PRESETS.items() if config.gate is None])
 def test_a_model_without_parts_of_its_fusion_differs_in_nothing_else(name: str) -> None:
     config = preset(name)
     assert config.without() == config
@@ -138,7 +141,13 @@ def test_a_model_without_parts_of_its_fusion_differs_in_nothing_else(name: str) 
 
 def test_a_part_that_there_is_not_cannot_be_left_out() -> None:
     with pytest.raises(InputError, match="the fusion has no part 'lips': choose one of vce, fsvg"):
-        preset("lite").without("vce", "lips")
+        preset("base").without("vce", "lips")
+
+
+def test_a_voice_gate_has_no_parts_to_leave_out() -> None:
+    assert preset("lite").without() == preset("lite")
+    with pytest.raises(InputError, match="'lite' has a voice gate and no fusion"):
+        preset("lite").without("vce")
 
 
 def test_bins_and_frames_follow_from_the_window_and_hop() -> None:

@@ -187,6 +187,18 @@ def test_the_offline_form_sees_the_future_in_the_same_sizes(name: str, untrained
 
 
 @torch.no_grad()
+def test_a_cue_may_only_take_away(untrained: Untrained, watch: Watch) -> None:
+    """Each bin keeps its phase and at least 1 - alpha of its size."""
+    net, spectrum = untrained("lite"), random_spectrum("lite")
+    sound, (enhanced, alpha, _) = net(spectrum)[0], net(spectrum, *watch(net, "uneven", FRAMES["lite"]))
+    kept = (enhanced * sound).sum(1) / sound.square().sum(1)
+    torch.testing.assert_close(enhanced, kept.unsqueeze(1) * sound)
+    assert (kept <= 1.0 + 1e-6).all()
+    assert (kept >= 1.0 - alpha.unsqueeze(-1) - 1e-6).all()
+    assert kept.min() < 1.0 - 1e-3
+
+
+@torch.no_grad()
 def test_the_offline_form_takes_video(untrained: Untrained, watch: Watch) -> None:
     twin, spectrum = untrained("lite", causal=False), random_spectrum("lite")
     enhanced, alpha, _ = twin(spectrum, *watch(twin, "uneven", FRAMES["lite"]))
@@ -205,8 +217,9 @@ def test_states_have_stable_names(untrained: Untrained) -> None:
     assert state_names(untrained("lite").init_state(1)) == [
         "level.power",
         "level.frames",
+        "level.recent",
+        "level.peak",
         "codec.past",
-        "fusion",
         "blocks.0.memory.conv",
         "blocks.0.memory.ssm",
         "blocks.0.time.conv",
@@ -215,6 +228,12 @@ def test_states_have_stable_names(untrained: Untrained) -> None:
         "blocks.1.memory.ssm",
         "blocks.1.time.conv",
         "blocks.1.time.ssm",
+        "gate.trust.agreement.levels",
+        "gate.trust.agreement.weight",
+        "gate.trust.agreement.moments",
+        "gate.trust.row",
+        "gate.trust.alpha",
+        "gate.rows",
     ]
 
 

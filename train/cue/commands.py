@@ -60,7 +60,9 @@ def _add_join(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parts = {"sound": "the network for sound", "cue": "encoder C", "gate": "the voice gate"}
     for part, what in parts.items():
         parser.add_argument(f"--{part}", type=Path, metavar="FILE", help=f"weights of {what}")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write, or replace")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the file to write, or replace"
+    )
 
 
 def train(args: argparse.Namespace) -> int:

@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 
 from ...core.arrays import Float32
-from ...models.lips.landmarks import BAND_EDGES_HZ, CUE_UNIT_DB, LEVELS
+from ...models.lips.bands import BAND_EDGES_HZ
+from ...models.lips.landmarks import CUE_UNIT_DB, LEVELS
 from ...models.lips.points import TICK_S
 from ..data.recordings import SAMPLE_RATE
 

@@ -155,8 +155,9 @@ def _freeze(model: Estimator, part: str) -> None:
     if part == "sound":
         net.requires_grad_(False)
         for trained in (net.visual, net.fusion):
-            trained.requires_grad_(True)
+            if trained is not None:
+                trained.requires_grad_(True)
         return
-    for frozen in (net.visual, net.fusion.vce):
+    for frozen in (net.visual, None if net.fusion is None else net.fusion.vce):
         if frozen is not None:
             frozen.requires_grad_(False).eval()  # in training mode, batch norms would still follow

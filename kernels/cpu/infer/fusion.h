@@ -10,13 +10,14 @@
 #include "../common/math.h"
 #include "product.h"
 #include "sizes.h"
+#include "stft.h"
 
 namespace lipstream {
 
 // Seconds that a video frame is as good as new, and that it is worth anything.
 constexpr float kFreshAge = 0.12f, kStaleAge = 0.5f;
 
-struct FusionWeights {
+struct LipsWeights {
     Padded<kEmbedding, kHidden> hidden;
     Padded<1, kHidden> hidden_bias, confidence;
     float confidence_bias, rise, fall;
@@ -39,6 +40,11 @@ struct FusionWeights {
     }
 };
 
+// Alpha of the VCE.
+struct LipsState {
+    float smoothed;
+};
+
 // An embedding, and what depends on it alone: confidence, visual features and their part of the gate.
 struct Look {
     bool known;
@@ -46,12 +52,13 @@ struct Look {
     Padded<1, kChannels> visual;
 };
 
-class Fusion {
+class Lips {
   public:
-    explicit Fusion(const FusionWeights &weights) : w_(weights) {}
+    explicit Lips(const LipsWeights &weights) : w_(weights) {}
 
-    // Adds to the bands, rows of kChannels each `stride`; smoothed is the state of the VCE. -> alpha
-    float fuse(const float *embedding, float age_s, Look &look, float &smoothed, float *bands, int stride) {
+    // Adds to the bands, rows of kChannels each `stride`. -> alpha
+    float join(const float *embedding, float age_s, Look &look, LipsState &state, float *bands, int stride) {
+        float &smoothed = state.smoothed;
         if (!look.known || std::memcmp(embedding, look.embedding, sizeof look.embedding) != 0) see(embedding, look);
         smoothed += (look.confidence > smoothed ? w_.rise : w_.fall) * (look.confidence - smoothed);
         const float fresh = std::clamp((kStaleAge - age_s) / (kStaleAge - kFreshAge), 0.0f, 1.0f);
@@ -65,6 +72,9 @@ class Fusion {
         }
         return alpha;
     }
+
+    // Nothing is taken away behind the network.
+    float take_away(const Spectrum &, float, const float *, float, LipsState &, Spectrum &) { return 0.0f; }
 
   private:
     void see(const float *embedding, Look &look) {
@@ -86,7 +96,7 @@ class Fusion {
         }
     }
 
-    const FusionWeights &w_;
+    const LipsWeights &w_;
     Padded<1, kHidden> hidden_{};
 };
 

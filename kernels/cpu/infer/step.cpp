@@ -11,6 +11,9 @@ namespace lipstream {
 struct Pool {
     Weights weights{};
     std::unique_ptr<Stream[]> streams;
+#ifdef LIPSTREAM_GATE_BANDS
+    Sight sight;
+#endif
 
     Pool(Reader &reader, int count) : streams(new (std::nothrow) Stream[count]()) { weights.read(reader); }
 };
@@ -57,3 +60,11 @@ EXPORT void step_hops(Step *step, Pool *pool, const int *listed, int count, cons
         (*step)(group, size);
     }
 }
+
+#ifdef LIPSTREAM_GATE_BANDS
+// One tick of encoder C for a stream: [kPoints][3] to a cue. Not while the stream is stepped.
+EXPORT void pool_see(Pool *pool, int stream, const float *landmarks, float age_s, float *cue) {
+    const auto *points = reinterpret_cast<const float (*)[3]>(landmarks);
+    pool->sight.see(pool->weights.sight, points, age_s, pool->streams[stream].state.sight, cue);
+}
+#endif

@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "axes.h"
-#include "fusion.h"
 #include "level.h"
 #include "memory.h"
 #include "stft.h"
@@ -20,25 +19,36 @@
 #include "separable_codec.h"
 #endif
 
+// What lips do, one of two with one interface: embeddings join the features, or a cue closes a gate on the output.
+#ifdef LIPSTREAM_GATE_BANDS
+#include "landmarks.h"
+#include "voice_gate.h"
+#else
+#include "fusion.h"
+#include "crops.h"
+#endif
+
 namespace lipstream {
 
 struct Weights {
     LevelWeights level;
     CodecWeights codec;
-    FusionWeights fusion;
+    LipsWeights lips;
     MemoryWeights memory[kBlocks];
     LayerWeights<TimeShape> time[kBlocks];
     LayerWeights<FrequencyShape> frequency[kBlocks];
+    SightWeights sight;
 
     void read(Reader &reader) {
         level.read(reader);
         codec.read(reader);
-        fusion.read(reader);
+        lips.read(reader);
         for (int k = 0; k < kBlocks; ++k) {
             memory[k].read(reader);
             time[k].read(reader);
             frequency[k].read(reader);
         }
+        sight.read(reader);
     }
 };
 
@@ -49,7 +59,8 @@ struct State {
     float history[kHistory], overlap[kHistory];
     CodecState codec;
     LevelState level;
-    float smoothed;  // alpha of the VCE
+    LipsState lips;
+    SightState sight;
 };
 
 struct Stream {
@@ -69,6 +80,8 @@ struct Hop {
 
 // What the end of a hop takes from its beginning.
 struct Frame {
+    float hop[kHop], embedding[kEmbedding];  // what is let in
+    float gain;
     Spectrum noisy;
     CodecSkip skip;
 };
@@ -76,7 +89,7 @@ struct Frame {
 // The workspace of one thread.
 class Step {
   public:
-    explicit Step(const Weights &weights) : weights_(weights), codec_(weights.codec), fusion_(weights.fusion) {}
+    explicit Step(const Weights &weights) : weights_(weights), codec_(weights.codec), lips_(weights.lips) {}
 
     // Up to kGroup hops, each of another stream.
     void operator()(const Hop *hops, int count) {
@@ -94,11 +107,10 @@ class Step {
     const Weights &weights_;
     Stft stft_;
     Codec codec_;
-    Fusion fusion_;
+    Lips lips_;
     Memory memory_;
     CausalMixer<TimeShape> time_;
     FrequencyMixer frequency_;
-    float hop_[kHop], embedding_[kEmbedding];  // what is let in of a hop
     Spectrum enhanced_{};
     BandRows next_{};
     Frame frames_[kGroup]{};
@@ -107,12 +119,13 @@ class Step {
     // From the wave to the rows of the first block.
     void begin(const Hop &hop, Frame &frame, BandRows &rows) {
         State &state = hop.stream->state;
-        limit(hop.in, kHop, weights_.level.sample_limit, hop_);
-        limit(hop.embedding, kEmbedding, weights_.level.embedding_limit, embedding_);
-        stft_.analyse(hop_, state.history, frame.noisy);
-        const float gain = level_gain(frame.noisy, weights_.level, state.level);
-        codec_.encode(frame.noisy, gain, state.codec, frame.skip, rows[0], rows.stride);
-        *hop.alpha = fusion_.fuse(embedding_, hop.age_s, hop.stream->look, state.smoothed, rows[0], rows.stride);
+        limit(hop.in, kHop, weights_.level.sample_limit, frame.hop);
+        limit(hop.embedding, kEmbedding, weights_.level.embedding_limit, frame.embedding);
+        stft_.analyse(frame.hop, state.history, frame.noisy);
+        frame.gain = level_gain(frame.noisy, weights_.level, state.level);
+        codec_.encode(frame.noisy, frame.gain, state.codec, frame.skip, rows[0], rows.stride);
+        *hop.alpha =
+            lips_.join(frame.embedding, hop.age_s, hop.stream->look, state.lips, rows[0], rows.stride);
     }
 
     void mix_axes(int k, CausalState<TimeShape> &state, BandRows &rows) {
@@ -127,6 +140,8 @@ class Step {
     void end(const Hop &hop, const Frame &frame, const BandRows &rows) {
         State &state = hop.stream->state;
         codec_.decode(rows[0], rows.stride, frame.skip, frame.noisy, state.codec, enhanced_);
+        *hop.alpha +=
+            lips_.take_away(frame.noisy, frame.gain, frame.embedding, hop.age_s, state.lips, enhanced_);
         mix(hop.dry, frame.noisy);
         stft_.synthesise(enhanced_, state.overlap, hop.out);
     }

@@ -14,33 +14,34 @@ from lipstream.errors import InputError
 from lipstream.models.config import preset
 from lipstream.models.lite_avse import LiteAVSEMamba
 from lipstream.models.store.checkpoint import blend, form_metadata, load_model
+from lipstream.models.store.registry import weights_file
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
-    """Three sets of random weights of `lite`."""
+    """Three sets of random weights of `base`."""
     paths = []
     for seed in range(3):
         torch.manual_seed(seed)
         paths.append(tmp_path / f"{seed}.safetensors")
-        save_file(LiteAVSEMamba(preset("lite")).state_dict(), paths[-1], form_metadata("lite", False, ()))
+        save_file(LiteAVSEMamba(preset("base")).state_dict(), paths[-1], form_metadata("base", False, ()))
     return paths
 
 
 def test_the_mean_is_that_of_each_number_and_keeps_the_form(files: list[Path], tmp_path: Path) -> None:
-    blend("lite", files, tmp_path / "mean.safetensors")
+    blend("base", files, tmp_path / "mean.safetensors")
     one, two, three = map(load_file, files)
     mean = load_file(tmp_path / "mean.safetensors")
     assert list(mean) == list(one)
     for name, value in mean.items():
         torch.testing.assert_close(value, (one[name] + two[name] + three[name]) / 3)
     with safe_open(tmp_path / "mean.safetensors", framework="pt") as opened:
-        assert json.loads(opened.metadata()["lipstream"])["preset"] == "lite"
+        assert json.loads(opened.metadata()["lipstream"])["preset"] == "base"
     assert [path.name for path in tmp_path.iterdir() if "mean" in path.name] == ["mean.safetensors"]
 
 
 def test_a_file_that_is_named_twice_counts_twice(files: list[Path], tmp_path: Path) -> None:
-    blend("lite", [files[0], files[1], files[0]], tmp_path / "mean.safetensors")
+    blend("base", [files[0], files[1], files[0]], tmp_path / "mean.safetensors")
     one, two = map(load_file, files[:2])
     for name, value in load_file(tmp_path / "mean.safetensors").items():
         torch.testing.assert_close(value, (2 * one[name] + two[name]) / 3)
@@ -48,7 +49,7 @@ def test_a_file_that_is_named_twice_counts_twice(files: list[Path], tmp_path: Pa
 
 def fused(file: Path) -> tuple[Tensor, Tensor, Tensor]:
     """What the lips add, alpha, and the output without lips."""
-    model = load_model("lite", file)
+    model = load_model("base", file)
     generator = torch.Generator().manual_seed(3)
     config, bands = model.config, load_file(file)["fusion.fsvg.prior"].numel()
     audio = torch.randn(1, config.channels, 5, bands, generator=generator)
@@ -60,7 +61,7 @@ def fused(file: Path) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def test_lips_are_turned_down_and_nothing_else_changes(files: list[Path], tmp_path: Path) -> None:
-    blend("lite", files[:1], tmp_path / "less.safetensors", lips=0.6)
+    blend("base", files[:1], tmp_path / "less.safetensors", lips=0.6)
     (added, alpha, _), (less, same, nothing) = fused(files[0]), fused(tmp_path / "less.safetensors")
     assert added.abs().max() > 0.01
     torch.testing.assert_close(less, 0.6 * added, atol=1e-5, rtol=1e-4)
@@ -71,23 +72,23 @@ def test_lips_are_turned_down_and_nothing_else_changes(files: list[Path], tmp_pa
 def test_what_does_not_fit_is_refused_and_nothing_written(files: list[Path], tmp_path: Path) -> None:
     tensors = load_file(files[0])
     other = tmp_path / "other.safetensors"
-    save_file({name: value for name, value in tensors.items() if "memory" not in name}, other)
+    save_file({name: value for name, value in tensors.items() if "time_linear" not in name}, other)
     ablated = tmp_path / "ablated.safetensors"
     kept = {name: value for name, value in tensors.items() if ".fsvg." not in name}
-    save_file(kept, ablated, form_metadata("lite", False, ("fsvg",)))
+    save_file(kept, ablated, form_metadata("base", False, ("fsvg",)))
     out = tmp_path / "out.safetensors"
     for given, message in (
-        ([files[0], other], "does not fit preset 'lite'"),
+        ([files[0], other], "does not fit preset 'base'"),
         ([files[0], tmp_path / "none"], "no such weights file"),
-        ([files[0], ablated], "holds another form of 'lite'"),
+        ([files[0], ablated], "holds another form of 'base'"),
     ):
         with pytest.raises(InputError, match=message):
-            blend("lite", given, out)
+            blend("base", given, out)
     for lips in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(InputError, match="lips must be above 0"):
-            blend("lite", files, out, lips)
+            blend("base", files, out, lips)
     with pytest.raises(InputError, match="cannot write"):
-        blend("lite", files, tmp_path / "no" / "out.safetensors")
+        blend("base", files, tmp_path / "no" / "out.safetensors")
     assert not out.exists()
 
 
@@ -95,10 +96,18 @@ def test_the_command_names_its_file_and_replaces_none_but_its_own(
     files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out.safetensors"
-    assert main(["blend", "lite", *map(str, files), "--out", str(out)]) == 0
+    assert main(["blend", "base", *map(str, files), "--out", str(out)]) == 0
     assert capsys.readouterr().out.strip() == str(out)
-    assert main(["blend", "lite", str(files[0]), "--out", str(out)]) == 2
+    assert main(["blend", "base", str(files[0]), "--out", str(out)]) == 2
     assert "exists: name another --out" in capsys.readouterr().err
     before = load_file(out)["fusion.projection.weight"]
-    assert main(["blend", "lite", str(out), "--lips", "0.5", "--out", str(out)]) == 0  # a touch on itself
+    assert main(["blend", "base", str(out), "--lips", "0.5", "--out", str(out)]) == 0  # a touch on itself
     torch.testing.assert_close(load_file(out)["fusion.projection.weight"], 0.5 * before)
+
+
+def test_lips_that_may_only_take_away_cannot_be_turned(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="may only take away"):
+        blend("lite", [weights_file("lite")], tmp_path / "out.safetensors", lips=0.5)
+    blend("lite", [weights_file("lite")], tmp_path / "out.safetensors")
+    with safe_open(tmp_path / "out.safetensors", framework="pt") as opened:
+        assert set(opened.metadata()) == {"lipstream", "lipstream-cue"}

@@ -168,7 +168,8 @@ def test_shipped_models_and_runtimes_are_found_and_timed(
     assert "problem" not in {check.verdict for check in checks if check.name != "speed"}
     assert [check.finding.split(" (")[0] for check in checks[:2]] == [
         "lite: lite.onnx",
-        "lite: lite-lips.onnx",
+        "lite: lite-cue.onnx",
+        "lite: lite-gate.onnx",
     ]
     assert checks[-1].finding.startswith(f"200 hops of lite on {'native' if compiler else 'onnx'}: p50 ")
 

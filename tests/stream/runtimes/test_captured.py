@@ -19,6 +19,7 @@ from lipstream.models.config import (
     ModelConfig,
     StftConfig,
     VisualConfig,
+    VoiceGateConfig,
     preset,
 )
 from lipstream.models.lite_avse import LiteAVSEMamba
@@ -39,6 +40,12 @@ SMALL = ModelConfig(
     stft=StftConfig(window=36, hop=12),
     band=BandCodecConfig(features=4, regions=(BandRegion(3, 2), BandRegion(4, 3)), taps=2),
     visual=VisualConfig(embedding_size=24, lips_size=32),
+)
+
+GATED = replace(
+    SMALL,
+    visual=VisualConfig(encoder="landmarks", embedding_size=10),
+    gate=VoiceGateConfig(channels=3, hidden=9, squeezed=7, trust=5, lags=(0, 4)),
 )
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
@@ -95,6 +102,32 @@ def test_one_stream_equals_eager_with_video_that_comes_and_goes(capture: Capture
         alphas.append(alpha)
     assert max(alphas) > 0.1
     assert set(alphas[100:150]) == {0.0}
+
+
+def test_a_voice_gate_equals_eager_with_video_that_comes_and_goes(capture: Capture) -> None:
+    rng, count = np.random.default_rng(6), 3
+    pool = CapturedPool(random_model(GATED), capture, count)
+    alone = [EagerRuntime(random_model(GATED)) for _ in range(count)]
+    assert pool.state_bytes == alone[0].state_bytes
+    cues, loudest = np.zeros((count, 10), np.float32), 0.0
+    for k in range(80):
+        active = rng.random(count) < 0.7
+        fresh = [0.0, 0.3, NO_VIDEO_AGE_S] if k % 20 < 14 else [0.5, NO_VIDEO_AGE_S]
+        ages_s = rng.choice(fresh, count).astype(np.float32)
+        hops = (0.1 * rng.standard_normal((count, pool.spec.hop_samples))).astype(np.float32)
+        stream = int(rng.integers(count))
+        face = rng.uniform(100, 200, (44, 3)).astype(np.float32)
+        cues[stream] = pool.see(stream, face, 0.02)
+        np.testing.assert_allclose(cues[stream], alone[stream].see(face, 0.02), atol=1e-4)
+        out, alphas = pool.process_hops(hops, cues, ages_s, np.zeros(count, np.float32), active)
+        for n in np.flatnonzero(active):
+            expected, alpha = alone[n].process_hop(hops[n], cues[n], float(ages_s[n]), 0.0)
+            np.testing.assert_allclose(out[n], expected, atol=1e-5)
+            assert alphas[n] == pytest.approx(alpha, abs=1e-5)
+            loudest = max(loudest, alpha)
+    assert loudest > 0.1
+    with pytest.raises(InputError, match="sees landmarks of lips, not crops"):
+        pool.encode_lips(0, crops(1)[0])
 
 
 def test_streams_come_rest_and_begin_anew_as_if_each_were_alone(capture: Capture) -> None:

@@ -17,11 +17,13 @@ from lipstream.kernels.cpu import step as cpu_step
 from lipstream.models.config import (
     BandCodecConfig,
     BandRegion,
+    LandmarkConfig,
     MemoryConfig,
     MixerConfig,
     ModelConfig,
     StftConfig,
     VisualConfig,
+    VoiceGateConfig,
     preset,
 )
 from lipstream.models.lite_avse import LiteAVSEMamba
@@ -52,6 +54,14 @@ SEPARABLE = replace(ODD, name="base", codec="separable")
 #: Narrower than a vector, and more features than the narrowest vector holds.
 MEMORY = MemoryConfig(5, 10, MixerConfig(version=2, d_state=3, d_conv=3, expand=2, head_size=4))
 REMEMBERING = replace(ODD, memory=MEMORY)
+
+#: Lips as landmarks, in sizes that fill no vector either.
+LANDMARKS = LandmarkConfig(channels=6, layers=2, taps=3, members=2, memory_ticks=20)
+GATED = replace(
+    REMEMBERING,
+    visual=VisualConfig(encoder="landmarks", embedding_size=10, landmarks=LANDMARKS),
+    gate=VoiceGateConfig(channels=3, hidden=9, layers=2, squeezed=7, trust=5, memory_s=0.05, lags=(0, 3, 7)),
+)
 
 needs_compiler = pytest.mark.skipif(
     not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="there is no C++ compiler here"
@@ -99,8 +109,12 @@ def tensors_of(model: LiteAVSEMamba) -> dict[str, np.ndarray]:
         REMEMBERING,
         SEPARABLE,
         replace(SEPARABLE, memory=MEMORY),
+        GATED,
     ],
-    ids=["whole", "unsmoothed", "no-vce", "no-fsvg", "neither", "memory", "separable", "separable-memory"],
+    ids=[
+        *("whole", "unsmoothed", "no-vce", "no-fsvg", "neither", "memory", "separable", "separable-memory"),
+        "gated",
+    ],
 )
 def test_any_model_equals_torch(config: ModelConfig) -> None:
     model = random_model(config)
@@ -111,6 +125,24 @@ def test_any_model_equals_torch(config: ModelConfig) -> None:
     assert alpha.max() > 0.1
     native.reset()
     np.testing.assert_array_equal(run(native, 120)[0], wave)
+
+
+@needs_compiler
+def test_ticks_of_landmarks_equal_torch() -> None:
+    """A face that moves, turns up late, is lost and comes back; whose pictures repeat."""
+    model, rng = random_model(GATED), np.random.default_rng(9)
+    native, eager = NativeRuntime(GATED, tensors_of(model)), EagerRuntime(model)
+    face = 300 + 40 * rng.standard_normal((44, 3))
+    cues = []
+    for k in range(120):
+        shown = (face + 3 * rng.standard_normal((44, 3))).astype(np.float32)
+        if k < 3:
+            shown[:] = 0
+        age_s = 0.04 * max(k - 50, 0) if 50 <= k < 85 else (0.0, 0.02, 0.06)[k % 3]
+        found, expected = (runtime.see(shown, age_s) for runtime in (native, eager))
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+        cues.append(expected)
+    assert np.ptp(cues, axis=0).min() > 0.01
 
 
 @needs_compiler
@@ -141,8 +173,8 @@ def test_streams_do_not_share_state() -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(
     ("config", "streams"),
-    [(SEPARABLE, 2), *((REMEMBERING, streams) for streams in (1, 3, 4, 5, 9, 18))],
-    ids=lambda value: value.codec if isinstance(value, ModelConfig) else str(value),
+    [(SEPARABLE, 2), (GATED, 9), *((REMEMBERING, streams) for streams in (1, 3, 4, 5, 9, 18))],
+    ids=lambda value: value.visual.encoder + value.codec if isinstance(value, ModelConfig) else str(value),
 )
 def test_streams_of_a_pool_equal_streams_of_their_own(
     config: ModelConfig, streams: int, threads: int
@@ -156,7 +188,8 @@ def test_streams_of_a_pool_equal_streams_of_their_own(
         if k == 25:
             pool.reset(streams - 1)
             alone[-1].reset(0)
-        hops, embeddings = (rng.standard_normal((streams, n)).astype(np.float32) for n in (12, 24))
+        sizes_of_rows = (12, config.visual.embedding_size)
+        hops, embeddings = (rng.standard_normal((streams, n)).astype(np.float32) for n in sizes_of_rows)
         ages_s = np.full(streams, 0.1, np.float32)
         ages_s[streams // 2 :] = NO_VIDEO_AGE_S if k < 20 else 0.2
         active = rng.random(streams) < (0.3, 0.7, 1.0)[k % 3]
@@ -223,8 +256,8 @@ def test_it_needs_no_torch() -> None:
     code = (
         "import sys, numpy as np; from lipstream.stream.runtimes import load_runtime\n"
         "runtime = load_runtime('lite', 'native')\n"
-        "runtime.process_hop(np.zeros(200, np.float32), np.zeros(512, np.float32), 0.1, 0.0)\n"
-        "runtime.encode_lips(np.zeros((96, 96, 3), np.uint8))\n"
+        "runtime.process_hop(np.zeros(200, np.float32), np.zeros(10, np.float32), 0.1, 0.0)\n"
+        "runtime.see(np.zeros((44, 3), np.float32), 0.0)\n"
         "print('torch' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -62,9 +62,9 @@ def test_streams_that_pause_and_begin_anew_equal_runtimes_of_their_own(name: str
         hops, embeddings, ages, dry = inputs.draw()
         hops[~active] = np.nan  # must not matter
         if k % 6 == 0:
-            crop = inputs.random.integers(0, 256, (96, 96, 3), dtype=np.uint8)
-            embeddings[k % STREAMS] = pool.encode_lips(k % STREAMS, crop)
-            np.testing.assert_array_equal(embeddings[k % STREAMS], alone[k % STREAMS].encode_lips(crop))
+            face = inputs.random.uniform(100, 200, (44, 3)).astype(np.float32)
+            embeddings[k % STREAMS] = pool.see(k % STREAMS, face, 0.01)
+            np.testing.assert_array_equal(embeddings[k % STREAMS], alone[k % STREAMS].see(face, 0.01))
         out, alphas = pool.process_hops(hops, embeddings, ages, dry, active)
         assert not out[~active].any()
         assert not alphas[~active].any()
@@ -88,10 +88,16 @@ def test_outputs_are_the_caller_s_to_keep(name: str) -> None:
 
 
 def test_a_graph_for_one_stream_alone_is_refused(tmp_path: Path) -> None:
-    graph, lips = graph_files("lite")
+    graph, cue, gate = graph_files("lite")
     model = onnx.load(graph)
     for value in model.graph.input:
         value.type.tensor_type.shape.dim[0].dim_value = 1
     onnx.save(model, tmp_path / "lite.onnx")
     with pytest.raises(InputError, match=r"one stream alone.*'lipstream export'"):
-        OnnxPool(tmp_path / "lite.onnx", lips, STREAMS)
+        OnnxPool(tmp_path / "lite.onnx", cue, gate, STREAMS)
+
+
+def test_a_graph_without_the_gate_that_it_needs_is_refused() -> None:
+    graph, cue, _ = graph_files("lite")
+    with pytest.raises(InputError, match="sees landmarks: a graph with the voice gate goes with landmarks"):
+        OnnxPool(graph, cue, None, STREAMS)

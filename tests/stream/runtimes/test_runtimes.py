@@ -10,11 +10,14 @@ import pytest
 import torch
 
 from lipstream.errors import InputError
+from lipstream.models.config import STALE_AGE_S
+from lipstream.models.lips.points import POINTS
 from lipstream.models.lite_avse import build
 from lipstream.models.store.checkpoint import load_model
 from lipstream.models.store.export import export, export_graphs
 from lipstream.models.store.registry import graph_files
 from lipstream.stream.runtimes import NO_VIDEO_AGE_S, RUNTIMES, Runtime, load_runtime
+from lipstream.stream.runtimes.eager import EagerRuntime
 from lipstream.stream.runtimes.onnx import OnnxRuntime
 
 HOPS = 1000
@@ -48,19 +51,22 @@ def speech_like(hops: int, size: int) -> np.ndarray:
     return (0.2 * envelope * rng.standard_normal(t.size)).astype(np.float32).reshape(hops, size)
 
 
-def crops(count: int) -> np.ndarray:
-    return np.random.default_rng(8).integers(0, 256, (count, 96, 96, 3), dtype=np.uint8)
+def faces(count: int) -> np.ndarray:
+    """Landmarks of a face that moves, float32 ``[count, 44, 3]``."""
+    rng = np.random.default_rng(8)
+    face = 300 + 40 * rng.standard_normal((1, len(POINTS), 3))
+    return (face + 2 * rng.standard_normal((count, len(POINTS), 3))).astype(np.float32)
 
 
 def drive(runtime: Runtime, hops: int) -> tuple[np.ndarray, np.ndarray]:
     """Output and alpha of a stream whose video comes every third hop, is lost for a while, and comes back."""
     waves = speech_like(hops, runtime.spec.hop_samples)
-    pictures = crops(16)
+    seen = faces(16)
     embedding, age_s = np.zeros(runtime.spec.embedding_size, np.float32), NO_VIDEO_AGE_S
     outputs, alphas = [], []
     for k, hop in enumerate(waves):
         if k % 3 == 0 and not 400 <= k < 600:
-            embedding, age_s = runtime.encode_lips(pictures[k % 16]), 0.01
+            embedding, age_s = runtime.see(seen[k % 16], 0.01), 0.01
         out, alpha = runtime.process_hop(hop, embedding, age_s, dry=0.1 if k > 800 else 0.0)
         outputs.append(out)
         alphas.append(alpha)
@@ -82,6 +88,38 @@ def test_alpha_is_zero_while_the_video_is_stale(runtime: Runtime) -> None:
     _, alpha = drive(runtime, 620)
     assert np.all(alpha[445:600] == 0.0)
     assert alpha[:400].max() > 0.0
+
+
+def test_lips_that_went_stale_leave_nothing_behind(runtime: Runtime) -> None:
+    """Two windows later the output is, to the bit, that of a stream that never had video."""
+    waves, seen = speech_like(120, runtime.spec.hop_samples), faces(16)
+    nothing, outputs = np.zeros(runtime.spec.embedding_size, np.float32), []
+    for has_lips in (True, False):
+        runtime.reset()
+        out = []
+        for k, hop in enumerate(waves):
+            if has_lips and k < 60:
+                cue, age_s = runtime.see(seen[k % 16], 0.0), 0.02
+            else:
+                cue, age_s = nothing, STALE_AGE_S if k % 2 else NO_VIDEO_AGE_S
+            out.append(runtime.process_hop(hop, cue, age_s, 0.0))
+        outputs.append(out)
+    assert outputs[0][59][1] > 0.0
+    assert not np.array_equal(outputs[0][59][0], outputs[1][59][0])
+    for with_lips, without in zip(outputs[0][62:], outputs[1][62:], strict=True):
+        np.testing.assert_array_equal(with_lips[0], without[0])
+        assert with_lips[1] == without[1] == 0.0
+
+
+def test_crops_are_refused_by_a_model_that_sees_landmarks(runtime: Runtime) -> None:
+    with pytest.raises(InputError, match=r"'lite' sees landmarks of lips, not crops: call see"):
+        runtime.encode_lips(np.zeros((96, 96, 3), np.uint8))
+
+
+def test_landmarks_are_refused_by_a_model_that_sees_crops() -> None:
+    runtime = EagerRuntime(build("base").eval())
+    with pytest.raises(InputError, match=r"'base' sees crops of lips, not landmarks: call encode_lips"):
+        runtime.see(faces(1)[0], 0.0)
 
 
 def test_reset_makes_a_fresh_stream(runtime: Runtime) -> None:
