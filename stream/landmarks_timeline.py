@@ -18,6 +18,8 @@ from .video.frames import LipFrame
 STILL_SHAPE, STILL_PLACE = 0.004, 0.01
 #: Landmarks this old are no longer shown to the encoder, which by then takes the next face for a new one.
 REST_S = 2.0
+#: Beyond so many pixels lies no point of a face in any picture.
+MOST_PIXELS = 1e5
 #: Times nearer than this are the same: a tick and a video frame that were reckoned in different ways.
 _SAME_S = 1e-6
 _NOSE, _LEFT_EYE, _RIGHT_EYE = (POINTS.index(point) for point in (1, 33, 263))
@@ -107,11 +109,16 @@ class LandmarksTimeline:
         landmarks = frame.landmarks
         if isinstance(landmarks, np.ndarray):
             shape = (len(POINTS), 3)
-            if landmarks.dtype == np.float32 and landmarks.shape == shape and np.isfinite(landmarks).all():
-                return
+            if landmarks.dtype == np.float32 and landmarks.shape == shape:
+                if np.abs(landmarks).max() <= MOST_PIXELS:
+                    return
+                raise InputError(
+                    f"landmarks must be finite and in pixels of the picture, within +-{MOST_PIXELS:g}: "
+                    "lipstream.LipReader() gives them so"
+                )
         given = next((lips for lips in (landmarks, frame.crop, frame.embedding) if lips is not None), None)
         raise InputError(
-            f"model '{self._spec.name}' sees face landmarks, finite float32 [{len(POINTS)}, 3], not "
+            f"model '{self._spec.name}' sees face landmarks, float32 [{len(POINTS)}, 3], not "
             f"{described(given)}: lipstream.LipReader() makes them of pictures"
         )
 

@@ -12,20 +12,29 @@ from functools import partial
 import numpy as np
 
 from ..core.arrays import Bool, Float32, UInt8
-from ..models.config import STALE_AGE_S
-from .runtimes.base import NO_VIDEO_AGE_S, PoolRuntime, Runtime
+from ..models.config import STALE_AGE_S, preset
+from .runtimes.base import NO_VIDEO_AGE_S, PoolRuntime, Runtime, StreamSpec
 
 #: The most that lips may change in a hop, as a share of the level (RMS) of its audio-only output.
 SHARE = 0.5
 #: What that means: by so many dB lips can lower a hop at most, ``-20 * log10(1 - SHARE)``.
 BOUND_DB = 6.0
-#: The notice for a user who asks for lips.
+#: The notice for a user who asks for lips where the model sees crops, see `notice`.
 NOTICE = (
     "lips are experimental: they help the nine speakers of their training, may harm others (they lower "
     f"speech by at most {BOUND_DB:g} dB), and double the cost"
 )
 #: Hops over which lips fade in and out: 100 ms in the shipped model.
 FADE_HOPS = 8
+
+
+def notice(model: str) -> str | None:
+    """What a user who asks for lips should know of a preset; None: nothing.
+
+    Raises:
+        InputError: there is no such preset.
+    """
+    return NOTICE if StreamSpec.of(preset(model)).lips == "crops" else None
 
 
 class BoundedMix:

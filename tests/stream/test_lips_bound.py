@@ -17,10 +17,12 @@ from lipstream.stream.enhancer import Enhancer
 from lipstream.stream.lips_bound import (
     BOUND_DB,
     FADE_HOPS,
+    NOTICE,
     SHARE,
     BoundedMix,
     bounded_pool,
     bounded_runtime,
+    notice,
 )
 from lipstream.stream.pool import EnhancerPool
 from lipstream.stream.runtimes import load_runtime
@@ -189,3 +191,12 @@ def test_the_shipped_lips_are_bounded_by_name_and_the_same_each_time(runtime: st
     assert_bounded(out, audio)
     enhancer.reset()
     np.testing.assert_array_equal(enhancer.process(sound, crops(37)), out)
+
+
+def test_models_that_see_landmarks_are_neither_bounded_nor_warned_of(pass_through: Make) -> None:
+    runtime = pass_through(lips="landmarks")
+    assert bounded_runtime(lambda: runtime) is runtime
+    pool = PassThroughPool(pass_through, lips="landmarks")
+    assert bounded_pool(lambda: pool) is pool
+    assert notice("lite") is None
+    assert notice("base") == NOTICE
