@@ -14,7 +14,8 @@ from .runtimes.base import NO_VIDEO_AGE_S, StreamSpec
 from .video.frames import LipFrame
 
 #: Landmarks that differ by less show the same, as a root mean square over the points in distances of the
-#: eyes: against the nose, and as they lie in the picture.
+#: eyes: against the nose, and as they lie in the picture. Of video frames with one picture, noise and coarse
+#: compression (H.264 at CRF 33, MJPEG) 8 % differ by more, of 60 GRID clips 67 %, with no pause above 0.56 s.
 STILL_SHAPE, STILL_PLACE = 0.004, 0.01
 #: Landmarks this old are no longer shown to the encoder, which by then takes the next face for a new one.
 REST_S = 2.0

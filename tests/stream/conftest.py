@@ -78,10 +78,12 @@ def pass_through() -> Callable[..., PassThrough]:
 
 @pytest.fixture
 def pass_through_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every model name loads a pass-through runtime, for what is told by names."""
+    """Every model name loads a pass-through runtime that sees landmarks."""
     from lipstream.stream import runtimes
 
-    monkeypatch.setattr(runtimes, "load_runtime", lambda model, runtime: PassThrough(), raising=False)
+    monkeypatch.setattr(
+        runtimes, "load_runtime", lambda model, runtime: PassThrough(lips="landmarks"), raising=False
+    )
 
 
 @pytest.fixture(scope="session")
