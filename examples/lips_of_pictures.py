@@ -10,6 +10,7 @@ time at which it was captured: in seconds of the sound that the enhancer gets.
 import sys
 
 import cv2
+import numpy as np
 import soundfile
 
 import lipstream
@@ -25,7 +26,7 @@ def main() -> None:
         for index in range(int(len(wave) / rate * fps)):
             chunk = wave[round(index / fps * rate) : round((index + 1) / fps * rate)]
             there, picture = camera.read()  # BGR, of any size
-            frame = reader(picture, index / fps) if there else None  # None: no usable face
+            frame = reader(np.asarray(picture, np.uint8), index / fps) if there else None  # None: no usable face
             clean += enhancer.process(chunk, [frame] if frame else None).tolist()
             with_lips += frame is not None
     clean += enhancer.flush().tolist()

@@ -87,7 +87,7 @@ class PcmEnhancer:
         return _as_int16(columns)
 
     def show(self, frame: LipFrame) -> None:
-        """Take the newest lips of a video, from any thread: they count as captured when the next samples begin.
+        """Take the newest lips of a video, from any thread: captured, as it counts, when the next samples begin.
 
         Args:
             frame: as `lipstream.LipReader` gives it.
