@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.arrays import Float32
 from ...errors import InputError
-from ..audio_files import AudioLayout, AudioReader, AudioWriter, check_output, choose_format
+from ..audio_files import AudioLayout, AudioReader, AudioWriter, check_output, choose_format, open_audio
 from .endpoints import Deliver, EndpointInfo, Render
 
 BLOCK_S = 0.01
@@ -82,7 +82,7 @@ class FileSource(FileEndpoint):
     """
 
     def __init__(self, path: Path, channel: int = 1) -> None:
-        with AudioReader(path) as reader:
+        with open_audio(path) as reader:
             layout = reader.layout
         if not 1 <= channel <= layout.channels:
             raise InputError(f"{path} has no channel {channel}: choose one from 1 to {layout.channels}")
@@ -99,7 +99,7 @@ class FileSource(FileEndpoint):
         self._launch(self._play(deliver))
 
     def _play(self, deliver: Deliver) -> Iterator[None]:
-        with AudioReader(self._path) as reader:
+        with open_audio(self._path) as reader:
             for due_s, block in zip(self._due_times(), self._blocks(reader), strict=False):
                 deliver(block, due_s)
                 yield

@@ -171,7 +171,7 @@ def video_of(monkeypatch: pytest.MonkeyPatch, frames: list[Frame]) -> list[str]:
     """Play these frames as every video; gives a list in which the closing of one is noted."""
     closed: list[str] = []
 
-    def read_lips(path: Path, face_model: Path | None) -> Iterator[Frame]:
+    def read_lips(path: Path, face_model: Path | None, origin_s: float) -> Iterator[Frame]:
         try:
             yield from frames
         finally:

@@ -173,7 +173,7 @@ def test_lips_are_called_experimental_once_and_only_where_they_are_asked_for(
     folder: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed = LipsFeed(LipFrame(k + 1, k / 25, np.full((96, 96, 3), k, np.uint8)) for k in range(12))
-    monkeypatch.setattr(files, "open_lips", lambda video, model: nullcontext(feed))
+    monkeypatch.setattr(files, "open_lips", lambda video, model, origin_s: nullcontext(feed))
     assert main(["enhance", "in.wav", "--video", "face.mp4", "--json", "--chunk-ms", "20"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["video_frames"] == 12
