@@ -13,6 +13,7 @@ from typing import IO, Protocol, Self
 import soundfile
 
 from ..core.arrays import Float32
+from ..core.native_stderr import native_stderr_silenced
 from ..core.storage import partial_path
 from ..errors import InputError
 from .media.companions import Companions
@@ -21,7 +22,7 @@ from .media.container_writer import ContainerWriter
 from .media.ffmpeg import NoContainerError
 from .media.formats import FORMATS, choose_format, extension_of, format_of, written_by_ffmpeg
 from .media.layout import AudioLayout
-from .media.sndfile_reader import SndfileReader
+from .media.sndfile_reader import SndfileReader, starts_plain
 from .media.sndfile_writer import SndfileWriter
 from .media.sources import Once, is_pipe, open_pipe_for_writing, open_source
 
@@ -83,13 +84,16 @@ def open_audio(path: Path) -> AudioReader:
     """
     if not is_pipe(path):
         open_source(path).close()  # what is no file at all is told first
-        try:
-            return SndfileReader(path)
-        except InputError:
-            pass  # not plain samples, or a header that was never finished: FFmpeg's
+        if starts_plain(path):
+            with suppress(InputError):  # what has no length, or is compressed inside, is FFmpeg's
+                return SndfileReader(path)
     try:
         return ContainerReader(path)
     except NoContainerError as error:
+        # Old formats that FFmpeg knows not. What libsndfile tries for them complains on stderr.
+        if not is_pipe(path):
+            with suppress(InputError), native_stderr_silenced():
+                return SndfileReader(path)
         raise InputError(_unreadable(path)) from error
 
 

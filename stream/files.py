@@ -16,6 +16,7 @@ from .audio_files import AudioReader, AudioWriter, check_output, open_audio
 from .controls import NO_LIMIT_DB
 from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Enhancer
 from .latency import LatencyBudget
+from .media.bit_rate import measured_bit_rate
 from .media.companions import Companions, tags_to_carry
 from .media.formats import choose_format, choose_piped, holds_cover, holds_pictures, is_lossy
 from .media.layout import AudioLayout
@@ -161,9 +162,14 @@ def _output_layout(source: Path, target: Path, layout: AudioLayout) -> AudioLayo
         container, subtype = choose_piped(named, layout.subtype)
     else:
         container, subtype = choose_format(target, source, layout.format, layout.subtype)
-    return replace(
-        layout, format=container, subtype=subtype, bit_rate=layout.bit_rate if is_lossy(layout.subtype) else 0
-    )
+    return replace(layout, format=container, subtype=subtype, bit_rate=_bit_rate(source, layout, subtype))
+
+
+def _bit_rate(source: Path, layout: AudioLayout, subtype: str) -> int:
+    """That of the source, where both are compressed so that it counts; 0: the encoder's own."""
+    if not is_lossy(layout.subtype) or not is_lossy(subtype):
+        return 0
+    return layout.bit_rate or measured_bit_rate(source)
 
 
 def _opened_output(

@@ -74,15 +74,15 @@ class ContainerReader:
             context.options = {"err_detect": "crccheck"}  # silence in place of noise where a frame is damaged
         kind = format_name(self._container, self._path)
         self._promised = _promised_frames(self._container, self._stream, self._path)
-        duration = self._stream.duration
-        frames = self._promised or round((duration or 0) * (self._stream.time_base or 0) * context.rate)
+        seconds = (self._stream.duration or 0) * float(self._stream.time_base or 0)
+        frames = self._promised or round((seconds or (self._container.duration or 0) / 1e6) * context.rate)
         self.layout = AudioLayout(
             context.rate,
             context.channels,
             max(0, frames),
             kind,
             subtype_name(context.name, kind, context.format.name),
-            context.bit_rate or (0 if self.has_more else self._container.bit_rate or 0),
+            context.bit_rate or 0,
             context.layout.name,
         )
         self.start_s = 0.0
@@ -184,7 +184,9 @@ class ContainerReader:
 
         lost = 0  # frames lost so far that the time stamps do not count
         resampler: Any = None
+        kind: tuple[str, str, int] | None = None
         layout = self.layout
+        speakers = self._stream.codec_context.layout.name
         sizes: list[int] = []
         for packet in self._packets():
             try:
@@ -197,11 +199,10 @@ class ContainerReader:
                 sizes = [*sizes[-20:], packet.size]
             number = flac_sample(bytes(packet)[:16]) if layout.format == "FLAC" and packet.size else None
             for frame in decoded:
-                if resampler is None or _differs(frame, layout):
+                if (found := _kind_of(frame)) != kind:
                     # Also where a stream changes its rate or channels on the way.
-                    resampler = av.AudioResampler(
-                        "flt", self._stream.codec_context.layout, layout.sample_rate
-                    )
+                    kind = found
+                    resampler = av.AudioResampler("flt", speakers, layout.sample_rate)
                 time = _time_of(frame) if number is None else Fraction(number, layout.sample_rate)
                 number = None  # of the packet's first frame
                 for ready in resampler.resample(frame):
@@ -248,8 +249,8 @@ class ContainerReader:
         self.close()
 
 
-def _differs(frame: "AudioFrame", layout: AudioLayout) -> bool:
-    return frame.sample_rate != layout.sample_rate or len(frame.layout.channels) != layout.channels
+def _kind_of(frame: "AudioFrame") -> tuple[str, str, int]:
+    return frame.format.name, frame.layout.name, frame.sample_rate
 
 
 def _time_of(frame: "AudioFrame") -> Fraction | None:

@@ -96,6 +96,8 @@ class ContainerWriter:
         context.format = _sample_format(encoder, layout.subtype)
         if is_lossy(layout.subtype):
             context.bit_rate = _bit_rate(layout)
+        if encoder == "libopus":
+            context.options = {"vbr": "constrained"}  # the source's bit rate is one that was measured
         failure: Exception = ValueError("no such number of channels")
         for name in filter(None, names):
             try:

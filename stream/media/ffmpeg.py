@@ -1,10 +1,10 @@
 """PyAV, which is FFmpeg: containers opened safely, and what their parts are called here."""
 
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from ...errors import InputError
-from .sources import Once
+from .sources import Once, Seekable
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -77,7 +77,7 @@ class NoContainerError(InputError):
     """What FFmpeg makes nothing of."""
 
 
-def open_container(stream: IO[bytes] | Once, name: Path) -> "InputContainer":
+def open_container(stream: Seekable | Once, name: Path) -> "InputContainer":
     """Open a file or pipe as a container of FFmpeg's.
 
     Args:

@@ -1,6 +1,7 @@
 """Files of plain samples (WAV, AIFF, CAF, ...), read by libsndfile: exact, and quick to open."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +17,8 @@ from .riff import riff_map
 
 #: Formats that FFmpeg reads better: it knows where something is missing in a damaged one.
 _COMPRESSED = {"FLAC", "OGG", "MP3", "MPEG"}
-#: How they start. libsndfile is not even asked: its decoder of MP3 would complain on stderr.
-_COMPRESSED_STARTS = (b"fLaC", b"OggS", b"ID3", b"\xff\xf2", b"\xff\xf3", b"\xff\xfa", b"\xff\xfb")
+#: How WAV, RF64, AIFF, AU, CAF and W64 start.
+_PLAIN_STARTS = (b"RIFF", b"RIFX", b"RF64", b"FORM", b".snd", b"caff", b"riff")
 
 
 class SequentialFile(soundfile.SoundFile):
@@ -25,6 +26,16 @@ class SequentialFile(soundfile.SoundFile):
 
     def seekable(self) -> bool:
         return False
+
+
+def starts_plain(path: Path) -> bool:
+    """Whether a file starts as one of plain samples does.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return file.read(4) in _PLAIN_STARTS
 
 
 def system_name(path: Path) -> str | bytes:
@@ -48,9 +59,6 @@ class SndfileReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._at = 0
-        with path.open("rb") as start:
-            if start.read(4).startswith(_COMPRESSED_STARTS):
-                raise InputError(f"{path} holds no plain samples")
         try:
             file = SequentialFile(system_name(path))
         # libsndfile wants to be told the rate of a headerless file: soundfile asks by a TypeError.
@@ -76,14 +84,20 @@ class SndfileReader:
     def warnings(self) -> tuple[str, ...]:
         """What of the sound did not come, one line each; known when all blocks are read."""
         rate = self.layout.sample_rate
-        if self._riff is not None and self._riff.missing_bytes and self._at:
-            whole = self._riff.data_bytes / max(1, self._riff.data_there)
-            promised_s = whole * self._at / rate
-        elif self.layout.frames > self._at:
-            promised_s = self.layout.frames / rate
-        else:
+        promised = max(self.layout.frames, round(self._at * self._promised_share()))
+        if promised <= self._at + max(1, 0.001 * self._at):
             return ()
-        return (f"cut off: it ends at {self._at / rate:.2f} s of the {promised_s:.2f} s that it promises",)
+        return (
+            f"cut off: it ends at {self._at / rate:.2f} s of the {promised / rate:.2f} s that it promises",
+        )
+
+    def _promised_share(self) -> float:
+        """How many times as long as it is the file says to be."""
+        if self._riff is not None:
+            return 1 + self._riff.missing_bytes / max(1, self._riff.data_there)
+        # libsndfile's own log: "Data Size   : 96000 (should be 57590)"
+        found = re.search(r": (\d+) \(should be (\d+)\)", self._file.extra_info)
+        return int(found[1]) / max(1, int(found[2])) if found else 1.0
 
     def blocks(self, frames: int) -> Iterator[Float32]:
         """The file from here on in blocks, float32 ``[frames, channels]``, the last one shorter.

@@ -53,7 +53,31 @@ class Once:
             self._stream.flush()
 
 
-def open_source(path: Path) -> IO[bytes] | Once:
+class Seekable:
+    """A file to read from anywhere in it; a place that no file has is no exception, as in C.
+
+    PyAV prints the second exception of a kind in one call, and damaged files name such places.
+
+    Args:
+        stream: binary, opened for reading.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.name = Path(str(stream.name)).suffix  # by which FFmpeg guesses
+        self.read = stream.read
+        self.tell = stream.tell
+        self.close = stream.close
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place; -1 where there is none."""
+        try:
+            return self._stream.seek(offset, whence)
+        except (OSError, ValueError):
+            return -1
+
+
+def open_source(path: Path) -> Seekable | Once:
     """Open an input, once it is known to be there.
 
     By a stream of Python's, never by name: FFmpeg would take some names for addresses.
@@ -74,7 +98,7 @@ def open_source(path: Path) -> IO[bytes] | Once:
     if path.is_file() and path.stat().st_size == 0:
         raise InputError(f"{path} is empty: record or export it again")
     stream = path.open("rb")
-    return Once(stream, closes=True) if is_pipe(path) else stream
+    return Once(stream, closes=True) if is_pipe(path) else Seekable(stream)
 
 
 def open_pipe_for_writing(path: Path) -> Once:

@@ -12,6 +12,7 @@ import numpy as np
 from ...core.arrays import UInt8
 from ...errors import InputError
 from ..media.ffmpeg import NoContainerError, failures, is_cover, open_container, start_s
+from ..media.sources import Seekable
 from .frames import LipFrame, VideoFrame
 from .lips.crop import LipCropper
 from .lips.landmarks import FaceLandmarks
@@ -89,7 +90,7 @@ def _lip_frames(
 
 def _decoded(video: Path, origin_s: float) -> Generator[VideoFrame, None, None]:
     """The frames of a video file, none where it has no video; closes it."""
-    with video.open("rb") as file:
+    with closing(Seekable(video.open("rb"))) as file:
         try:
             container = open_container(file, video)
         except NoContainerError:
