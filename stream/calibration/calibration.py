@@ -10,10 +10,11 @@ from ...core.arrays import Float32
 from ...errors import InputError
 from ..audio_files import open_audio
 from ..devices.endpoints import AudioSource
-from ..dsp.clock import Clock, ManualClock, MonotonicClock
-from ..video.camera.capture import FileCapture, open_camera
+from ..dsp.clock import Clock, MonotonicClock
+from ..video.camera.capture import open_camera
 from ..video.camera.grabber import Grabber
 from ..video.camera.status import Backoff, Camera, camera_name
+from ..video.files import read_frames
 from ..video.frames import VideoFrame
 from ..video.lips.faces import FaceChooser, FaceFinder, mouth_opening
 from .estimator import OffsetEstimate, estimate_offset
@@ -75,11 +76,11 @@ def calibrate_live(
 def calibrate_files(
     video: Path, audio: Path | None, progress: Progress, face_model: Path | None = None
 ) -> OffsetEstimate:
-    """Measure a recording: how late its video is against its sound, both taken to begin together.
+    """Measure a recording: how late its video is against its sound, by the clock of its file.
 
     Args:
-        video: any video that OpenCV reads.
-        audio: its sound; None: that of the video file itself.
+        video: any video that FFmpeg reads.
+        audio: its sound, which begins with the clock of the video; None: that of the video file itself.
         progress: told how far it is.
         face_model: path of ``face_landmarker.task``; None looks it up.
 
@@ -89,12 +90,12 @@ def calibrate_files(
     if not video.is_file():
         raise InputError(f"video {video} does not exist or is not a file")
     samples, rate = _sound_of(audio or video)
-    clock = ManualClock()  # which a file plays by in no time
-    with _Mouth(face_model) as mouth, closing(FileCapture(video, clock, repeat=False)) as capture:
-        while (time_s := capture.grab()) is not None and time_s * rate < len(samples):
-            if (rgb := capture.retrieve()) is not None:
-                mouth.look(VideoFrame(time_s, rgb))
-            progress(time_s, len(samples) / rate)
+    with closing(read_frames(video)) as frames, _Mouth(face_model) as mouth:
+        for frame in frames:
+            if frame.time_s * rate >= len(samples):
+                break
+            mouth.look(frame)
+            progress(frame.time_s, len(samples) / rate)
     return estimate_offset(np.array(mouth.times_s), np.array(mouth.openings), samples, rate)
 
 
