@@ -4,6 +4,7 @@ Nothing heavy is imported here, so that ``lipstream --help`` comes at once.
 """
 
 import argparse
+import errno
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,6 +50,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         let_go_of_stdout()
         return EXIT_CLOSED_PIPE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        let_go_of_stdout()
+        complain(
+            "error", f"no room is left for what is written ({error.strerror}): make room, or write elsewhere"
+        )
+        return EXIT_BAD_INPUT
     except Terminated as end:
         complain("error", f"ended by {signal.Signals(end.number).name}: the output in the making was removed")
         return 128 + end.number

@@ -89,7 +89,7 @@ def calibrate_files(
     """
     if not video.is_file():
         raise InputError(f"video {video} does not exist or is not a file")
-    samples, rate = _sound_of(audio or video)
+    samples, rate = _sound_of_video(video) if audio is None else _sound_of(audio)
     with closing(read_frames(video)) as frames, _Mouth(face_model) as mouth:
         for frame in frames:
             if frame.time_s * rate >= len(samples):
@@ -158,3 +158,12 @@ def _sound_of(path: Path) -> tuple[Float32, int]:
         late = round(reader.start_s * rate)
     sound = np.concatenate([np.zeros(max(0, late), np.float32), *blocks])
     return sound[max(0, -late) :], rate
+
+
+def _sound_of_video(video: Path) -> tuple[Float32, int]:
+    try:
+        return _sound_of(video)
+    except InputError as error:
+        raise InputError(
+            f"video {video} has no sound that can be read: give it with --audio FILE ({error})"
+        ) from error

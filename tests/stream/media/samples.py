@@ -112,9 +112,9 @@ def encode(
                 output.mux(video.encode(frame))
             output.mux(video.encode(None))
         for stream in streams:
-            frame = av.AudioFrame.from_ndarray(
+            piece = av.AudioFrame.from_ndarray(
                 np.ascontiguousarray(sound.reshape(1, -1)), format="flt", layout=layout
             )
-            frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), 0
-            output.mux(stream.encode(frame))
+            piece.sample_rate, piece.time_base, piece.pts = rate, Fraction(1, rate), 0
+            output.mux(stream.encode(piece))
             output.mux(stream.encode(None))
