@@ -45,7 +45,7 @@ class Companions:
         self._streams = [stream for stream in self._container.streams if self._comes(stream, pictures)]
         self._targets: dict[int, Any] = {}
         self._packets = self._demuxed()
-        self._next: Packet | None = None
+        self._next: Packet[Any] | None = None
 
     def _comes(self, stream: Any, pictures: bool) -> bool:
         if stream.index == self._container.streams.audio[0].index:
@@ -94,7 +94,7 @@ class Companions:
             packet.stream = self._targets[packet.stream.index]
             output.mux(packet)
 
-    def _demuxed(self) -> Iterator["Packet"]:
+    def _demuxed(self) -> Iterator["Packet[Any]"]:
         """The packets to copy; one that cannot be read ends them."""
         try:
             for packet in self._container.demux(self._streams):

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 #: Time stamps may be off by as much without a hole between two frames: some containers count milliseconds.
 _JITTER_S = 0.01
-#: No hole is longer, unless the file promises a length that reaches beyond it.
-_LONGEST_HOLE_S = 10.0
+#: No hole is longer; none at all, and none where nothing but a time stamp speaks for it.
+_LONGEST_TRUSTED_HOLE_S, _LONGEST_HOLE_S = 3_600.0, 10.0
 #: No codec fills more than so many samples up.
 _FILLING_FRAMES = 4096
 #: A file may end this much before its promised length: headers round.
@@ -175,8 +175,11 @@ class ContainerReader:
             self._at += len(samples)
 
     def _plausible(self, due: int) -> bool:
-        longest = _LONGEST_HOLE_S * self.layout.sample_rate
-        return due - self._at <= longest or (bool(self._promised) and due < self._promised)
+        """Whether sound that is due then may be missing until then, rather than a time stamp be damaged."""
+        # With pictures, the clock is theirs too: what stands still here would go on there.
+        trusted = self.has_more or due < self._promised
+        longest_s = _LONGEST_TRUSTED_HOLE_S if trusted else _LONGEST_HOLE_S
+        return due - self._at <= longest_s * self.layout.sample_rate
 
     def _timed(self) -> Iterator[tuple[Fraction | None, Float32]]:
         """Each decoded frame with its time in seconds, where it has one, float32 ``[n, channels]``."""
@@ -210,7 +213,7 @@ class ContainerReader:
                     yield (None if time is None else time + Fraction(lost, layout.sample_rate)), samples
                     time = None
 
-    def _packets(self) -> Iterator["Packet"]:
+    def _packets(self) -> Iterator["Packet[AudioStream]"]:
         """The packets of the sound; one that cannot be read ends them."""
         try:
             yield from self._container.demux(self._stream)

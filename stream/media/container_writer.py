@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -90,7 +90,7 @@ class ContainerWriter:
 
         layout = self._layout
         names = (layout.speakers, *_SPEAKERS.get(layout.channels, (f"{layout.channels} channels",)))
-        sound: AudioStream = self._output.add_stream(encoder, rate=self.sample_rate)
+        sound: Any = self._output.add_stream(encoder, rate=self.sample_rate)
         context = sound.codec_context
         context.time_base = sound.time_base = Fraction(1, self.sample_rate)
         context.format = _sample_format(encoder, layout.subtype)

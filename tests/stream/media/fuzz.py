@@ -41,7 +41,7 @@ def mutated(content: bytes, rng: np.random.Generator) -> bytes:
         # A third of the damage goes to the first bytes, where the headers are.
         end = max(1, len(data) if rng.random() < 0.67 else min(len(data), 300))
         at = int(rng.integers(end))
-        length = int(min(2 ** rng.integers(0, 12), len(data) - at))
+        length = min(2 ** int(rng.integers(0, 12)), len(data) - at)
         match int(rng.integers(7)):
             case 0:
                 data[at] ^= 1 << int(rng.integers(8))

@@ -177,7 +177,7 @@ def test_a_late_camera_stays_late_in_every_container(
 ) -> None:
     path = tmp_path / f"late.{container}"
     sound = example_video.with_suffix(".flac")
-    streams = ["-itsoffset", "1.52", "-i", clip, "-i", sound, "-map", "0:v", "-map", "1:a"]
+    streams: list[str | Path] = ["-itsoffset", "1.52", "-i", clip, "-i", sound, "-map", "0:v", "-map", "1:a"]
     codec = "mp2" if container in ("ts", "mts", "mpg") else "aac"
     ffmpeg(*streams, "-c:v", "mpeg2video", "-vsync", "vfr", "-ar", "48000", "-c:a", codec, path)
     with open_audio(path) as reader:
