@@ -182,11 +182,19 @@ class AudioWriter:
                 self._encoder = ContainerWriter(self._stream, layout, start_s, tags, companions)
         self.sample_rate = self._encoder.sample_rate
         self.codec = layout.subtype
+        self._companions = companions
 
     def write(self, block: Float32) -> None:
         """Append samples, float32 ``[n, channels]``; a format of whole numbers clips them to [-1, 1]."""
         with self._failures_told():
             self._encoder.write(block)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What of the companions could not be copied, in one line."""
+        if self._companions is None or not self._companions.dropped:
+            return ()
+        return (f"{self._companions.dropped} damaged packets beside the sound were left out",)
 
     def __enter__(self) -> Self:
         return self

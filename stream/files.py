@@ -129,7 +129,7 @@ def enhance_file(
         lips = stack.enter_context(open_lips(_path(video), _path(face_model), origin_s))
         output = stack.enter_context(_opened_output(source, target, reader, output_layout, stack))
         frames = _stream(chain([first], blocks), enhancers, lips, layout, output, progress)
-    warnings = (*reader.warnings, *_rate_warning(output, layout))
+    warnings = (*reader.warnings, *_rate_warning(output, layout), *output.warnings)
     return FileReport(
         source=str(source),
         output=str(target),

@@ -74,7 +74,7 @@ class FileSource(FileEndpoint):
     """An `AudioSource` that plays a file as a microphone would hear it; after its end comes silence.
 
     Args:
-        path: any file that libsndfile reads.
+        path: any file with sound.
         channel: which of its channels, from 1.
 
     Raises:

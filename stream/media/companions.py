@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 #: Tags that tell of the file as it was, not of the recording.
 _OF_THE_FILE = {"encoder", "major_brand", "minor_version", "compatible_brands", "duration"}
 
+#: If so many packets do not fit in and none does, it is the container and no damage.
+_MAX_DROPPED = 10
+
 
 def tags_to_carry(tags: dict[str, str]) -> dict[str, str]:
     """Those of a file's tags that hold for an enhanced copy of it."""
@@ -27,6 +30,9 @@ class Companions:
     Args:
         source: the input file.
         pictures: whether the output has a place for more than a cover.
+
+    Attributes:
+        dropped: packets so damaged that no container takes them.
 
     Raises:
         InputError: the source is a pipe, which cannot be read twice, or cannot be read.
@@ -46,6 +52,8 @@ class Companions:
         self._targets: dict[int, Any] = {}
         self._packets = self._demuxed()
         self._next: Packet[Any] | None = None
+        self._copied = 0
+        self.dropped = 0
 
     def _comes(self, stream: Any, pictures: bool) -> bool:
         if stream.index == self._container.streams.audio[0].index:
@@ -92,7 +100,16 @@ class Companions:
                     packet.dts = None if packet.dts is None else packet.dts - shift
                     packet.pts = None if packet.pts is None else packet.pts - shift
             packet.stream = self._targets[packet.stream.index]
-            output.mux(packet)
+            try:
+                output.mux(packet)
+                self._copied += 1
+            except ValueError:  # a damaged one, whose time stamps go back or are missing
+                self.dropped += 1
+                if self.dropped > _MAX_DROPPED and not self._copied:
+                    raise InputError(
+                        f"the pictures of {self._source} do not fit into this container: "
+                        "choose -o NAME.mkv, the extension of the input, or NAME.wav for the sound alone"
+                    ) from None
 
     def _demuxed(self) -> Iterator["Packet[Any]"]:
         """The packets to copy; one that cannot be read ends them."""

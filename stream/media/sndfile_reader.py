@@ -68,6 +68,7 @@ class SndfileReader:
             file.close()
             raise InputError(f"{path} holds no plain samples")
         self._file = file
+        self._log = file.extra_info
         self._riff = riff_map(path) if file.format in ("WAV", "WAVEX") else None
         if self._riff is not None and self._riff.unfinished:
             file.close()
@@ -96,7 +97,7 @@ class SndfileReader:
         if self._riff is not None:
             return 1 + self._riff.missing_bytes / max(1, self._riff.data_there)
         # libsndfile's own log: "Data Size   : 96000 (should be 57590)"
-        found = re.search(r": (\d+) \(should be (\d+)\)", self._file.extra_info)
+        found = re.search(r": (\d+) \(should be (\d+)\)", self._log)
         return int(found[1]) / max(1, int(found[2])) if found else 1.0
 
     def blocks(self, frames: int) -> Iterator[Float32]:

@@ -12,6 +12,7 @@ from lipstream import InputError, enhance_file
 from lipstream.stream.audio_files import open_audio
 from lipstream.tests.stream.media.samples import (
     ENCODED,
+    PLAIN,
     WITH_PICTURES,
     Sound,
     encode,
@@ -32,11 +33,12 @@ def pictures(path: Path) -> list[tuple[float, bytes]]:
     with av.open(str(path)) as container:
         video = container.streams.video[0]
         assert video.time_base is not None
-        return [
-            (float((packet.pts if packet.pts is not None else packet.dts) * video.time_base), bytes(packet))
-            for packet in container.demux(video)
-            if packet.size
-        ]
+        found = []
+        for packet in container.demux(video):
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            if packet.size and stamp is not None:
+                found.append((float(stamp * video.time_base), bytes(packet)))
+        return found
 
 
 def described(path: Path) -> tuple[str, str, int, int]:
@@ -62,6 +64,15 @@ def test_a_container_comes_out_as_it_went_in(kind: str, tmp_path: Path) -> None:
     spectrum = np.fft.rfft(written[:count, 0], 2 * count) * np.conj(np.fft.rfft(heard[:count, 0], 2 * count))
     lag = int(np.argmax(np.fft.irfft(spectrum)))
     assert min(lag, 2 * count - lag) <= _own_delay(kind)
+
+
+@pytest.mark.parametrize("kind", sorted(PLAIN))
+def test_plain_samples_stay_what_they_are(kind: str, tmp_path: Path) -> None:
+    write_sample(tmp_path / f"in.{kind}")
+    report = enhance_file(tmp_path / f"in.{kind}", tmp_path / f"out.{kind}")
+    assert report.warnings == ()
+    before, after = (soundfile.info(tmp_path / f"{name}.{kind}") for name in ("in", "out"))
+    assert (after.format, after.subtype, after.frames) == (before.format, before.subtype, before.frames)
 
 
 def _own_delay(kind: str) -> int:
