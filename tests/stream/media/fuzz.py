@@ -18,7 +18,6 @@ import numpy as np
 from lipstream.errors import InputError
 from lipstream.stream.audio_files import open_audio
 from lipstream.stream.files import enhance_file
-from lipstream.stream.video.files import read_frames
 from lipstream.tests.stream.media.samples import ENCODED, PLAIN, write_sample
 
 KINDS = (*ENCODED, *PLAIN)
@@ -87,6 +86,8 @@ def outcome(path: Path) -> str:
 
 def copied(path: Path) -> str:
     """Enhance a file into one of its kind, with its pictures; what came of it in a word."""
+    from lipstream.stream.video.files import read_frames  # which needs the extra 'video'
+
     try:
         report = enhance_file(path, path.with_stem("copy"))
         for frame in read_frames(path):
