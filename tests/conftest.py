@@ -47,11 +47,15 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         parser.addoption("--benchmark-disable", action="store_true", help="pytest-benchmark is not installed")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by what they use and where they are."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by what they use and where they are; a file stays in one process of pytest-xdist."""
     for item in items:
-        if DEVICES.search(item.nodeid) or DEVICE_FIXTURES & set(getattr(item, "fixturenames", ())):
+        on_devices = DEVICES.search(item.nodeid) or DEVICE_FIXTURES & set(getattr(item, "fixturenames", ()))
+        if on_devices:
             item.add_marker("devices")
+        if config.pluginmanager.hasplugin("xdist"):
+            # Fixtures of a file are made once; sound servers and cameras would disturb each other.
+            item.add_marker(pytest.mark.xdist_group("devices" if on_devices else str(item.path)))
         if SLOW.search(item.nodeid):
             item.add_marker("slow")
         for package, pattern in NEEDS.items():
