@@ -1,6 +1,7 @@
 """The command line: each room brings its commands, each command calls one library function.
 
-Nothing heavy is imported here, so that ``lipstream --help`` comes at once.
+Nothing heavy is imported here, so that ``lipstream --help`` comes at once; the commands of the rooms are
+imported inside `main`, which answers Ctrl-C in one line from its start on.
 """
 
 import argparse
@@ -9,16 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import __version__
-from .bench import commands as bench_commands
 from .core.console import complain
 from .errors import InputError
-from .stream.commands import calibrate as calibrate_commands
-from .stream.commands import doctor as doctor_commands
-from .stream.commands import enhance as stream_commands
-from .stream.commands import live as live_commands
-from .train import commands as train_commands
-from .train import data_commands
-from .train.cue import commands as cue_commands
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -41,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain("error", error)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
-        complain("error", "interrupted: the output in the making was removed")
+        complain("error", "interrupted")
         return EXIT_INTERRUPTED
 
 
@@ -53,6 +46,15 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
+    from .bench import commands as bench_commands
+    from .stream.commands import calibrate as calibrate_commands
+    from .stream.commands import doctor as doctor_commands
+    from .stream.commands import enhance as stream_commands
+    from .stream.commands import live as live_commands
+    from .train import commands as train_commands
+    from .train import data_commands
+    from .train.cue import commands as cue_commands
+
     parser: argparse.ArgumentParser = _Parser(
         prog="lipstream",
         description="Clean speech as a stream. Help by lips is experimental and off by default.",
