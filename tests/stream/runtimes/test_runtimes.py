@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,26 @@ def test_reset_makes_a_fresh_stream(runtime: Runtime) -> None:
     runtime.reset()
     again, _ = drive(runtime, 30)
     np.testing.assert_array_equal(first, again)
+
+
+def test_a_camera_s_thread_encodes_while_hops_are_processed(runtime: Runtime) -> None:
+    """Both at full speed: each gives what it gives alone, and a reset reaches the lips as well."""
+    waves, frames = speech_like(60, runtime.spec.hop_samples), crops(40)
+    embedding = np.ones(runtime.spec.embedding_size, np.float32)
+
+    def enhanced() -> list[np.ndarray]:
+        return [runtime.process_hop(hop, embedding, 0.01, 0.0)[0].copy() for hop in waves]
+
+    def encoded() -> list[np.ndarray]:
+        return [runtime.encode_lips(crop) for crop in frames]
+
+    alone = enhanced(), encoded()
+    assert not np.array_equal(alone[1][-1], runtime.encode_lips(frames[-1]))  # there is a state to carry
+    runtime.reset()
+    with ThreadPoolExecutor(2) as threads:
+        together = threads.submit(enhanced), threads.submit(encoded)
+    for expected, found in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(found.result(), expected)
 
 
 def test_silence_stays_silent(runtime: Runtime) -> None:
