@@ -42,7 +42,7 @@ def assert_bounded(out: Float32, audio: Float32, share: float = SHARE) -> None:
 
 
 def crops(count: int, seed: int = 0) -> list[tuple[float, UInt8]]:
-    """As many unlike pictures, 25 a second."""
+    """As many unlike video frames, 25 a second."""
     random = np.random.default_rng(seed)
     return [(k / 25, random.integers(0, 256, (96, 96, 3), np.uint8)) for k in range(count)]
 
@@ -141,7 +141,7 @@ def test_when_lips_are_gone_the_output_is_the_audio_only_one_again_and_costs_as_
     sound = noise(48_000)
     bounded, alone = Enhancer(runtime=BoundedRuntime(make)), Enhancer(runtime=pass_through())
     out, audio = bounded.process(sound, crops(25)), alone.process(sound)
-    # The last picture is of 0.96 s; it ages for half a second, and its effect fades over 0.1 s.
+    # The last video frame is of 0.96 s; it ages for half a second, and its effect fades over 0.1 s.
     gone = round((0.96 + STALE_AGE_S) * 16_000) + (FADE_HOPS + 3) * HOP
     np.testing.assert_array_equal(out[gone:], audio[gone:])
     assert not np.array_equal(out[8_000:16_000], audio[8_000:16_000])

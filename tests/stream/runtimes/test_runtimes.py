@@ -56,12 +56,12 @@ def crops(count: int) -> np.ndarray:
 def drive(runtime: Runtime, hops: int) -> tuple[np.ndarray, np.ndarray]:
     """Output and alpha of a stream whose video comes every third hop, is lost for a while, and comes back."""
     waves = speech_like(hops, runtime.spec.hop_samples)
-    pictures = crops(16)
+    lips = crops(16)
     embedding, age_s = np.zeros(runtime.spec.embedding_size, np.float32), NO_VIDEO_AGE_S
     outputs, alphas = [], []
     for k, hop in enumerate(waves):
         if k % 3 == 0 and not 400 <= k < 600:
-            embedding, age_s = runtime.encode_lips(pictures[k % 16]), 0.01
+            embedding, age_s = runtime.encode_lips(lips[k % 16]), 0.01
         out, alpha = runtime.process_hop(hop, embedding, age_s, dry=0.1 if k > 800 else 0.0)
         outputs.append(out)
         alphas.append(alpha)
