@@ -1,6 +1,7 @@
 """The command line: each room brings its commands, each command calls one library function.
 
-Nothing heavy is imported here, so that ``lipstream --help`` comes at once.
+Nothing heavy is imported here, so that ``lipstream --help`` comes at once; the commands of the rooms are
+imported inside `main`, which answers Ctrl-C in one line from its start on.
 """
 
 import argparse
@@ -11,17 +12,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import __version__
-from .bench import commands as bench_commands
 from .core.console import complain, flush_stdout, let_go_of_stdout
 from .core.processes import Terminated, terminated_like_ctrl_c
 from .errors import InputError
-from .stream.commands import calibrate as calibrate_commands
-from .stream.commands import doctor as doctor_commands
-from .stream.commands import enhance as stream_commands
-from .stream.commands import live as live_commands
-from .train import commands as train_commands
-from .train import data_commands
-from .train.cue import commands as cue_commands
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -59,10 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return EXIT_BAD_INPUT
     except Terminated as end:
-        complain("error", f"ended by {signal.Signals(end.number).name}: the output in the making was removed")
+        complain("error", f"ended by {signal.Signals(end.number).name}")
         return 128 + end.number
     except KeyboardInterrupt:
-        complain("error", "interrupted: the output in the making was removed")
+        complain("error", "interrupted")
         return EXIT_INTERRUPTED
 
 
@@ -74,6 +67,15 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
+    from .bench import commands as bench_commands
+    from .stream.commands import calibrate as calibrate_commands
+    from .stream.commands import doctor as doctor_commands
+    from .stream.commands import enhance as stream_commands
+    from .stream.commands import live as live_commands
+    from .train import commands as train_commands
+    from .train import data_commands
+    from .train.cue import commands as cue_commands
+
     parser: argparse.ArgumentParser = _Parser(
         prog="lipstream",
         description="Clean speech as a stream. Help by lips is experimental and off by default.",

@@ -9,6 +9,12 @@ Codec = Literal["dense", "separable", "band"]
 VisualEncoderName = Literal["mobilenet", "conv3d"]
 #: The running input level: its time constant in seconds, and its floor in dB of full scale.
 LEVEL_TIME_CONSTANT_S, LEVEL_FLOOR_DBFS = 2.0, -75.0
+#: The peak that bounds the level is held for so many seconds, and then falls by so many dB a second.
+LEVEL_HOLD_S, LEVEL_FALL_DB_S = 0.3, 80.0
+#: Samples are limited to this many times full scale (+18 dBFS): beyond what any microphone or mix gives.
+SAMPLE_LIMIT = 8.0
+#: Numbers of an embedding are limited to this; those of the visual encoders are a few ones.
+EMBEDDING_LIMIT = 1000.0
 #: Age of a video frame in seconds up to which alpha is as estimated, and from which it is 0.
 FRESH_AGE_S, STALE_AGE_S = 0.12, 0.5
 #: Hidden features of the VCE.
@@ -17,6 +23,11 @@ VCE_HIDDEN = 64
 DENSE_DEPTH = 4
 #: Parts of the path of the lips that a model may do without, for ablations.
 FusionPart = Literal["vce", "fsvg"]
+
+
+def level_hold_frames(frames_per_second: float) -> int:
+    """For how many frames the peak is held, at least 2: the present one and the one before."""
+    return max(2, round(LEVEL_HOLD_S * frames_per_second))
 
 
 def _choices(names: object) -> str:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .config import EMBEDDING_LIMIT, SAMPLE_LIMIT
 from .layers.stft import Analysis, Synthesis
 from .lite_avse import LiteAVSEMamba, NetState
 
@@ -17,10 +18,18 @@ class WaveState(NamedTuple):
     synthesis: Tensor
 
 
+def limited(x: Tensor, limit: float) -> Tensor:
+    """``x`` within +-``limit``, NaN as 0; what lies within passes to the bit.
+
+    Every state follows from what comes in, so that with this none can leave its range.
+    """
+    return torch.where(x.isnan(), 0.0, x.clamp(-limit, limit))
+
+
 class WaveModel(nn.Module):
     """Analysis, network, attenuation limit and synthesis around a `LiteAVSEMamba`.
 
-    The output lags the input by ``window - hop`` samples.
+    The output lags the input by ``window - hop`` samples. Samples beyond ``SAMPLE_LIMIT`` are limited to it.
     """
 
     def __init__(self, net: LiteAVSEMamba) -> None:
@@ -54,7 +63,9 @@ class WaveModel(nn.Module):
         Returns:
             ``[B, hop]``, alpha ``[B]``, state.
         """
-        spectrum, analysis = self.analysis.step(hop, state.analysis)
+        if embedding is not None:
+            embedding = limited(embedding, EMBEDDING_LIMIT)
+        spectrum, analysis = self.analysis.step(limited(hop, SAMPLE_LIMIT), state.analysis)
         enhanced, alpha, net = self.net.step(spectrum, embedding, video_age_s, state.net)
         mixed = enhanced + dry[:, None, None] * (spectrum - enhanced)
         wave, synthesis = self.synthesis.step(mixed, state.synthesis)
@@ -82,7 +93,9 @@ class WaveModel(nn.Module):
         """
         # The layers begin by themselves: mixers that are given no state may use a faster kernel.
         before = (None, None, None) if state is None else state
-        spectrum, analysis = self.analysis(wave, before[0])
+        if embedding is not None:
+            embedding = limited(embedding, EMBEDDING_LIMIT)
+        spectrum, analysis = self.analysis(limited(wave, SAMPLE_LIMIT), before[0])
         enhanced, alpha, net = self.net(spectrum, embedding, video_age_s, before[1])
         if dry is not None:
             enhanced = enhanced + dry[:, None, :, None] * (spectrum - enhanced)

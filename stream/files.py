@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.arrays import Float32
 from ..errors import InputError
+from ..models.config import SAMPLE_LIMIT
 from .audio_files import AudioReader, AudioWriter, check_output, open_audio
 from .controls import NO_LIMIT_DB
 from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Enhancer
@@ -45,6 +46,7 @@ class FileReport:
         mean_alpha: mean confidence in the video over all hops and channels, in [0, 1].
         video_frames: frames of the video within the length of the audio; 0 without video.
         face_frames: those of them with a usable face.
+        limited_samples: samples of all channels that were limited to +-8 (+18 dBFS).
         warnings: what the user should know, one line each.
     """
 
@@ -58,6 +60,7 @@ class FileReport:
     mean_alpha: float
     video_frames: int
     face_frames: int
+    limited_samples: int
     warnings: tuple[str, ...]
 
     @property
@@ -129,7 +132,8 @@ def enhance_file(
         lips = stack.enter_context(open_lips(_path(video), _path(face_model), origin_s))
         output = stack.enter_context(_opened_output(source, target, reader, output_layout, stack))
         frames = _stream(chain([first], blocks), enhancers, lips, layout, output, progress)
-    warnings = (*reader.warnings, *_rate_warning(output, layout), *output.warnings)
+    limited = sum(enhancer.limited_samples for enhancer in enhancers)
+    warnings = (*reader.warnings, *_warnings(limited), *_rate_warning(output, layout), *output.warnings)
     return FileReport(
         source=str(source),
         output=str(target),
@@ -141,8 +145,17 @@ def enhance_file(
         mean_alpha=float(np.mean([enhancer.mean_alpha for enhancer in enhancers])),
         video_frames=lips.video_frames if lips else 0,
         face_frames=lips.face_frames if lips else 0,
+        limited_samples=limited,
         warnings=(*warnings, *(lips.warnings(frames / layout.sample_rate) if lips else ())),
     )
+
+
+def _warnings(limited: int) -> tuple[str, ...]:
+    """What the user should know of the sound."""
+    if not limited:
+        return ()
+    most = f"{SAMPLE_LIMIT:g} times full scale"
+    return (f"samples beyond {most} were limited to it ({limited}): scale the file to [-1, 1]",)
 
 
 def _path(value: str | Path | None) -> Path | None:

@@ -75,7 +75,7 @@ class VoiceGate(nn.Module):
             audio: ``[B, C, T, P]``, features of the audio-only network.
             spectrum: ``[B, 2, T, F]``, of what is heard.
             cue: ``[B, T, 10]``, the newest at each frame, see `LandmarkVisualEncoder`.
-            age_s: ``[B, T]``, seconds since the picture behind it was taken.
+            age_s: ``[B, T]``, seconds since the video frame behind it was captured.
             state: None at the start of a recording.
 
         Returns:

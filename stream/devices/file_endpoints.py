@@ -129,9 +129,14 @@ class FileSink(FileEndpoint):
         container, subtype = choose_format(path, Path(), "", "PCM_24")
         super().__init__(path, sample_rate)
         self._layout = AudioLayout(sample_rate, 1, 0, container, subtype)
+        self._abandoned = False
 
     def start(self, render: Render) -> None:
         self._launch(self._write(render))
+
+    def abandon(self) -> None:
+        """What is written is not whole: at `stop` no file appears, and one that was there before stays."""
+        self._abandoned = True
 
     def _write(self, render: Render) -> Iterator[None]:
         block = np.zeros(self._info.block, np.float32)
@@ -140,3 +145,5 @@ class FileSink(FileEndpoint):
                 render(block, due_s)
                 writer.write(block[:, None])
                 yield
+            if self._abandoned:
+                raise InputError(f"{self._path} was not finished: begin again")

@@ -115,7 +115,8 @@ class ContainerWriter:
             return
         import av
 
-        clipped = np.clip(block, -1.0, 1.0, dtype=np.float32)
+        fine = self._layout.subtype in ("FLOAT", "DOUBLE")
+        clipped = np.asarray(block if fine else np.clip(block, -1.0, 1.0), np.float32)
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(clipped.reshape(1, -1)), format="flt", layout=self._speakers
         )

@@ -22,6 +22,7 @@ class EagerRuntime:
     def __init__(self, net: LiteAVSEMamba) -> None:
         self.spec = StreamSpec.of(net.config)
         self._model = WaveModel(net).eval()
+        self._lips_state = net.visual.init_state(1)
         self.reset()
 
     @classmethod
@@ -39,7 +40,7 @@ class EagerRuntime:
 
     def reset(self) -> None:
         self._state = self._model.init_state(1)
-        self._lips_state = self._model.net.visual.init_state(1)
+        self._lips_begin = True  # with the next crop, which another thread may bring
 
     @torch.inference_mode()
     def process_hop(
@@ -56,6 +57,9 @@ class EagerRuntime:
 
     @torch.inference_mode()
     def encode_lips(self, crop: UInt8) -> Float32:
+        if self._lips_begin:
+            self._lips_begin = False
+            self._lips_state = self._model.net.visual.init_state(1)
         embedding, self._lips_state = self._model.net.visual.step(_image(crop), self._lips_state)
         result: Float32 = embedding[0].numpy()
         return result
@@ -79,6 +83,7 @@ class EagerPool:
             state.repeat(streams, *(1 for _ in state.shape)) for state in flatten_state(self._like)
         ]
         self._lips_states = [net.visual.init_state(1) for _ in range(streams)]
+        self._lips_begin: set[int] = set()  # as in `EagerRuntime`
 
     @classmethod
     def of_preset(cls, model: str, streams: int) -> "EagerPool":
@@ -96,7 +101,7 @@ class EagerPool:
     def reset(self, stream: int) -> None:
         for state in self._states:
             state[stream] = 0.0
-        self._lips_states[stream] = self._model.net.visual.init_state(1)
+        self._lips_begin.add(stream)
 
     @torch.inference_mode()
     def process_hops(
@@ -117,6 +122,9 @@ class EagerPool:
 
     @torch.inference_mode()
     def encode_lips(self, stream: int, crop: UInt8) -> Float32:
+        if stream in self._lips_begin:
+            self._lips_begin.remove(stream)
+            self._lips_states[stream] = self._model.net.visual.init_state(1)
         embedding, state = self._model.net.visual.step(_image(crop), self._lips_states[stream])
         self._lips_states[stream] = state
         result: Float32 = embedding[0].numpy()

@@ -110,6 +110,8 @@ class BoundGraph:
 class LipsEncoder:
     """The visual encoder of a model, lips to embedding; its graph is loaded when it is first needed.
 
+    `encode` is for one thread, `reset` for any: what it asks for is done when the next crop comes.
+
     Args:
         graph: the graph of a lip crop.
         model: name of the preset, for the message where it is missing.
@@ -118,6 +120,7 @@ class LipsEncoder:
     def __init__(self, graph: Path, model: str) -> None:
         self._graph, self._model = graph, model
         self._bound: dict[int, BoundGraph] = {}
+        self._begins: set[int] = set()
 
     @property
     def state_bytes(self) -> int:
@@ -126,9 +129,7 @@ class LipsEncoder:
 
     def reset(self, stream: int = 0) -> None:
         """The next crop of a stream is its first."""
-        if stream in self._bound:
-            for state in self._bound[stream].states:
-                state.fill(0.0)
+        self._begins.add(stream)
 
     def encode(self, crop: UInt8, stream: int = 0) -> Float32:
         """See `Runtime.encode_lips`; each stream has a state of its own.
@@ -137,6 +138,10 @@ class LipsEncoder:
             InputError: the graph is missing, or is none.
         """
         lips = self._of(stream)
+        if stream in self._begins:
+            self._begins.remove(stream)
+            for state in lips.states:
+                state.fill(0.0)
         lips.inputs["crop"][0] = crop
         lips.run()
         return lips.outputs["embedding_out"][0].copy()

@@ -1,12 +1,13 @@
 """Wave to wave in each preset: hop in, hop out, with every kind of video, and the attenuation limit."""
 
+import math
 from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
 
-from lipstream.models.config import PRESETS
+from lipstream.models.config import PRESETS, SAMPLE_LIMIT
 from lipstream.models.lite_avse import LiteAVSEMamba
 from lipstream.models.state import flatten_state, state_names
 from lipstream.models.wave import WaveModel, WaveState
@@ -186,3 +187,29 @@ def test_the_state_nests_that_of_the_network(make: Make) -> None:
 
 def test_the_transforms_add_no_weights(make: Make) -> None:
     assert all(name.startswith("net.") for name in make("lite").state_dict())
+
+
+@pytest.mark.parametrize("value", [9.0, -3e38, float("inf"), float("-inf"), float("nan")])
+@torch.no_grad()
+def test_samples_beyond_the_limit_are_limited_in_steps_and_passes(value: float, make: Make) -> None:
+    model, wave = make("lite"), random_wave("lite")
+    bad, tame = wave.clone(), wave.clone()
+    bad[0, 300] = value
+    tame[0, 300] = 0.0 if value != value else math.copysign(SAMPLE_LIMIT, value)
+    dry = torch.zeros(1, HOPS["lite"])
+    for run in (in_steps, in_chunks):
+        out, _, state = run(model, bad, (None, None), dry)
+        expected, _, wanted = run(model, tame, (None, None), dry)
+        assert torch.equal(out, expected)
+        assert all(
+            torch.equal(*pair) for pair in zip(flatten_state(state), flatten_state(wanted), strict=True)
+        )
+        assert out.isfinite().all()
+
+
+@torch.no_grad()
+def test_no_embedding_spoils_a_state(make: Make) -> None:
+    model, wave = make("lite"), random_wave("lite")
+    embedding = torch.full((1, HOPS["lite"], model.net.config.visual.embedding_size), 3e38)
+    out, alpha, state = model(wave, embedding, torch.zeros(1, HOPS["lite"]))
+    assert all(tensor.isfinite().all() for tensor in (out, alpha, *flatten_state(state)))

@@ -163,13 +163,21 @@ def test_an_exception_in_the_monitor_ends_the_session_with_one_line(
 def test_a_sink_that_does_not_open_is_an_input_error_and_leaves_nothing(
     stage: Callable[..., Stage], tmp_path: Path
 ) -> None:
-    on = stage(record=tmp_path / "take")
+    (tmp_path / "takes").mkdir()
+    on = stage(record=tmp_path / "takes" / "monday" / "first")
     on.sink.refuses = "phones are not plugged in: plug them in"
     with pytest.raises(InputError, match="plug them in"):
         on.session.start()
     assert not on.source.alive
     assert until(lambda: not threads())
-    assert soundfile.info(tmp_path / "take" / "noisy.wav").frames == 0
+    assert [path.name for path in tmp_path.rglob("*")] == ["takes"]
+
+
+def test_before_the_start_it_says_what_to_do(stage: Callable[..., Stage]) -> None:
+    session = stage().session
+    for ask in (session.stats, lambda: session.latency):
+        with pytest.raises(InputError, match=r"call start\(\)"):
+            ask()
 
 
 def test_stop_comes_back_while_a_device_hangs(stage: Callable[..., Stage]) -> None:
@@ -218,6 +226,15 @@ def test_what_becomes_of_the_camera_is_told(stage: Callable[..., Stage]) -> None
         assert until(lambda: on.says("camera lost: no video frames for 2 s"))
         on.camera.state, on.camera.reason = CameraState.TRACKING, ""
         assert until(lambda: sum("camera tracking" in line for line in on.said) == 2)
+
+
+def test_an_input_that_gives_what_is_no_sound_is_told_so_once(stage: Callable[..., Stage]) -> None:
+    on = stage()
+    with on.session as session:
+        assert until(lambda: on.play(np.full(BLOCK, 1e30)) is not None and on.says("absurd values"))
+        assert until(lambda: np.abs(on.play(noise(0.1))).max() > 0.3)
+        assert session.stats().pipeline.input_damaged
+    assert sum("absurd values" in line for line in on.said) == 1
 
 
 def test_a_computer_that_is_too_slow_is_told_so_once(
@@ -285,6 +302,9 @@ def test_a_file_that_cannot_be_read_to_its_end_is_told_and_not_waited_for(
     ):
         session.wait(30.0)
     assert not any("waiting for" in line for line in said)
+    # Half of a file would look like the whole.
+    assert [path.name for path in tmp_path.iterdir()] == ["in.wav"]
+    assert any("out.wav was not finished" in line for line in said)
 
 
 def test_the_session_ends_after_its_duration(stage: Callable[..., Stage]) -> None:
