@@ -47,9 +47,7 @@ class Channel:
         encode_lips: Callable[[UInt8], Float32],
     ) -> None:
         self._spec, self._latency, self._controls = spec, latency, controls
-        self._band = FullBand(
-            latency.sample_rate, spec.sample_rate, spec.window_samples, spec.hop_samples
-        )
+        self._band = FullBand(latency.sample_rate, spec.sample_rate, spec.window_samples, spec.hop_samples)
         self._output = SampleFifo(4 * latency.total)
         self._lips = LipsTimeline(spec, encode_lips)
         self.reset()

@@ -31,8 +31,8 @@ class Enhancer(Controlled):
 
     Args:
         model: name of a preset, as listed by ``lipstream models``.
-        sample_rate: rate of the chunks in Hz, 6000 to 192000. The model hears what lies below 8 kHz; what lies
-            above follows the gain that the model gives to 6-8 kHz.
+        sample_rate: rate of the chunks in Hz, 6000 to 192000. The model hears what lies below 8 kHz;
+            what lies above follows the gain that the model gives to 6-8 kHz.
         runtime: name of a runtime ("onnx" needs no torch), or a `Runtime` of one's own, which then brings
             its model and is taken as it is, without a bound on its lips.
         atten_limit_db: attenuate no sound by more than this, in dB from 0; 100 and above: no limit.

@@ -83,7 +83,7 @@ def enhance_file(
     """Enhance an audio file into another one of the same length, rate and channels, aligned with it.
 
     Args:
-        src: WAV, FLAC, OGG Vorbis, Opus, MP3 or whatever else libsndfile reads, 8 to 96 kHz. Each channel is
+        src: WAV, FLAC, OGG Vorbis, Opus, MP3 or whatever else libsndfile reads, 6 to 192 kHz. Each channel is
             enhanced as a stream of its own.
         dst: where to write, in the format its extension names, at the resolution of `src`. A file there is
             replaced, but only by a complete one.

@@ -2,8 +2,8 @@
 
 A stream at the rate R is split into what the model's rate carries, ``low = up(down(x))``, and the rest,
 ``x - low``: above all what lies above half the model's rate, and whatever the two filters take away. The
-output is ``up(enhanced) + gain * (x - low)``. Both resamplers are linear and keep each sample at its own time,
-so that the two add up in step, and where the model changes nothing and the gain is 1 the output is ``x``.
+output is ``up(enhanced) + gain * (x - low)``. Both resamplers are linear and keep each sample at its own
+time, so that the two add up in step, and where the model changes nothing the output is ``x``.
 
 One filter serves for both ways up: with ``gain`` slow against the filter, ``gain * up(down(x))`` is
 ``up(gain * down(x))``, and the output is ``gain * x + up(enhanced - gain * down(x))``.
@@ -21,9 +21,9 @@ from .treble_gain import TrebleGain
 class FullBand:
     """One stream on its way through a model: samples in, hops out; enhanced hops in, samples out.
 
-    Output sample n stands for input sample n, whatever the rate; it comes as soon as the enhanced samples that
-    it needs are there. While the share of the noisy signal is 1 for a whole window of the model, the output
-    is the input, to the bit.
+    Output sample n stands for input sample n, whatever the rate, and comes as soon as the enhanced samples
+    that it needs are there. While the share of the noisy signal is 1 for a whole window of the model, the
+    output is the input, to the bit.
 
     Args:
         sample_rate: the stream's, in Hz.
@@ -60,7 +60,8 @@ class FullBand:
         self._before = self._after = 1.0  # the gain before and after the last hop
         self._first = -self._to_skip - self._hop  # the first sample of the last hop
         self._next = 0  # the next output
-        self._untouched = 0  # samples at the model's rate since the share of the noisy signal became 1
+        # Samples at the model's rate since the share of the noisy signal became 1; before the stream it was.
+        self._untouched = self._window
 
     def push(self, samples: Float32) -> None:
         """Take the next samples, float32 ``[n]``, finite."""

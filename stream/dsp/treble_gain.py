@@ -14,15 +14,15 @@ from ...core.arrays import Float32
 WINDOW_S = 0.008
 #: The band that it is taken from goes from this share of the highest frequency heard up to that.
 LOWEST_SHARE = 0.75
-#: Energy of the band in a Hann-windowed spectrum below which it says nothing: white noise of about -120 dBFS.
-NOTHING = 1e-9
+#: Energy of the band in a Hann-windowed spectrum below which it says nothing: white noise of about -100 dBFS.
+NOTHING = 1e-7
 
 
 class TrebleGain:
     """How much of its highest band a network lets through at the end of a hop.
 
-    It is the factor that brings the noisy spectrum nearest to the enhanced one in that band (least squares). A
-    band that holds too little to tell counts as closed, since treble with nothing beneath it is no voice.
+    It is the factor that brings the noisy spectrum nearest to the enhanced one in that band (least squares).
+    A band that holds too little to tell counts as closed: treble with nothing beneath it is no voice.
 
     Args:
         sample_rate: of the hops, in Hz.

@@ -17,7 +17,7 @@ from lipstream.stream.live.simulation import DeviceTiming
 Make = Callable[..., Any]
 
 #: Of microphone and loudspeaker: each kind of device, and a telephone headset on one of the ends.
-RATES = [(rate, rate) for rate in (8_000, 16_000, 22_050, 44_100, 48_000, 96_000)]
+RATES = [(rate, rate) for rate in (6_000, 8_000, 16_000, 22_050, 44_100, 48_000, 96_000, 192_000)]
 RATES += [(8_000, 48_000), (48_000, 8_000)]
 
 
