@@ -219,6 +219,19 @@ def test_bypass_and_limit_change_while_it_runs_without_a_jump(pass_through: Make
     assert np.abs(np.diff(output[:5_800])).max() < 0.5 * np.pi / 400 + 1e-4  # the slope of a cross-fade
 
 
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
+def test_bypass_changes_without_a_jump_at_other_rates(pass_through: Make, rate: int) -> None:
+    enhancer = Enhancer(sample_rate=rate, runtime=pass_through(gain=0.0))
+    pieces = []
+    for bypass in (False, True, False, True):
+        enhancer.bypass = bypass
+        pieces.append(enhancer.process(np.full(rate // 8, 0.5, np.float32)))
+    output = np.concatenate(pieces)[rate // 8 :]
+    assert output.max() > 0.49
+    fade = 0.5 * np.pi / 400 * 16_000 / rate
+    assert np.abs(np.diff(output)).max() < 1.2 * fade + 1e-3
+
+
 @pytest.mark.parametrize("rate", [5_999, 192_001, 0, -1, 16_000.5, "16k", None, np.nan, np.inf])
 def test_a_bad_rate_is_refused(pass_through: Make, rate: Any) -> None:
     with pytest.raises(InputError, match="sample_rate"):

@@ -53,7 +53,9 @@ def test_a_pulse_is_heard_after_the_declared_delay(
 
 @settings(deadline=None, max_examples=8)
 @given(
-    rates=st.sampled_from([(6_000, 6_000), (8_000, 8_000), (16_000, 44_100), (44_100, 16_000), (48_000, 48_000)]),
+    rates=st.sampled_from(
+        [(6_000, 6_000), (8_000, 8_000), (16_000, 44_100), (44_100, 16_000), (48_000, 48_000)]
+    ),
     blocks_ms=st.tuples(st.floats(2, 60), st.floats(2, 60)),
     av_align_ms=st.sampled_from([0.0, 40.0]),
 )
