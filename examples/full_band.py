@@ -60,7 +60,7 @@ def main() -> None:
     figure, axes = plt.subplots(1, 3, sharey=True, figsize=(8.2, 2.2), dpi=75, layout="constrained")
     for axis, wave, title in zip(axes, (clean, noisy, output), ("clean", "noisy", "enhanced"), strict=True):
         part = wave[: 3 * rate] + 1e-7 * np.sin(np.arange(len(wave[: 3 * rate])))  # no logarithm of 0
-        *_, image = axis.specgram(part, 1_024, rate, noverlap=512, cmap="magma", vmin=-120, vmax=-55)
+        *_, image = axis.specgram(part, NFFT=1024, Fs=rate, noverlap=512, cmap="magma", vmin=-120, vmax=-55)
         axis.set(title=title, xlabel="s")
     axes[0].set(ylabel="Hz")
     figure.colorbar(image, label="dB", pad=0.01)
