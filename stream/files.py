@@ -94,8 +94,8 @@ def enhance_file(
     """Enhance an audio file into another one of the same length, rate and channels, aligned with it.
 
     Args:
-        src: any file with sound that libsndfile or FFmpeg reads (WAV, FLAC, MP3, M4A, MP4, MKV, ...), 8 to
-            96 kHz, or ``-`` for standard input. Each channel is enhanced as a stream of its own. What is
+        src: any file with sound that libsndfile or FFmpeg reads (WAV, FLAC, MP3, M4A, MP4, MKV, ...), 6 to
+            192 kHz, or ``-`` for standard input. Each channel is enhanced as a stream of its own. What is
             damaged becomes silence and a warning.
         dst: where to write, in the format its extension names, at the resolution or bit rate of `src`, with
             its tags; ``-`` for standard output. Where the format holds pictures, those of `src` and its
