@@ -8,6 +8,7 @@
 ...     session.wait(60.0)
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from .stream.live.session import LiveSession
     from .stream.pool import EnhancerPool
     from .stream.video.lips.lip_reader import LipReader
+
+# ONNX Runtime would write a device's number into the home folder and look up a host of its maker.
+# It reads this when it is loaded, which this package does only later.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.2.0"
 __all__ = [

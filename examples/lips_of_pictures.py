@@ -26,7 +26,8 @@ def main() -> None:
         for index in range(int(len(wave) / rate * fps)):
             chunk = wave[round(index / fps * rate) : round((index + 1) / fps * rate)]
             there, picture = camera.read()  # BGR, of any size
-            frame = reader(np.asarray(picture, np.uint8), index / fps) if there else None  # None: no usable face
+            # None: no usable face.
+            frame = reader(np.asarray(picture, np.uint8), index / fps) if there else None
             clean += enhancer.process(chunk, [frame] if frame else None).tolist()
             with_lips += frame is not None
     clean += enhancer.flush().tolist()

@@ -66,7 +66,7 @@ class PcmEnhancer:
 
         Args:
             samples: int16 ``[n * channels]``, interleaved, in the machine's byte order; any n from 0.
-            sample_rate: their rate in Hz, 8000 to 96000. Where it or ``channels`` differs from the call
+            sample_rate: their rate in Hz, 6000 to 192000. Where it or ``channels`` differs from the call
                 before, a new stream begins and what the old one still held is dropped: `flush` it first.
             channels: how many are interleaved, from 1.
 
@@ -87,7 +87,7 @@ class PcmEnhancer:
         return _as_int16(columns)
 
     def show(self, frame: LipFrame) -> None:
-        """Take the newest lips of a video, from any thread: captured, as it counts, when the next samples begin.
+        """Take the newest lips of a video, from any thread; they count as captured with the next samples.
 
         Args:
             frame: as `lipstream.LipReader` gives it.

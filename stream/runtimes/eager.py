@@ -23,6 +23,7 @@ class EagerRuntime:
     def __init__(self, net: LiteAVSEMamba) -> None:
         self.spec = StreamSpec.of(net.config)
         self._model = WaveModel(net).eval()
+        self._lips_state = net.visual.init_state(1)
         self.reset()
 
     @classmethod
@@ -40,7 +41,7 @@ class EagerRuntime:
 
     def reset(self) -> None:
         self._state = self._model.init_state(1)
-        self._lips_state = self._model.net.visual.init_state(1)
+        self._lips_begin = True  # with the next crop, which another thread may bring
 
     @torch.inference_mode()
     def process_hop(
@@ -57,6 +58,7 @@ class EagerRuntime:
     @torch.inference_mode()
     def encode_lips(self, crop: UInt8) -> Float32:
         check_sees(self.spec, "crops")
+        self._begin_lips()
         embedding, self._lips_state = self._model.net.visual.step(_image(crop), self._lips_state)
         result: Float32 = embedding[0].numpy()
         return result
@@ -64,9 +66,16 @@ class EagerRuntime:
     @torch.inference_mode()
     def see(self, landmarks: Float32, age_s: float) -> Float32:
         check_sees(self.spec, "landmarks")
+        self._begin_lips()
         cue, self._lips_state = self._model.net.visual.step(*_tick(landmarks, age_s), self._lips_state)
         result: Float32 = cue[0].numpy()
         return result
+
+    def _begin_lips(self) -> None:
+        """Begin a new stream of lips where `reset` asked for it."""
+        if self._lips_begin:
+            self._lips_begin = False
+            self._lips_state = self._model.net.visual.init_state(1)
 
 
 class EagerPool:
@@ -87,6 +96,7 @@ class EagerPool:
             state.repeat(streams, *(1 for _ in state.shape)) for state in flatten_state(self._like)
         ]
         self._lips_states = [net.visual.init_state(1) for _ in range(streams)]
+        self._lips_begin: set[int] = set()  # as in `EagerRuntime`
 
     @classmethod
     def of_preset(cls, model: str, streams: int) -> "EagerPool":
@@ -104,7 +114,7 @@ class EagerPool:
     def reset(self, stream: int) -> None:
         for state in self._states:
             state[stream] = 0.0
-        self._lips_states[stream] = self._model.net.visual.init_state(1)
+        self._lips_begin.add(stream)
 
     @torch.inference_mode()
     def process_hops(
@@ -128,6 +138,7 @@ class EagerPool:
     @torch.inference_mode()
     def encode_lips(self, stream: int, crop: UInt8) -> Float32:
         check_sees(self.spec, "crops")
+        self._begin_lips(stream)
         embedding, state = self._model.net.visual.step(_image(crop), self._lips_states[stream])
         self._lips_states[stream] = state
         result: Float32 = embedding[0].numpy()
@@ -136,10 +147,16 @@ class EagerPool:
     @torch.inference_mode()
     def see(self, stream: int, landmarks: Float32, age_s: float) -> Float32:
         check_sees(self.spec, "landmarks")
+        self._begin_lips(stream)
         cue, state = self._model.net.visual.step(*_tick(landmarks, age_s), self._lips_states[stream])
         self._lips_states[stream] = state
         result: Float32 = cue[0].numpy()
         return result
+
+    def _begin_lips(self, stream: int) -> None:
+        if stream in self._lips_begin:
+            self._lips_begin.remove(stream)
+            self._lips_states[stream] = self._model.net.visual.init_state(1)
 
 
 def _image(crop: UInt8) -> Tensor:

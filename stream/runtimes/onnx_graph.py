@@ -134,6 +134,8 @@ class BoundGraph:
 class LipsEncoder:
     """The visual encoder of a model, crops to embeddings or landmarks to cues; loaded when first needed.
 
+    `encode` is for one thread, `reset` for any: what it asks for is done when the next crop comes.
+
     Args:
         graph: of a lip crop, or of a tick of encoder C.
         model: name of the preset, for the message where it is missing.
@@ -142,6 +144,7 @@ class LipsEncoder:
     def __init__(self, graph: Path, model: str) -> None:
         self._graph, self._model = graph, model
         self._bound: dict[int, BoundGraph] = {}
+        self._begins: set[int] = set()
 
     @property
     def state_bytes(self) -> int:
@@ -150,8 +153,7 @@ class LipsEncoder:
 
     def reset(self, stream: int = 0) -> None:
         """The next crop of a stream is its first."""
-        if stream in self._bound:
-            self._bound[stream].clear()
+        self._begins.add(stream)
 
     def encode(self, crop: UInt8, stream: int = 0) -> Float32:
         """See `Runtime.encode_lips`; each stream has a state of its own.
@@ -159,7 +161,7 @@ class LipsEncoder:
         Raises:
             InputError: the graph is missing, or is none.
         """
-        lips = self._of(stream)
+        lips = self._begun(stream)
         lips.inputs["crop"][0] = crop
         lips.run()
         return lips.outputs["embedding_out"][0].copy()
@@ -170,11 +172,19 @@ class LipsEncoder:
         Raises:
             InputError: the graph is missing, or is none.
         """
-        lips = self._of(stream)
+        lips = self._begun(stream)
         lips.inputs["landmarks"][0] = landmarks
         lips.inputs["age_s"][0] = age_s
         lips.run()
         return lips.outputs["cue"][0].copy()
+
+    def _begun(self, stream: int) -> BoundGraph:
+        """The graph of a stream, at its start where `reset` asked for it."""
+        lips = self._of(stream)
+        if stream in self._begins:
+            self._begins.remove(stream)
+            lips.clear()
+        return lips
 
     def _of(self, stream: int) -> BoundGraph:
         if stream not in self._bound:

@@ -54,7 +54,10 @@ class LipsFeed:
 
 @contextmanager
 def open_lips(
-    video: Path | None, face_model: Path | None = None, lips: LipsKind = "landmarks"
+    video: Path | None,
+    face_model: Path | None = None,
+    lips: LipsKind = "landmarks",
+    origin_s: float = 0.0,
 ) -> Iterator[LipsFeed | None]:
     """The feed of a video file, closed at the end; None without video.
 
@@ -62,6 +65,7 @@ def open_lips(
         video: the file.
         face_model: as in `read_lips`.
         lips: as in `LipReader`.
+        origin_s: where on the clock of the video its sound starts, in seconds: time 0 of the frames.
 
     Raises:
         InputError: the video extra is not installed, or the video or the face model cannot be read.
@@ -71,7 +75,7 @@ def open_lips(
         return
     from ..files import read_lips
 
-    frames = read_lips(video, face_model, lips)
+    frames = read_lips(video, face_model, lips, origin_s)
     try:
         yield LipsFeed(frames)
     finally:
