@@ -98,7 +98,7 @@ def test_encoder_b_takes_crops_of_any_size(crops_of: MakeCrops, make: Make, size
 
 @BOTH
 @torch.no_grad()
-def test_black_white_and_frozen_pictures_have_finite_embeddings(
+def test_black_white_and_frozen_video_frames_have_finite_embeddings(
     crops_of: MakeCrops, make: Make, kind: type
 ) -> None:
     encoder, crops = make(kind), crops_of(6)
