@@ -121,7 +121,7 @@ def _add_export(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser = subparsers.add_parser(
         "export",
         help="write the ONNX graphs of a preset",
-        description="Write the two ONNX graphs of a preset.",
+        description="Write the ONNX graphs of a preset.",
     )
     parser.set_defaults(run=_export)
     parser.add_argument("preset", help="name of the preset, see lipstream models")

@@ -58,24 +58,21 @@ class EagerRuntime:
     @torch.inference_mode()
     def encode_lips(self, crop: UInt8) -> Float32:
         check_sees(self.spec, "crops")
-        self._begin_lips()
-        embedding, self._lips_state = self._model.net.visual.step(_image(crop), self._lips_state)
-        result: Float32 = embedding[0].numpy()
-        return result
+        return self._encoded(_image(crop))
 
     @torch.inference_mode()
     def see(self, landmarks: Float32, age_s: float) -> Float32:
         check_sees(self.spec, "landmarks")
-        self._begin_lips()
-        cue, self._lips_state = self._model.net.visual.step(*_tick(landmarks, age_s), self._lips_state)
-        result: Float32 = cue[0].numpy()
-        return result
+        return self._encoded(*_tick(landmarks, age_s))
 
-    def _begin_lips(self) -> None:
-        """Begin a new stream of lips where `reset` asked for it."""
+    def _encoded(self, *seen: Tensor) -> Float32:
+        """A step of the visual encoder, float32 ``[E]``."""
         if self._lips_begin:
             self._lips_begin = False
             self._lips_state = self._model.net.visual.init_state(1)
+        embedding, self._lips_state = self._model.net.visual.step(*seen, self._lips_state)
+        result: Float32 = embedding[0].numpy()
+        return result
 
 
 class EagerPool:
@@ -138,25 +135,21 @@ class EagerPool:
     @torch.inference_mode()
     def encode_lips(self, stream: int, crop: UInt8) -> Float32:
         check_sees(self.spec, "crops")
-        self._begin_lips(stream)
-        embedding, state = self._model.net.visual.step(_image(crop), self._lips_states[stream])
-        self._lips_states[stream] = state
-        result: Float32 = embedding[0].numpy()
-        return result
+        return self._encoded(stream, _image(crop))
 
     @torch.inference_mode()
     def see(self, stream: int, landmarks: Float32, age_s: float) -> Float32:
         check_sees(self.spec, "landmarks")
-        self._begin_lips(stream)
-        cue, state = self._model.net.visual.step(*_tick(landmarks, age_s), self._lips_states[stream])
-        self._lips_states[stream] = state
-        result: Float32 = cue[0].numpy()
-        return result
+        return self._encoded(stream, *_tick(landmarks, age_s))
 
-    def _begin_lips(self, stream: int) -> None:
+    def _encoded(self, stream: int, *seen: Tensor) -> Float32:
+        """A step of one stream's visual encoder, float32 ``[E]``."""
         if stream in self._lips_begin:
             self._lips_begin.remove(stream)
             self._lips_states[stream] = self._model.net.visual.init_state(1)
+        embedding, self._lips_states[stream] = self._model.net.visual.step(*seen, self._lips_states[stream])
+        result: Float32 = embedding[0].numpy()
+        return result
 
 
 def _image(crop: UInt8) -> Tensor:

@@ -134,7 +134,7 @@ class BoundGraph:
 class LipsEncoder:
     """The visual encoder of a model, crops to embeddings or landmarks to cues; loaded when first needed.
 
-    `encode` is for one thread, `reset` for any: what it asks for is done when the next crop comes.
+    `encode` and `see` are for one thread, `reset` for any: what it asks for is done when lips come next.
 
     Args:
         graph: of a lip crop, or of a tick of encoder C.
@@ -149,10 +149,10 @@ class LipsEncoder:
     @property
     def state_bytes(self) -> int:
         """Bytes of carried state of one stream."""
-        return self._of(0).state_bytes
+        return BoundGraph(self._session).state_bytes
 
     def reset(self, stream: int = 0) -> None:
-        """The next crop of a stream is its first."""
+        """The next lips of a stream are its first."""
         self._begins.add(stream)
 
     def encode(self, crop: UInt8, stream: int = 0) -> Float32:
@@ -161,7 +161,7 @@ class LipsEncoder:
         Raises:
             InputError: the graph is missing, or is none.
         """
-        lips = self._begun(stream)
+        lips = self._of(stream)
         lips.inputs["crop"][0] = crop
         lips.run()
         return lips.outputs["embedding_out"][0].copy()
@@ -172,23 +172,18 @@ class LipsEncoder:
         Raises:
             InputError: the graph is missing, or is none.
         """
-        lips = self._begun(stream)
+        lips = self._of(stream)
         lips.inputs["landmarks"][0] = landmarks
         lips.inputs["age_s"][0] = age_s
         lips.run()
         return lips.outputs["cue"][0].copy()
 
-    def _begun(self, stream: int) -> BoundGraph:
-        """The graph of a stream, at its start where `reset` asked for it."""
-        lips = self._of(stream)
-        if stream in self._begins:
-            self._begins.remove(stream)
-            lips.clear()
-        return lips
-
     def _of(self, stream: int) -> BoundGraph:
         if stream not in self._bound:
             self._bound[stream] = BoundGraph(self._session)
+        if stream in self._begins:
+            self._begins.remove(stream)
+            self._bound[stream].clear()
         return self._bound[stream]
 
     @cached_property
