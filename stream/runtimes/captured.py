@@ -198,6 +198,7 @@ class CapturedPool:
             seen = (seen[0].permute(0, 3, 1, 2).float() / 255.0,)
         states = flatten_state(self._lips_state)
         before: State = unflatten_state(self._lips_state, [each.index_select(0, stream) for each in states])
+        embedding: Tensor
         embedding, after = self._model.net.visual.step(*seen, before)
         for kept, new in zip(states, flatten_state(after), strict=True):
             kept.index_copy_(0, stream, new)

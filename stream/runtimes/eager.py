@@ -125,7 +125,7 @@ class EagerPool:
             )
             before = unflatten_state(self._like, [state[rows].flatten(0, 1) for state in self._states])
             lips = self.spec.lips == "crops" or any_fresh(video_ages_s[active])
-            seen = (embedding, age_s) if lips else (None, None)
+            seen: tuple[Tensor | None, Tensor | None] = (embedding, age_s) if lips else (None, None)
             wave, alpha, after = self._model.step(hop, *seen, share, before)
             for state, new in zip(self._states, flatten_state(after), strict=True):
                 state[rows] = new.unflatten(0, (len(rows), -1))
