@@ -83,12 +83,17 @@ class Twins:
         for controls in (self.pool.controls(stream), self.enhancers[stream]):
             setattr(controls, control, value)
 
+    def _draw_lips(self) -> Float32 | UInt8:
+        if self.pool.lips == "crops":
+            return self._random.integers(0, 256, (96, 96, 3), dtype=np.uint8)
+        return self._random.uniform(200, 400, (44, 3)).astype(np.float32)
+
     def process(self, sizes: dict[int, int], filmed: set[int], atol: float) -> None:
-        """The same noise, and crops for those that are filmed, to both; the same comes out."""
+        """The same noise, and lips for those that are filmed, to both; the same comes out."""
         chunks = {
             stream: self._random.uniform(-0.3, 0.3, size).astype(np.float32) for stream, size in sizes.items()
         }
-        lips = {stream: self._random.integers(0, 256, (96, 96, 3), dtype=np.uint8) for stream in filmed}
+        lips = {stream: self._draw_lips() for stream in filmed}
         outputs = self.pool.process(chunks, lips)
         assert outputs.keys() == chunks.keys()
         for stream, output in outputs.items():
