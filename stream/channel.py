@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from ..core.arrays import Float32, UInt8
 from ..errors import InputError
+from ..models.config import SAMPLE_LIMIT
 from .controls import Controls
 from .dsp.buffers import SampleFifo
 from .dsp.resample import Resampler
@@ -68,6 +69,7 @@ class Channel:
         self._hops = 0
         self._alpha_sum = 0.0
         self.alpha = 0.0  # of the last hop
+        self.limited_samples = 0  # of the input
 
     @property
     def mean_alpha(self) -> float:
@@ -84,13 +86,19 @@ class Channel:
         return self._lips.check(lips, self._samples_in / self._latency.sample_rate)
 
     def push(self, chunk: Float32, frames: list[LipFrame]) -> None:
-        """Take the next chunk.
+        """Take the next chunk; samples beyond ``SAMPLE_LIMIT`` are limited to it and counted.
+
+        The models limit them as well, but resampled first, one would spoil its neighbours or overflow.
 
         Args:
             chunk: float32 ``[n]`` that `check` passed.
             frames: what it made of the lips.
         """
         self._lips.add(frames)
+        beyond = int(np.count_nonzero(np.abs(chunk) > SAMPLE_LIMIT))
+        if beyond:
+            self.limited_samples += beyond
+            chunk = chunk.clip(-SAMPLE_LIMIT, SAMPLE_LIMIT)
         self._chunk, self._enhanced = chunk, np.empty(len(chunk), np.float32)
         self._fed = self._given = 0
 

@@ -71,7 +71,8 @@ class Enhancer(Controlled):
         """Enhance the next chunk.
 
         Args:
-            chunk: float32 ``[n]``, any n from 0, finite; full scale is [-1, 1].
+            chunk: float32 ``[n]``, any n from 0, finite; full scale is [-1, 1]. Samples beyond +-8 are
+                limited to that and counted in `limited_samples`.
             lips: the new video frame, if there is one: a crop uint8 ``[96, 96, 3]`` RGB, taken as captured
                 when this chunk began; or any number of them as ``(time_s, crop)``, in order, the time in
                 seconds of input since the start or the last reset (a time yet to come is kept until then).
@@ -126,6 +127,14 @@ class Enhancer(Controlled):
     def alpha(self) -> float:
         """Confidence in the video at the last hop, in [0, 1]; 0 before the first."""
         return self._channel.alpha
+
+    @property
+    def limited_samples(self) -> int:
+        """Samples of the input since the start or the last reset that were limited to +-8 (+18 dBFS).
+
+        Many of them tell of a chunk that was not scaled to [-1, 1].
+        """
+        return self._channel.limited_samples
 
     @property
     def mean_alpha(self) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.arrays import Float32
 from ..errors import InputError
+from ..models.config import SAMPLE_LIMIT
 from .audio_files import AudioLayout, AudioReader, AudioWriter, check_output, choose_format
 from .controls import NO_LIMIT_DB
 from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Enhancer
@@ -37,6 +38,7 @@ class FileReport:
         mean_alpha: mean confidence in the video over all hops and channels, in [0, 1].
         video_frames: frames of the video within the length of the audio; 0 without video.
         face_frames: those of them with a usable face.
+        limited_samples: samples of all channels that were limited to +-8 (+18 dBFS).
         warnings: what the user should know, one line each.
     """
 
@@ -50,6 +52,7 @@ class FileReport:
     mean_alpha: float
     video_frames: int
     face_frames: int
+    limited_samples: int
     warnings: tuple[str, ...]
 
     @property
@@ -118,6 +121,7 @@ def enhance_file(
             AudioWriter(target, output_layout) as output,
         ):
             frames = _stream(blocks, enhancers, lips, layout, output, progress)
+    limited = sum(enhancer.limited_samples for enhancer in enhancers)
     return FileReport(
         source=str(source),
         output=str(target),
@@ -129,8 +133,17 @@ def enhance_file(
         mean_alpha=float(np.mean([enhancer.mean_alpha for enhancer in enhancers])),
         video_frames=lips.video_frames if lips else 0,
         face_frames=lips.face_frames if lips else 0,
-        warnings=lips.warnings(frames / layout.sample_rate) if lips else (),
+        limited_samples=limited,
+        warnings=_warnings(limited) + (lips.warnings(frames / layout.sample_rate) if lips else ()),
     )
+
+
+def _warnings(limited: int) -> tuple[str, ...]:
+    """What the user should know of the sound."""
+    if not limited:
+        return ()
+    most = f"{SAMPLE_LIMIT:g} times full scale"
+    return (f"samples beyond {most} were limited to it ({limited}): scale the file to [-1, 1]",)
 
 
 def _path(value: str | Path | None) -> Path | None:

@@ -146,6 +146,10 @@ class EnhancerPool:
         """Mean of `alpha` over all hops of a stream since its start or its last reset."""
         return self._seat(stream).channel.mean_alpha
 
+    def limited_samples(self, stream: int) -> int:
+        """Input samples of a stream since its start or its last reset that were limited to +-8 (+18 dBFS)."""
+        return self._seat(stream).channel.limited_samples
+
     def __len__(self) -> int:
         """How many streams are in the pool now."""
         return len(self._seats)

@@ -54,6 +54,7 @@ class StepSizes:
 
     Attributes:
         window, hop: samples.
+        level_hold: frames for which the peak of the input level is held.
         band: of the band codec; None for the separable codec, which has no sizes of its own.
         positions: along frequency, that the codec makes of the bins.
         channels: of a position.
@@ -65,6 +66,7 @@ class StepSizes:
 
     window: int
     hop: int
+    level_hold: int
     band: BandSizes | None
     positions: int
     channels: int
@@ -80,6 +82,7 @@ class StepSizes:
         values: dict[str, int | str] = {
             "WINDOW": self.window,
             "HOP": self.hop,
+            "LEVEL_HOLD": self.level_hold,
             "BANDS": self.positions,
             "CHANNELS": self.channels,
             "EMBEDDING": self.embedding,

@@ -13,8 +13,10 @@ from .landmarks import BAND_EDGES_HZ, LEVELS
 
 #: Mean square in units of 10 dB below which a level stands still.
 _LEAST_VARIANCE = 0.02
-#: Power that stands for silence.
-_SILENCE = 1e-8
+#: Power that stands for silence, and the most of a bin that counts: beyond what samples in their limit bring.
+_SILENCE, _LOUDEST = 1e-8, 1e6
+#: Levels of a cue count up to this, in 10 dB: what one frame brings stays small in the moments.
+_FARTHEST = 20.0
 #: Frames of fresh cues after which a comparison counts for half.
 _HALF_FRAMES = 40.0
 
@@ -80,11 +82,12 @@ class CueAgreement(nn.Module):
             ``[B, 26]``: correlations ``[L, 5]`` in [-1, 1], how much the cue moves ``[5]``, how long it was
             compared in [0, 1); the next state.
         """
-        level = torch.log10(spectrum.square().sum(1) @ self.bands + _SILENCE)
+        power = spectrum.square().sum(1).clamp(max=_LOUDEST)
+        level = torch.log10(power @ self.bands + _SILENCE)
         joined, heard = join_context(state.heard, level.unsqueeze(1), dim=1)
         newest = joined.shape[1] - 1
         sound = torch.stack([joined[:, newest - lag] for lag in self.lags], dim=1)
-        cue = mean.unsqueeze(1).expand_as(sound)
+        cue = mean.clamp(-_FARTHEST, _FARTHEST).unsqueeze(1).expand_as(sound)
         now = torch.stack([cue, sound, cue.square(), sound.square(), cue * sound], dim=1)
         # Without a fresh cue everything stays: 1 where fresh is 0, the fade where it is 1.
         keep = 1.0 - (1.0 - self.fade) * fresh

@@ -15,13 +15,17 @@ from ...errors import InputError
 from ...kernels.cpu.step import BandSizes, MemorySizes, MixerSizes, StepSizes
 from ..config import (
     DENSE_DEPTH,
+    EMBEDDING_LIMIT,
+    LEVEL_FALL_DB_S,
     LEVEL_FLOOR_DBFS,
     LEVEL_TIME_CONSTANT_S,
+    SAMPLE_LIMIT,
     VCE_HIDDEN,
     BandCodecConfig,
     MemoryConfig,
     MixerConfig,
     ModelConfig,
+    level_hold_frames,
 )
 
 Array = npt.NDArray[np.float64]
@@ -48,6 +52,7 @@ def step_sizes(config: ModelConfig) -> StepSizes:
     return StepSizes(
         window=config.stft.window,
         hop=config.stft.hop,
+        level_hold=level_hold_frames(config.stft.frames_per_second),
         band=_band_sizes(config.band) if config.codec == "band" else None,
         positions=_positions(config),
         channels=config.channels,
@@ -106,12 +111,9 @@ class _Packer:
 
     def all(self) -> Iterator[Array]:
         config = self.config
-        yield np.array(
-            [
-                math.exp(-1 / (config.stft.frames_per_second * LEVEL_TIME_CONSTANT_S)),
-                10 ** (LEVEL_FLOOR_DBFS / 10),
-            ]
-        )
+        rate = config.stft.frames_per_second
+        decay, fall = math.exp(-1 / (rate * LEVEL_TIME_CONSTANT_S)), 10 ** (-LEVEL_FALL_DB_S / (10 * rate))
+        yield np.array([decay, 10 ** (LEVEL_FLOOR_DBFS / 10), fall, SAMPLE_LIMIT, EMBEDDING_LIMIT])
         yield from self.band_codec() if config.codec == "band" else self.separable_codec()
         yield from self.fusion()
         for k in range(config.num_blocks):

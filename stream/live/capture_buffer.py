@@ -3,6 +3,7 @@
 import numpy as np
 
 from ...core.arrays import Float32
+from ...models.config import SAMPLE_LIMIT
 from ..devices.endpoints import EndpointInfo
 from ..dsp.buffers import SampleRing
 from ..dsp.clock import Clock
@@ -13,9 +14,6 @@ from .buffered_audio import BufferedAudio
 FADE_S = 0.005
 #: Seconds of audio the ring has room for, beyond what is held back on purpose.
 CAPACITY_S = 2.0
-#: A sample beyond this, 18 dB above full scale, is no sound: a driver that stumbles may give NaN, infinity or
-#: what was left in its memory, any of which would stay in the model's state.
-LOUDEST = 8.0
 
 
 class CaptureBuffer:
@@ -116,7 +114,9 @@ class CaptureBuffer:
             stale = waiting - self._piece
         samples = np.empty(min(self._piece, max(waiting, stale)), np.float32)
         self._ring.read_into(samples)
-        if not np.abs(samples).max(initial=0.0) <= LOUDEST:  # written so that NaN fails it too
+        # A driver that stumbles may give NaN, infinity or what was left in its memory: beyond the limit there
+        # is no sound. Written so that NaN fails it too.
+        if not np.abs(samples).max(initial=0.0) <= SAMPLE_LIMIT:
             self.damaged += 1
             samples[:] = 0.0
             self._fader.cut()

@@ -87,7 +87,7 @@ class LiveSession(Controlled):
         encoder = config.model if runtime is None else None
         self._make_camera = camera or camera_maker(config.camera, config.face_model, encoder, self._tell)
         self._threads = SessionThreads()
-        self._told_slow = False
+        self._told_slow = self._told_damaged = False
         self._started_s = 0.0
         self._ends_s = inf
         self._recorder: Recorder | None = None
@@ -228,6 +228,8 @@ class LiveSession(Controlled):
         if self._threads.ended.is_set():  # a file that failed is no device to wait for
             return
         self._watchdog.look()
+        if not self._told_damaged:
+            self._look_at_input()
         now_s = self._clock.now()
         if now_s > self._started_s + SETTLED_S and not self._told_slow:
             self._look_at_load()
@@ -241,6 +243,14 @@ class LiveSession(Controlled):
             self._tell(
                 f"warning: this computer is too slow or too busy, computing takes {rtf:.1f} times as long as "
                 "the sound lasts: close other programs, or go without camera"
+            )
+
+    def _look_at_input(self) -> None:
+        if self._pipeline.stats().input_damaged:
+            self._told_damaged = True
+            self._tell(
+                "warning: the input gives NaN or absurd values, which become silence: "
+                "try another driver or --rate"
             )
 
     def _look_at_files(self) -> None:

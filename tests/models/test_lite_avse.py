@@ -205,6 +205,8 @@ def test_states_have_stable_names(untrained: Untrained) -> None:
     assert state_names(untrained("lite").init_state(1)) == [
         "level.power",
         "level.frames",
+        "level.recent",
+        "level.peak",
         "codec.past",
         "fusion",
         "blocks.0.memory.conv",

@@ -214,7 +214,9 @@ def test_what_one_stream_brings_wrong_changes_nothing_for_any(
         np.testing.assert_array_equal(pool.process(after)[stream], spared.process(after)[stream])
 
 
-@pytest.mark.parametrize("call", ["leave", "reset", "flush", "controls", "alpha", "mean_alpha"])
+@pytest.mark.parametrize(
+    "call", ["leave", "reset", "flush", "controls", "alpha", "mean_alpha", "limited_samples"]
+)
 def test_who_left_is_unknown(pass_through: Make, call: str) -> None:
     pool = EnhancerPool(ROOM, runtime=PassThroughPool(pass_through))
     stream = pool.join()

@@ -10,6 +10,8 @@ constexpr int kWindow = LIPSTREAM_WINDOW, kHop = LIPSTREAM_HOP, kHistory = kWind
 constexpr int kChannels = LIPSTREAM_CHANNELS, kBlocks = LIPSTREAM_BLOCKS;
 constexpr int kEmbedding = LIPSTREAM_EMBEDDING, kHidden = LIPSTREAM_HIDDEN;
 
+constexpr int kLevelHold = LIPSTREAM_LEVEL_HOLD;  // frames for which the level's peak is held
+
 constexpr int kBands = LIPSTREAM_BANDS;  // positions along frequency that the codec makes of the bins
 constexpr int kBinLanes = whole(kBins), kChannelLanes = whole(kChannels);
 

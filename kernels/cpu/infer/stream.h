@@ -8,6 +8,7 @@
 
 #include "axes.h"
 #include "fusion.h"
+#include "level.h"
 #include "memory.h"
 #include "stft.h"
 
@@ -22,7 +23,7 @@
 namespace lipstream {
 
 struct Weights {
-    float level_decay, level_floor;
+    LevelWeights level;
     CodecWeights codec;
     FusionWeights fusion;
     MemoryWeights memory[kBlocks];
@@ -30,7 +31,7 @@ struct Weights {
     LayerWeights<FrequencyShape> frequency[kBlocks];
 
     void read(Reader &reader) {
-        for (float *number : {&level_decay, &level_floor}) reader(number, 1);
+        level.read(reader);
         codec.read(reader);
         fusion.read(reader);
         for (int k = 0; k < kBlocks; ++k) {
@@ -47,7 +48,8 @@ struct State {
     MemoryState memory[kBlocks];
     float history[kHistory], overlap[kHistory];
     CodecState codec;
-    float power, frames, smoothed;    // sums of models/layers/level.py; alpha of the VCE
+    LevelState level;
+    float smoothed;  // alpha of the VCE
 };
 
 struct Stream {
@@ -96,6 +98,7 @@ class Step {
     Memory memory_;
     CausalMixer<TimeShape> time_;
     FrequencyMixer frequency_;
+    float hop_[kHop], embedding_[kEmbedding];  // what is let in of a hop
     Spectrum enhanced_{};
     BandRows next_{};
     Frame frames_[kGroup]{};
@@ -104,9 +107,12 @@ class Step {
     // From the wave to the rows of the first block.
     void begin(const Hop &hop, Frame &frame, BandRows &rows) {
         State &state = hop.stream->state;
-        stft_.analyse(hop.in, state.history, frame.noisy);
-        codec_.encode(frame.noisy, level(frame.noisy, state), state.codec, frame.skip, rows[0], rows.stride);
-        *hop.alpha = fusion_.fuse(hop.embedding, hop.age_s, hop.stream->look, state.smoothed, rows[0], rows.stride);
+        limit(hop.in, kHop, weights_.level.sample_limit, hop_);
+        limit(hop.embedding, kEmbedding, weights_.level.embedding_limit, embedding_);
+        stft_.analyse(hop_, state.history, frame.noisy);
+        const float gain = level_gain(frame.noisy, weights_.level, state.level);
+        codec_.encode(frame.noisy, gain, state.codec, frame.skip, rows[0], rows.stride);
+        *hop.alpha = fusion_.fuse(embedding_, hop.age_s, hop.stream->look, state.smoothed, rows[0], rows.stride);
     }
 
     void mix_axes(int k, CausalState<TimeShape> &state, BandRows &rows) {
@@ -123,16 +129,6 @@ class Step {
         codec_.decode(rows[0], rows.stride, frame.skip, frame.noisy, state.codec, enhanced_);
         mix(hop.dry, frame.noisy);
         stft_.synthesise(enhanced_, state.overlap, hop.out);
-    }
-
-    // The gain that brings the running level to 1 (models/layers/level.py).
-    float level(const Spectrum &spectrum, State &state) const {
-        float power = 0;
-        for (int f = 0; f < kBinLanes; ++f)
-            power += spectrum.real[f] * spectrum.real[f] + spectrum.imag[f] * spectrum.imag[f];
-        state.power = weights_.level_decay * state.power + power / kBins;
-        state.frames = weights_.level_decay * state.frames + 1.0f;
-        return 1.0f / std::sqrt(state.power / state.frames + weights_.level_floor);
     }
 
     // The dry share of the noisy spectrum comes back.

@@ -219,3 +219,20 @@ def test_it_costs_a_quarter_of_a_hop_of_lite_or_less() -> None:
 def test_impossible_sizes_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError, match="voice gate"):
         VoiceGateConfig(**wrong)  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def test_no_finite_sound_or_cue_spoils_the_comparison() -> None:
+    agreement = CueAgreement(SMALL, STFT)
+    heard = scene(80)
+    state, fresh, found = agreement.init_state(2), torch.ones(2, 1), {}
+    for wild in (False, True):
+        if wild:
+            huge = torch.full((2, 2, STFT.bins), 3e38)
+            _, state = agreement.step(huge, torch.full((2, LEVELS), -3e38), fresh, agreement.init_state(2))
+        assert all(tensor.isfinite().all() for tensor in state)
+        for spectrum, cue in zip(heard.spectrum.unbind(2), heard.cue.unbind(1), strict=True):
+            features, state = agreement.step(spectrum, cue[:, :LEVELS], fresh, state)
+        found[wild] = features
+        assert all(tensor.abs().max() < 1e5 for tensor in state)
+    assert found[True].isfinite().all()

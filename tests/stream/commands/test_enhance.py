@@ -81,6 +81,21 @@ def test_json_is_one_object_a_line(folder: Path, capsys: Captured) -> None:
     assert {"rtf", "mean_alpha", "video_frames", "face_frames"} <= first.keys()
 
 
+def test_samples_beyond_the_limit_are_told_once_and_leave_the_output_finite(
+    folder: Path, capsys: Captured
+) -> None:
+    samples = np.zeros((4_000, 2), np.float32)
+    samples[[100, 200, 3_000], [0, 1, 1]] = [3e38, -1e6, 20.0]
+    soundfile.write("wild.wav", samples, 16_000, "FLOAT")
+    assert main(["enhance", "wild.wav", "--json", "--chunk-ms", "20"]) == 0
+    out, err = capsys.readouterr()
+    report = json.loads(out)
+    assert report["limited_samples"] == 3
+    assert err == f"lipstream: warning: wild.wav: {report['warnings'][0]}\n"
+    assert "limited" in err
+    assert np.isfinite(soundfile.read("wild.enhanced.wav")[0]).all()
+
+
 def test_one_bad_input_does_not_stop_the_others(folder: Path, capsys: Captured) -> None:
     assert main(["enhance", "missing.wav", "in.wav"]) == 2
     out, err = capsys.readouterr()

@@ -220,6 +220,15 @@ def test_what_becomes_of_the_camera_is_told(stage: Callable[..., Stage]) -> None
         assert until(lambda: sum("camera tracking" in line for line in on.said) == 2)
 
 
+def test_an_input_that_gives_what_is_no_sound_is_told_so_once(stage: Callable[..., Stage]) -> None:
+    on = stage()
+    with on.session as session:
+        assert until(lambda: on.play(np.full(BLOCK, 1e30)) is not None and on.says("absurd values"))
+        assert until(lambda: np.abs(on.play(noise(0.1))).max() > 0.3)
+        assert session.stats().pipeline.input_damaged
+    assert sum("absurd values" in line for line in on.said) == 1
+
+
 def test_a_computer_that_is_too_slow_is_told_so_once(
     stage: Callable[..., Stage], pass_through: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
