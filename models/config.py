@@ -28,8 +28,8 @@ FusionPart = Literal["vce", "fsvg"]
 
 
 def level_hold_frames(frames_per_second: float) -> int:
-    """For how many frames the peak is held, at least 1: the present one."""
-    return max(1, round(LEVEL_HOLD_S * frames_per_second))
+    """For how many frames the peak is held, at least 2: the present one and the one before."""
+    return max(2, round(LEVEL_HOLD_S * frames_per_second))
 
 
 def _choices(names: object) -> str:

@@ -95,7 +95,7 @@ class Channel:
             frames: what it made of the lips.
         """
         self._lips.add(frames)
-        beyond = np.count_nonzero(np.abs(chunk) > SAMPLE_LIMIT)
+        beyond = int(np.count_nonzero(np.abs(chunk) > SAMPLE_LIMIT))
         if beyond:
             self.limited_samples += beyond
             chunk = chunk.clip(-SAMPLE_LIMIT, SAMPLE_LIMIT)

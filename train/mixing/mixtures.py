@@ -9,7 +9,7 @@ from ...core.arrays import Float32
 from ...errors import InputError
 from ..data.corpus import Corpus
 from ..data.recordings import SAMPLE_RATE
-from .effects import overload, rms, tilt
+from .effects import overload, rms, tilt, with_pauses
 from .speech import Voices, by_source, root_of_length
 from .synthesis import shape_spectrum, synthetic_noise
 
@@ -21,6 +21,7 @@ _PROBABILITIES = (
     "reshape_probability",
     "overload_probability",
     "pair_probability",
+    "pause_probability",
 )
 
 
@@ -42,6 +43,8 @@ class MixConfig:
         overload_probability: how often the mixture is cut off at the end of scale, the clean speech not.
         overload_db: how far the peaks would go beyond it.
         pair_probability: how often speech that comes with a noisy twin is taken together with it.
+        pause_probability: how often the speaker, or a competing talker, is silent for stretches of
+            ``pause_s`` seconds: corpora are cut to speech, people are not.
 
     Raises:
         InputError: a value out of its range.
@@ -70,11 +73,15 @@ class MixConfig:
     overload_probability: float = 0.03
     overload_db: tuple[float, float] = (1.0, 12.0)
     pair_probability: float = 0.0
+    pause_probability: float = 0.0
+    pause_s: tuple[float, float] = (0.25, 1.6)
 
     def __post_init__(self) -> None:
         if self.seconds <= 0:
             raise InputError("seconds must be above 0")
-        for name in ("snr_db", "level_dbfs", "overload_db"):
+        if self.pause_s[0] <= 0:
+            raise InputError("pause_s must be above 0")
+        for name in ("snr_db", "level_dbfs", "overload_db", "pause_s"):
             low, high = getattr(self, name)
             if low > high:
                 raise InputError(f"{name} must run from low to high, not from {low} to {high}")
@@ -157,7 +164,9 @@ class Mixer:
         return recorded, (clean * gain).astype(np.float32)
 
     def voice(self, speech: Float32, in_room: bool, rng: np.random.Generator) -> Float32:
-        """Speech through a microphone of a random tilt, in a random room or as it is."""
+        """Speech with pauses, through a microphone of a random tilt, in a random room or as it is."""
+        if self.config.pause_probability > 0 and rng.random() < self.config.pause_probability:
+            speech = with_pauses(speech, self.config.pause_s, rng)
         if self.config.tilt_db_per_octave > 0:
             speech = tilt(speech, rng.uniform(-1, 1) * self.config.tilt_db_per_octave)
         return self._place(speech, in_room, rng)

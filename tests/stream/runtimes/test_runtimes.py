@@ -84,6 +84,26 @@ def test_all_agree_with_eager_over_a_thousand_hops_with_state(
     np.testing.assert_allclose(alpha, reference[1], atol=1e-4)
 
 
+def test_all_agree_with_eager_after_what_no_microphone_gives(runtime: Runtime) -> None:
+    """NaN, infinity and huge samples and embeddings; then the level falls from far above to quiet speech."""
+    eager, spec = load_runtime("lite", "eager"), runtime.spec
+    hops = speech_like(120, spec.hop_samples)
+    hops[0], hops[1, ::2], hops[2, 9:12] = 1e30, -3e38, (np.nan, np.inf, -np.inf)
+    embeddings = np.full((120, spec.embedding_size), 0.1, np.float32)
+    embeddings[:4] = np.array([[3e38], [np.nan], [-np.inf], [5.0]])
+    outputs = []
+    for hop, embedding in zip(hops, embeddings, strict=True):
+        found, alpha = runtime.process_hop(hop, embedding, 0.04, 0.0)
+        expected, trust = eager.process_hop(hop, embedding, 0.04, 0.0)
+        assert np.isfinite(found).all()
+        assert alpha == pytest.approx(trust, abs=1e-4)
+        outputs.append((found, expected))
+    found, expected = np.stack(outputs, axis=1)
+    np.testing.assert_allclose(found[:4], expected[:4], atol=1e-3 * np.abs(expected).max())
+    np.testing.assert_allclose(found[4:], expected[4:], atol=1e-4)
+    assert np.abs(found[60:]).max() > 0.01
+
+
 def test_alpha_is_zero_while_the_video_is_stale(runtime: Runtime) -> None:
     _, alpha = drive(runtime, 620)
     assert np.all(alpha[445:600] == 0.0)
