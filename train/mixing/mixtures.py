@@ -128,15 +128,26 @@ class Mixer:
 
     def draw(self, rng: np.random.Generator) -> tuple[Float32, Float32]:
         """One mixture and its clean speech, float32 ``[length]`` each; the mixture stays within +-0.99."""
+        noisy, clean, _ = self._draw(rng)
+        return noisy, clean
+
+    def draw_with_other(self, rng: np.random.Generator) -> tuple[Float32, Float32, Float32]:
+        """As `draw`, and other speech with pauses as the speaker's: of somebody else, where there is one."""
+        noisy, clean, speaker = self._draw(rng)
+        avoid = speaker if self.voices.has_others(speaker) else ""
+        return noisy, clean, self.voice(self.voices.draw(self.config.length, rng, avoid)[1], False, rng)
+
+    def _draw(self, rng: np.random.Generator) -> tuple[Float32, Float32, str]:
+        """A mixture, its clean speech and whose it is."""
         in_room = bool(self.rooms) and rng.random() < self.config.rir_probability
         clip, speech = self.voices.draw(self.config.length, rng)
         if clip.noisy is not None and rng.random() < self.config.pair_probability:
             clean, noisy = clip.read_pair(self.config.length, rng)
-            return self._record(noisy, clean, rng)
+            return *self._record(noisy, clean, rng), clip.group
         clean = self.voice(speech, in_room, rng)
         kind = self.possible(int(rng.choice(5, p=self.config.noise_kinds)), clip.group)
         noise = None if kind == NONE else self.interference(kind, in_room, rng, clip.group)
-        return self.mix(clean, noise, rng, either=kind == TALKER)
+        return *self.mix(clean, noise, rng, either=kind == TALKER), clip.group
 
     def mix(
         self, clean: Float32, noise: Float32 | None, rng: np.random.Generator, either: bool = False
