@@ -26,7 +26,7 @@ demo: $(VENV)/.demo-installed
 	$(BIN)/python demo/compare.py demo-out
 
 test: $(VENV)/.test-installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2
 
 # The base install's tests, without torch and video even where they are installed. The base install with pytest and
 # hypothesis is enough; where there is no environment, that of the whole suite is made.

@@ -7,6 +7,7 @@
 ...     session.wait(60.0)
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from .stream.live.config import LiveConfig
     from .stream.live.session import LiveSession
     from .stream.pool import EnhancerPool
+
+# ONNX Runtime would write a device's number into the home folder and look up a host of its maker.
+# It reads this when it is loaded, which this package does only later.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.2.0"
 __all__ = [

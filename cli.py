@@ -1,27 +1,24 @@
 """The command line: each room brings its commands, each command calls one library function.
 
-Nothing heavy is imported here, so that ``lipstream --help`` comes at once.
+Nothing heavy is imported here, so that ``lipstream --help`` comes at once; the commands of the rooms are
+imported inside `main`, which answers Ctrl-C in one line from its start on.
 """
 
 import argparse
+import errno
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from . import __version__
-from .bench import commands as bench_commands
-from .core.console import complain
+from .core.console import complain, flush_stdout, let_go_of_stdout
+from .core.processes import Terminated, terminated_like_ctrl_c
 from .errors import InputError
-from .stream.commands import calibrate as calibrate_commands
-from .stream.commands import doctor as doctor_commands
-from .stream.commands import enhance as stream_commands
-from .stream.commands import live as live_commands
-from .train import commands as train_commands
-from .train import data_commands
-from .train.cue import commands as cue_commands
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+EXIT_CLOSED_PIPE = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,16 +29,33 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0, 1 where a command's verdict is bad (doctor, bench compare), 2 for bad usage or bad
-        input (told in one line on stderr), 130 after Ctrl-C.
+        input (told in one line on stderr), 130 after Ctrl-C, 128 and its number after SIGTERM or SIGHUP, 141
+        where the reader of a pipe went away.
     """
     try:
-        args = _parser().parse_args(argv)
-        return int(args.run(args))
+        with terminated_like_ctrl_c():
+            args = _parser().parse_args(argv)
+            code = int(args.run(args))
+        return code if flush_stdout() else EXIT_BAD_INPUT
     except InputError as error:
         complain("error", error)
         return EXIT_BAD_INPUT
+    except BrokenPipeError:
+        let_go_of_stdout()
+        return EXIT_CLOSED_PIPE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        let_go_of_stdout()
+        complain(
+            "error", f"no room is left for what is written ({error.strerror}): make room, or write elsewhere"
+        )
+        return EXIT_BAD_INPUT
+    except Terminated as end:
+        complain("error", f"ended by {signal.Signals(end.number).name}")
+        return 128 + end.number
     except KeyboardInterrupt:
-        complain("error", "interrupted: the output in the making was removed")
+        complain("error", "interrupted")
         return EXIT_INTERRUPTED
 
 
@@ -53,6 +67,15 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
+    from .bench import commands as bench_commands
+    from .stream.commands import calibrate as calibrate_commands
+    from .stream.commands import doctor as doctor_commands
+    from .stream.commands import enhance as stream_commands
+    from .stream.commands import live as live_commands
+    from .train import commands as train_commands
+    from .train import data_commands
+    from .train.cue import commands as cue_commands
+
     parser: argparse.ArgumentParser = _Parser(
         prog="lipstream",
         description="Clean speech as a stream. Help by lips is experimental and off by default.",
@@ -98,7 +121,7 @@ def _add_export(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser = subparsers.add_parser(
         "export",
         help="write the ONNX graphs of a preset",
-        description="Write the two ONNX graphs of a preset.",
+        description="Write the ONNX graphs of a preset.",
     )
     parser.set_defaults(run=_export)
     parser.add_argument("preset", help="name of the preset, see lipstream models")

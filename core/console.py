@@ -1,6 +1,8 @@
-"""What the command line says on stderr: one line for trouble, and a bar for what takes long."""
+"""What the command line says: results on stdout; trouble, and a bar for what takes long, on stderr."""
 
+import os
 import sys
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -13,7 +15,45 @@ LONG_S = 20.0
 
 def complain(kind: str, message: object) -> None:
     """Print ``lipstream: KIND: MESSAGE`` as one line on stderr."""
-    print(f"lipstream: {kind}: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"lipstream: {kind}: {' '.join(printable(str(message)).split())}", file=sys.stderr)
+
+
+def say(line: str) -> bool:
+    """Print a line of results on stdout, whatever state that is in.
+
+    Returns:
+        False if stdout takes nothing, which is told on stderr. Where a reader went away (``| head``), nothing
+        is told: he has had enough.
+    """
+    return flush_stdout(f"{printable(line)}\n")
+
+
+def flush_stdout(last: str = "") -> bool:
+    """Write what there is for stdout, and this after it; otherwise as `say`."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.write(last)
+            sys.stdout.flush()
+    except BrokenPipeError:
+        let_go_of_stdout()
+    except OSError as error:
+        let_go_of_stdout()
+        complain("error", f"results cannot be printed ({error.strerror}): make room, or send them elsewhere")
+        return False
+    return True
+
+
+def let_go_of_stdout() -> None:
+    """Drop what is still to go to stdout, so that nothing trips over it again."""
+    with suppress(OSError, ValueError, AttributeError):
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, sys.stdout.fileno())
+        os.close(sink)
+
+
+def printable(text: str) -> str:
+    """The text with what is no Unicode written out: odd bytes in the names of files."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class ProgressBar:
@@ -26,7 +66,7 @@ class ProgressBar:
     """
 
     def __init__(self, title: str) -> None:
-        self._title = title
+        self._title = printable(title)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -75,6 +76,43 @@ def in_fresh_process(function: Callable[..., Result], *arguments: Any, threads: 
         ) as pool,
     ):
         return pool.submit(function, *arguments).result()
+
+
+class Terminated(KeyboardInterrupt):
+    """The process is asked to end, by SIGTERM or SIGHUP: it cleans up as after Ctrl-C.
+
+    Attributes:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def terminated_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise `Terminated` while it is entered, where nobody else listens to them.
+
+    A signal that is ignored stays so: ``nohup`` wants it. Outside of the main thread nothing changes.
+    """
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    mine = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+
+    def end(number: int, frame: object) -> None:
+        for other in mine:
+            signal.signal(other, signal.SIG_IGN)  # asked twice, it still cleans up
+        raise Terminated(number)
+
+    for number in mine:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in mine:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def leave_ctrl_c_to_the_caller() -> None:

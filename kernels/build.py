@@ -7,10 +7,15 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+if sys.platform != "win32":
+    import fcntl
 
 #: Where the sources lie.
 SOURCES = Path(__file__).with_name("cpu")
@@ -41,7 +46,10 @@ def library(source: str, flags: Sequence[str] = (), libraries: Sequence[str] = (
     plan = _plan(source, flags, libraries)
     try:
         if not plan.built.exists():
-            _build(plan)
+            plan.built.parent.mkdir(parents=True, exist_ok=True)
+            with _alone(plan.built):
+                if not plan.built.exists():
+                    _build(plan)
         return ctypes.CDLL(str(plan.built))
     except subprocess.CalledProcessError as error:
         raise BuildError(f"{plan.link[0]} fails on {source}") from error
@@ -82,12 +90,26 @@ def _plan(source: str, flags: Sequence[str], libraries: Sequence[str]) -> _Plan:
 def _build(plan: _Plan) -> None:
     """Compile and link; the library appears whole or not at all."""
     compilation, link, built = plan
-    built.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=built.parent) as folder:
         compiled, linked = f"{folder}/compiled.o", Path(folder, built.name)
         for command in ([*compilation, "-o", compiled], [*link, compiled, "-o", str(linked)]):
             subprocess.run(command, capture_output=True, check=True)
         linked.replace(built)
+
+
+@contextmanager
+def _alone(built: Path) -> Iterator[None]:
+    """One process at a time builds a library: others, such as ranks of a training, wait and find it there."""
+    if sys.platform == "win32":  # each builds it
+        yield
+    else:
+        path = built.with_suffix(".lock")
+        with path.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)  # who comes now finds the library, or builds it as well: no harm
 
 
 def _contents(path: Path) -> list[str]:

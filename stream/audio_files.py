@@ -5,162 +5,119 @@ when it is complete.
 """
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import IO, Protocol, Self
 
-import numpy as np
 import soundfile
 
 from ..core.arrays import Float32
+from ..core.native_stderr import native_stderr_silenced
 from ..core.storage import partial_path
 from ..errors import InputError
+from .media.companions import Companions
+from .media.container_reader import ContainerReader
+from .media.container_writer import ContainerWriter
+from .media.ffmpeg import NoContainerError
+from .media.formats import FORMATS, choose_format, extension_of, format_of, written_by_ffmpeg
+from .media.layout import AudioLayout
+from .media.sndfile_reader import SndfileReader, starts_plain
+from .media.sndfile_writer import SndfileWriter
+from .media.sources import Once, is_pipe, open_pipe_for_writing, open_source
 
-_CONTAINERS = {
-    ".wav": "WAV",
-    ".flac": "FLAC",
-    ".ogg": "OGG",
-    ".oga": "OGG",
-    ".opus": "OGG",
-    ".mp3": "MP3",
-    ".aif": "AIFF",
-    ".aiff": "AIFF",
-    ".au": "AU",
-    ".caf": "CAF",
-    ".w64": "W64",
-    ".rf64": "RF64",
-}
-#: The formats that error messages name.
-FORMATS = "WAV, FLAC, OGG Vorbis, Opus, MP3"
-_FINE_SUBTYPES = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE")
-
-
-def choose_format(output: Path, source: Path, source_format: str, source_subtype: str) -> tuple[str, str]:
-    """The libsndfile format and subtype for an output.
-
-    With the extension of its source it gets the format of its source; with another one that names a format,
-    that format, at the source's resolution where it can hold it.
-
-    Raises:
-        InputError: an extension that names no format that can be written.
-    """
-    extension = output.suffix.lower()
-    if extension == source.suffix.lower() and soundfile.check_format(source_format, source_subtype):
-        return source_format, source_subtype
-    container = _CONTAINERS.get(extension)
-    if container is None or container not in soundfile.available_formats():
-        raise InputError(
-            f"{output}: the extension {extension!r} names no format that can be written ({FORMATS}): "
-            "choose an output such as NAME.wav or NAME.flac"
-        )
-    if extension == ".opus":
-        return container, "OPUS"
-    # Only plain samples move to another container: an MP3 should become a plain WAV, not MP3 inside WAV.
-    plain = source_subtype.startswith("PCM_") or source_subtype in ("FLOAT", "DOUBLE")
-    if plain and soundfile.check_format(container, source_subtype):
-        return container, source_subtype
-    if source_subtype in _FINE_SUBTYPES and soundfile.check_format(container, "PCM_24"):
-        return container, "PCM_24"
-    return container, str(soundfile.default_subtype(container))
+__all__ = [
+    "AudioLayout",
+    "AudioReader",
+    "AudioWriter",
+    "check_output",
+    "choose_format",
+    "extension_of",
+    "format_of",
+    "open_audio",
+]
 
 
-@dataclass(frozen=True)
-class AudioLayout:
-    """What an audio file says of itself.
+class AudioReader(Protocol):
+    """An open file or pipe with sound; a context manager.
 
     Attributes:
-        sample_rate: in Hz.
-        channels: number of channels.
-        frames: samples of each channel.
-        format: libsndfile's name of the container, e.g. ``WAV``.
-        subtype: libsndfile's name of the sample format, e.g. ``PCM_16``.
+        layout: what it says of itself.
+        start_s: when the sound starts on the clock of the container, in seconds; known after the first block.
+        has_more: whether there are pictures or further tracks beside the sound.
+        has_cover: whether there is a picture on the cover.
+        tags: title and the like, by FFmpeg's names.
+        warnings: what of the sound did not come, one line each; known when all blocks are read.
     """
 
-    sample_rate: int
-    channels: int
-    frames: int
-    format: str
-    subtype: str
+    layout: AudioLayout
+    start_s: float
+    has_more: bool
+    has_cover: bool
 
     @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return self.frames / self.sample_rate
+    def tags(self) -> dict[str, str]: ...
 
-
-class _SequentialFile(soundfile.SoundFile):
-    """A sound file that never seeks.
-
-    soundfile seeks to where it is after each read of a file that it can seek in. There an MP3 decoder loses
-    the bits that a frame borrows from the frames before it: a click at each border of two blocks.
-    """
-
-    def seekable(self) -> bool:
-        return False
-
-
-class AudioReader:
-    """An open audio file; a context manager.
-
-    Args:
-        path: any file that libsndfile reads.
-
-    Raises:
-        InputError: no such file, no permission, or not audio.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = _opened(path)
-        file = self._file
-        self.layout = AudioLayout(file.samplerate, file.channels, file.frames, file.format, file.subtype)
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
 
     def blocks(self, frames: int) -> Iterator[Float32]:
-        """The file from here on in blocks, float32 ``[frames, channels]``, the last one shorter.
+        """The sound from here on in blocks, float32 ``[frames, channels]``, the last one shorter.
 
         Raises:
-            InputError: a damaged file, no samples at all, NaN or infinity.
+            InputError: no samples at all, NaN or infinity, or damage that nothing is read behind.
         """
-        at = 0
-        while len(block := self._read(frames, at)):
-            at += len(block)
-            yield block
-        if at == 0:
-            raise InputError(f"{self._path} holds no samples: record or export it again")
 
-    def _read(self, frames: int, at: int) -> Float32:
-        """The next block, which begins at this frame; empty at the end."""
-        rate = self.layout.sample_rate
-        try:
-            block: Float32 = self._file.read(frames, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise InputError(
-                f"{self._path} is damaged at {at / rate:.2f} s ({error.error_string}): repair or re-encode it"
-            ) from error
-        bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
-        if len(bad):
-            raise InputError(
-                f"{self._path} holds NaN or infinity at {(at + bad[0]) / rate:.2f} s: "
-                "replace these samples, or export it again as 16-bit or 24-bit PCM"
+    def close(self) -> None:
+        """Let go of the file."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+
+def open_audio(path: Path) -> AudioReader:
+    """Open whatever holds sound: audio files, videos, pipes.
+
+    Raises:
+        InputError: no such file, no permission, or no sound in it.
+    """
+    if not is_pipe(path):
+        open_source(path).close()  # what is no file at all is told first
+        if starts_plain(path):
+            with suppress(InputError):  # what has no length, or is compressed inside, is FFmpeg's
+                return SndfileReader(path)
+    try:
+        return ContainerReader(path)
+    except NoContainerError as error:
+        # Old formats that FFmpeg knows not. What libsndfile tries for them complains on stderr.
+        if not is_pipe(path):
+            with suppress(InputError), native_stderr_silenced():
+                return SndfileReader(path)
+        raise InputError(_unreadable(path)) from error
+
+
+def _unreadable(path: Path) -> str:
+    if not is_pipe(path):
+        with path.open("rb") as file:
+            head = file.read(12)
+        if head[4:8] == b"ftyp":
+            return (
+                f"{path} is damaged or was never finished: its index is missing. "
+                "Copy it again, or repair it with a tool such as untrunc"
             )
-        return block
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._file.close()
+    return f"{path} is not audio that can be read ({FORMATS}): convert it first, for instance with ffmpeg"
 
 
 def check_output(path: Path, sources: Iterable[Path]) -> None:
     """Refuse an output that cannot be, or must not be, written.
 
     Raises:
-        InputError: it is one of its own sources (through links too), a folder, not a plain file,
-            write-protected, or in a folder that is missing or write-protected.
+        InputError: it is one of its own sources (through links too), a folder, neither a plain file nor a
+            pipe, write-protected, or in a folder that is missing or write-protected.
     """
+    if is_pipe(path):
+        return
     if path.exists():
         for source in sources:
             if source.exists() and path.samefile(source):
@@ -182,81 +139,111 @@ class AudioWriter:
     """An audio file in the making; a context manager.
 
     The file appears at its place, whole, when the with-block ends well. If it ends with an error or Ctrl-C,
-    whatever was there before is still there, and nothing else.
+    whatever was there before is still there, and nothing else. Into a pipe goes what is ready.
 
     Args:
         path: where to write.
-        layout: rate, channels, format and subtype; its `frames` do not matter.
+        layout: rate, channels, format, subtype and bit rate; its `frames` do not matter.
+        start_s: when the sound starts on the clock of the companions, in seconds.
+        tags: title and the like, by FFmpeg's names.
+        chunks: of a WAV file, name and content, to go into another.
+        companions: what is copied beside the sound.
+
+    Attributes:
+        sample_rate: of the file, in Hz: another than that of `layout` where its codec has not that one.
+        codec: its subtype.
 
     Raises:
         InputError: the format cannot hold this rate or number of channels, or the disk refuses.
     """
 
-    def __init__(self, path: Path, layout: AudioLayout) -> None:
+    def __init__(
+        self,
+        path: Path,
+        layout: AudioLayout,
+        *,
+        start_s: float = 0.0,
+        tags: Mapping[str, str] | None = None,
+        chunks: Iterable[tuple[bytes, bytes]] = (),
+        companions: Companions | None = None,
+    ) -> None:
         self._path = path
-        self._target = _real(path)
-        self._temporary = partial_path(path)
-        self._layout = layout
+        self._pipe = is_pipe(path)
+        self._target = path if self._pipe else _real(path)
+        self._temporary = path if self._pipe else partial_path(path)
+        self._stream: IO[bytes] | Once | None = None
         with self._failures_told():
-            self._file = _SequentialFile(
-                self._temporary,
-                "w",
-                layout.sample_rate,
-                layout.channels,
-                layout.subtype,
-                format=layout.format,
-            )
+            if not self._pipe and not written_by_ffmpeg(layout.format, layout.subtype):
+                self._encoder: SndfileWriter | ContainerWriter = SndfileWriter(
+                    self._temporary, layout, tags or {}, chunks
+                )
+            else:
+                self._stream = open_pipe_for_writing(path) if self._pipe else self._temporary.open("w+b")
+                self._encoder = ContainerWriter(self._stream, layout, start_s, tags, companions)
+        self.sample_rate = self._encoder.sample_rate
+        self.codec = layout.subtype
+        self._companions = companions
 
     def write(self, block: Float32) -> None:
         """Append samples, float32 ``[n, channels]``; a format of whole numbers clips them to [-1, 1]."""
         with self._failures_told():
-            self._file.write(block)
+            self._encoder.write(block)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What of the companions could not be copied, in one line."""
+        if self._companions is None or not self._companions.dropped:
+            return ()
+        return (f"{self._companions.dropped} damaged packets beside the sound were left out",)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is not None:
+            self._forget()
+            return
         with self._failures_told():
-            self._file.close()
-            if kind is None:
+            self._encoder.finish()
+            self._close_stream()
+            if not self._pipe:
                 os.replace(self._temporary, self._target)
-            else:
-                self._temporary.unlink(missing_ok=True)
 
     @contextmanager
     def _failures_told(self) -> Iterator[None]:
         """What the disk or the format refuses becomes an InputError, and nothing of the file stays."""
         try:
             yield
-        except (soundfile.LibsndfileError, OSError) as error:
+        except BaseException as error:
+            self._forget()
+            if isinstance(error, InputError):
+                raise InputError(f"{self._path}: {error}") from error
+            if isinstance(error, BrokenPipeError):  # whoever reads has had enough
+                raise
+            if isinstance(error, soundfile.LibsndfileError | OSError | ValueError):
+                told = getattr(error, "error_string", None) or getattr(error, "strerror", None)
+                reason = str(told or error)
+                raise InputError(
+                    f"{self._path} cannot be written ({reason.removeprefix('Error : ').rstrip('.')}): "
+                    "make room on the disk or choose another output"
+                ) from error
+            raise
+
+    def _forget(self) -> None:
+        """Let go of the output and leave nothing of it."""
+        with suppress(soundfile.LibsndfileError, OSError, ValueError):
+            if hasattr(self, "_encoder"):
+                self._encoder.abandon()
+        with suppress(OSError):
+            self._close_stream()
+        if not self._pipe:
             self._temporary.unlink(missing_ok=True)
-            reason = error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)
-            layout = self._layout
-            raise InputError(
-                f"{self._path} cannot be written as {layout.format} {layout.subtype} with {layout.channels} "
-                f"channels at {layout.sample_rate} Hz ({reason.rstrip('.')}): "
-                "make room on the disk or choose another output"
-            ) from error
+
+    def _close_stream(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
 
 
 def _real(path: Path) -> Path:
     """The file itself: through a link, what it points to is replaced, not the link."""
     return Path(os.path.realpath(path))
-
-
-def _opened(path: Path) -> soundfile.SoundFile:
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder: name an audio file in it")
-    if not os.access(path, os.R_OK):
-        raise InputError(f"{path} cannot be read: no permission")
-    if path.is_file() and path.stat().st_size == 0:
-        raise InputError(f"{path} is empty: record or export it again")
-    try:
-        return _SequentialFile(path)
-    # libsndfile wants to be told the rate of a headerless file, which soundfile asks for with a TypeError.
-    except (soundfile.LibsndfileError, TypeError) as error:
-        raise InputError(
-            f"{path} is not audio that can be read ({FORMATS}): convert it first, for instance with ffmpeg"
-        ) from error

@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..models.config import SAMPLE_LIMIT
 from .controls import Controls
 from .dsp.buffers import SampleFifo
-from .dsp.resample import Resampler
+from .dsp.full_band import FullBand
 from .latency import LatencyBudget
 from .lips_timeline import Lips, LipsTimeline
 from .runtimes.base import StreamSpec
@@ -28,7 +28,7 @@ class Hop(NamedTuple):
 
 
 class Channel:
-    """All of a stream but its network: resampling, framing, the declared latency, the time line of the lips.
+    """All of a stream but its network: framing, the rate, the declared latency, the time line of the lips.
 
     ``push`` takes a chunk; then each `next_hop` is to be enhanced and handed to `take`, until there is none;
     `pull` gives the output for the chunk. However long a chunk is, it is resampled in pieces of a hop.
@@ -48,25 +48,22 @@ class Channel:
         encode_lips: Callable[[UInt8], Float32],
     ) -> None:
         self._spec, self._latency, self._controls = spec, latency, controls
-        self._to_model = Resampler(latency.sample_rate, spec.sample_rate)
-        self._from_model = Resampler(spec.sample_rate, latency.sample_rate)
+        self._band = FullBand(latency.sample_rate, spec.sample_rate, spec.window_samples, spec.hop_samples)
         self._output = SampleFifo(4 * latency.total)
         self._lips = LipsTimeline(spec, encode_lips)
         self.reset()
 
     def reset(self) -> None:
         """Forget the stream; the owner of the network resets that."""
-        self._to_model.reset()
-        self._from_model.reset()
+        self._band.reset()
         self._lips.reset()
         self._output.clear()
         self._output.push(np.zeros(self._latency.total, np.float32))
-        # The model's first samples stand for the time before the stream began.
-        self._to_skip = self._spec.window_samples - self._spec.hop_samples
         self._chunk = self._enhanced = np.empty(0, np.float32)
         self._fed = self._given = 0  # samples of the chunk that were resampled, and of its output
         self._samples_in = 0
         self._hops = 0
+        self._dry = 0.0  # of the last hop
         self._alpha_sum = 0.0
         self.alpha = 0.0  # of the last hop
         self.limited_samples = 0  # of the input
@@ -104,27 +101,25 @@ class Channel:
 
     def next_hop(self) -> Hop | None:
         """The next hop to enhance; None when the chunk has no more."""
-        while self._to_model.ready < self._spec.hop_samples:
+        while (noisy := self._band.next_hop()) is None:
             self._collect()
             piece = self._chunk[self._fed : self._fed + self._latency.hop]
             if not len(piece):
                 return None
-            self._to_model.push(piece)
+            self._band.push(piece)
             self._fed += len(piece)
             self._samples_in += len(piece)
         self._hops += 1
         now_s = self._hops * self._spec.hop_samples / self._spec.sample_rate
         embedding, age_s = self._lips.at(now_s, bool(self._controls.video))
-        return Hop(self._to_model.pull(self._spec.hop_samples), embedding, age_s, self._controls.dry)
+        self._dry = self._controls.dry
+        return Hop(noisy, embedding, age_s, self._dry)
 
     def take(self, enhanced: Float32, alpha: float) -> None:
         """Take what `Runtime.process_hop` made of the last hop."""
         self.alpha = alpha
         self._alpha_sum += alpha
-        skipped = min(self._to_skip, len(enhanced))
-        self._to_skip -= skipped
-        self._from_model.push(enhanced[skipped:])
-        self._output.push(self._from_model.pull(self._from_model.ready))
+        self._output.push(self._band.take(enhanced, self._dry))
 
     def pull(self) -> Float32:
         """The output for the chunk, float32 ``[n]``, once `next_hop` has given None."""

@@ -6,7 +6,6 @@ from ..core.arrays import Float32
 from ..errors import InputError
 from .channel import Channel
 from .controls import NO_LIMIT_DB, Controlled, Controls
-from .dsp.resample import band_hz
 from .latency import LatencyBudget
 from .lips_timeline import Lips
 from .runtimes.base import Runtime
@@ -14,7 +13,7 @@ from .runtimes.base import Runtime
 __all__ = ["MAX_SAMPLE_RATE", "MIN_SAMPLE_RATE", "NO_LIMIT_DB", "Enhancer", "checked_sample_rate"]
 
 #: Rates in Hz that an Enhancer takes.
-MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 96_000
+MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 6_000, 192_000
 
 
 class Enhancer(Controlled):
@@ -32,7 +31,8 @@ class Enhancer(Controlled):
 
     Args:
         model: name of a preset, as listed by ``lipstream models``.
-        sample_rate: rate of the chunks in Hz, 8000 to 96000. The model hears and gives what lies below 8 kHz.
+        sample_rate: rate of the chunks in Hz, 6000 to 192000. The model hears what lies below 8 kHz;
+            what lies above follows the gain that the model gives to 6-8 kHz.
         runtime: name of a runtime ("onnx" needs no torch), or a `Runtime` of one's own, which then brings
             its model and is taken as it is, without a bound on its lips.
         atten_limit_db: attenuate no sound by more than this, in dB from 0; 100 and above: no limit.
@@ -120,8 +120,8 @@ class Enhancer(Controlled):
 
     @property
     def band_hz(self) -> float:
-        """The highest frequency in Hz that the output holds."""
-        return band_hz(self._runtime.spec.sample_rate, self.sample_rate)
+        """The highest frequency in Hz that the output holds: half the rate, as in the input."""
+        return self.sample_rate / 2
 
     @property
     def alpha(self) -> float:

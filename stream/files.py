@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,16 @@ import numpy as np
 from ..core.arrays import Float32
 from ..errors import InputError
 from ..models.config import SAMPLE_LIMIT
-from .audio_files import AudioLayout, AudioReader, AudioWriter, check_output, choose_format
+from .audio_files import AudioReader, AudioWriter, check_output, open_audio
 from .controls import NO_LIMIT_DB
 from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Enhancer
 from .latency import LatencyBudget
+from .media.bit_rate import measured_bit_rate
+from .media.companions import Companions, tags_to_carry
+from .media.formats import choose_format, choose_piped, holds_cover, holds_pictures, is_lossy
+from .media.layout import AudioLayout
+from .media.riff import chunks_to_carry
+from .media.sources import is_pipe
 from .video.lips.feed import LipsFeed, open_lips
 
 #: Called now and then with the seconds done and the seconds there are.
@@ -86,13 +94,15 @@ def enhance_file(
     """Enhance an audio file into another one of the same length, rate and channels, aligned with it.
 
     Args:
-        src: WAV, FLAC, OGG Vorbis, Opus, MP3 or whatever else libsndfile reads, 8 to 96 kHz. Each channel is
-            enhanced as a stream of its own.
-        dst: where to write, in the format its extension names, at the resolution of `src`. A file there is
-            replaced, but only by a complete one.
-        video: video of the speaker, its time 0 that of the audio; None: audio only. Experimental: lips help
-            the nine speakers of their training and may harm others, by at most 6 dB (`lips_bound`). One
-            without a face gets a warning, not an error.
+        src: any file with sound that libsndfile or FFmpeg reads (WAV, FLAC, MP3, M4A, MP4, MKV, ...), 6 to
+            192 kHz, or ``-`` for standard input. Each channel is enhanced as a stream of its own. What is
+            damaged becomes silence and a warning.
+        dst: where to write, in the format its extension names, at the resolution or bit rate of `src`, with
+            its tags; ``-`` for standard output. Where the format holds pictures, those of `src` and its
+            further tracks are copied. A file there is replaced, but only by a complete one.
+        video: video of the speaker; None: audio only. It may be `src` itself; that of another file has its
+            time 0 where the audio has. Experimental: lips help the nine speakers of their training and may
+            harm others, by at most 6 dB (`lips_bound`). One without a face gets a warning, not an error.
         face_model: path of ``face_landmarker.task``; None finds or fetches it.
         model: name of a preset.
         runtime: name of a runtime.
@@ -107,7 +117,8 @@ def enhance_file(
     source, target = Path(src), Path(dst)
     if not 1 <= chunk_ms <= 60_000:
         raise InputError(f"chunk_ms must be from 1 to 60000 ms, not {chunk_ms:g}")
-    with AudioReader(source) as reader:
+    with ExitStack() as stack:
+        reader = stack.enter_context(open_audio(source))
         layout = reader.layout
         check_output(target, [source] if video is None else [source, Path(video)])
         output_layout = _output_layout(source, target, layout)
@@ -116,12 +127,13 @@ def enhance_file(
         ]
         blocks = reader.blocks(round(layout.sample_rate * chunk_ms / 1000))
         started = time.perf_counter()
-        with (
-            open_lips(_path(video), _path(face_model)) as lips,
-            AudioWriter(target, output_layout) as output,
-        ):
-            frames = _stream(blocks, enhancers, lips, layout, output, progress)
+        first = next(blocks)  # only then is it known when the sound starts
+        origin_s = reader.start_s if video is not None and _same(source, Path(video)) else 0.0
+        lips = stack.enter_context(open_lips(_path(video), _path(face_model), origin_s))
+        output = stack.enter_context(_opened_output(source, target, reader, output_layout, stack))
+        frames = _stream(chain([first], blocks), enhancers, lips, layout, output, progress)
     limited = sum(enhancer.limited_samples for enhancer in enhancers)
+    warnings = (*reader.warnings, *_warnings(limited), *_rate_warning(output, layout), *output.warnings)
     return FileReport(
         source=str(source),
         output=str(target),
@@ -134,7 +146,7 @@ def enhance_file(
         video_frames=lips.video_frames if lips else 0,
         face_frames=lips.face_frames if lips else 0,
         limited_samples=limited,
-        warnings=_warnings(limited) + (lips.warnings(frames / layout.sample_rate) if lips else ()),
+        warnings=(*warnings, *(lips.warnings(frames / layout.sample_rate) if lips else ())),
     )
 
 
@@ -157,8 +169,49 @@ def _output_layout(source: Path, target: Path, layout: AudioLayout) -> AudioLayo
             f"{source} has {layout.sample_rate} Hz: "
             f"resample it to {MIN_SAMPLE_RATE}-{MAX_SAMPLE_RATE} Hz first"
         )
-    container, subtype = choose_format(target, source, layout.format, layout.subtype)
-    return replace(layout, format=container, subtype=subtype)
+    if is_pipe(target):
+        # What has no extension goes on as FLAC where it came so, else as WAV.
+        named = target if target.suffix else Path("pipe.flac" if layout.format == "FLAC" else "pipe.wav")
+        container, subtype = choose_piped(named, layout.subtype)
+    else:
+        container, subtype = choose_format(target, source, layout.format, layout.subtype)
+    return replace(layout, format=container, subtype=subtype, bit_rate=_bit_rate(source, layout, subtype))
+
+
+def _bit_rate(source: Path, layout: AudioLayout, subtype: str) -> int:
+    """That of the source, where both are compressed so that it counts; 0: the encoder's own."""
+    if not is_lossy(layout.subtype) or not is_lossy(subtype):
+        return 0
+    return layout.bit_rate or measured_bit_rate(source)
+
+
+def _opened_output(
+    source: Path, target: Path, reader: AudioReader, layout: AudioLayout, stack: ExitStack
+) -> AudioWriter:
+    """The output, with all that comes along from the source."""
+    companions = None
+    if reader.has_more and holds_pictures(layout.format):
+        companions = stack.enter_context(Companions(source, pictures=True))
+    elif reader.has_cover and holds_cover(layout.format) and not is_pipe(source):
+        companions = stack.enter_context(Companions(source, pictures=False))
+    return AudioWriter(
+        target,
+        layout,
+        start_s=reader.start_s if companions is not None and reader.has_more else 0.0,
+        tags=tags_to_carry(reader.tags),
+        chunks=[] if is_pipe(source) else chunks_to_carry(source),
+        companions=companions,
+    )
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
+
+
+def _rate_warning(output: AudioWriter, layout: AudioLayout) -> tuple[str, ...]:
+    if output.sample_rate == layout.sample_rate:
+        return ()
+    return (f"{output.codec} has no {layout.sample_rate} Hz: the output has {output.sample_rate} Hz",)
 
 
 def _stream(

@@ -51,9 +51,13 @@ class BoundedMix:
             counts: whether there are lips now; the gain rises while there are, and falls else.
 
         Returns:
-            float32 ``[hop]``, which differs from ``audio`` by at most ``share`` of its RMS, in RMS.
+            float32 ``[hop]``, which differs from ``audio`` by at most ``share`` of its RMS, in RMS. Where
+            ``helped`` is not finite it is ``audio`` itself, and lips fade in again from 0.
         """
         change = helped.astype(np.float64) - audio
+        if not np.isfinite(change).all():
+            self.gain = 0.0
+            return audio
         size, most = float(np.linalg.norm(change)), self._share * float(np.linalg.norm(audio))
         step = self._share / FADE_HOPS
         wanted = min(self._share, self.gain + step) if counts else max(0.0, self.gain - step)
@@ -110,7 +114,10 @@ class BoundedRuntime:
             self._helped.reset()
             self._listens = True
         helped, alpha = self._helped.process_hop(hop, embedding, video_age_s, dry)
-        return self._mix.mix(audio, helped, counts), alpha
+        mixed = self._mix.mix(audio, helped, counts)
+        # NaN stays in the state of a network: the stream with lips begins again, if there still are any.
+        self._listens = bool(np.isfinite(helped).all())
+        return mixed, alpha if self._listens else 0.0
 
     def encode_lips(self, crop: UInt8) -> Float32:
         return self._audio.encode_lips(crop)
@@ -162,7 +169,8 @@ class BoundedPool:
             helped, helped_alphas = self._helped.process_hops(hops, embeddings, video_ages_s, dry, listen)
             for stream in np.flatnonzero(listen):
                 out[stream] = self._mixes[stream].mix(out[stream], helped[stream], counts[stream])
-                alphas[stream] = helped_alphas[stream]
+                listen[stream] = np.isfinite(helped[stream]).all()  # as in `BoundedRuntime`
+                alphas[stream] = helped_alphas[stream] if listen[stream] else 0.0
         self._listens[active] = listen[active]
         return out, alphas
 

@@ -26,7 +26,7 @@ class EnhancerPool:
     Args:
         streams: how many streams there is room for.
         model: name of a preset, as listed by ``lipstream models``.
-        sample_rate: rate of all chunks in Hz, 8000 to 96000.
+        sample_rate: rate of all chunks in Hz, 6000 to 192000.
         runtime: name of a runtime, or a `PoolRuntime` of one's own, which then brings its model and as many
             streams, and is taken as it is, without a bound on its lips.
 

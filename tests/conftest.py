@@ -5,8 +5,10 @@ import re
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +25,7 @@ DEVICES = re.compile(
 
 #: Tests that take seconds: they train, compile, play in real time, simulate hours, or start many processes.
 SLOW = re.compile(
-    r"/(demo|train/run|bench/systems/peers|bench/suite)/|/commands/test_live\.py|/bench/speed/test_(pipeline|streams|cost)\.py|"
+    r"/(demo|train/run|bench/systems/peers|bench/suite)/|/commands/test_(live|pipes_and_signals)\.py|tests/test_privacy\.py|/bench/speed/test_(pipeline|streams|cost)\.py|"
     r"/test_(buffer_control|estimator|hop_benchmark|livekit|packaging|pipeline_delay|processors|realtime|triton_\w+)\.py|"
     r"test_(it_comes_nearer_to_the_clean_recording|memory_does_not_grow|each_stream_gets_what|so_it_is_with_the_real)|"
     r"offline_enhancement_of_what_went_in\[shipped"
@@ -57,6 +59,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for package, pattern in NEEDS.items():
             if pattern.search(item.nodeid) and find_spec(package) is None:
                 item.add_marker(pytest.mark.skip(reason=f"{package} is not installed"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """In several processes (pytest-xdist), a file stays in one, and all that use devices stay in one.
+
+    So the fixtures of a file are made once, and sound servers and cameras do not disturb each other.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class FilesTogether(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "devices" if _uses_devices(file) else file
+
+    return FilesTogether(config, log)
+
+
+@cache
+def _uses_devices(file: str) -> bool:
+    """Whether a file, relative to the checkout, has tests that are to be marked as `devices`."""
+    return bool(DEVICES.search(file)) or any(
+        name in (REPOSITORY / file).read_text() for name in DEVICE_FIXTURES
+    )
 
 
 class SkipWhatIsNotInstalled:

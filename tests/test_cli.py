@@ -49,6 +49,21 @@ def test_models_lists_the_presets(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"lite", "base", "parent"} <= set(listed)
 
 
+def test_ctrl_c_while_commands_are_loaded_is_one_line() -> None:
+    code = (
+        "import signal, sys\n"
+        "from lipstream.cli import main\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "class Impatient:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'lipstream.stream.commands': signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Impatient())\n"
+        "sys.exit(main(['models']))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "lipstream: error: interrupted\n")
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys; from lipstream.cli import main\n"

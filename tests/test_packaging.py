@@ -120,6 +120,7 @@ def test_the_command_is_installed_and_the_base_install_needs_no_torch(installed:
     requirements = [Requirement(line) for line in distribution.requires or []]
     base = {requirement.name for requirement in requirements if not requirement.marker}
     assert base == {
+        "av",
         "numpy",
         "onnxruntime",
         "platformdirs",

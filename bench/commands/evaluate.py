@@ -69,6 +69,7 @@ def evaluate(args: argparse.Namespace) -> int:
         "systems": specs,
         "metrics": families,
         "videos": args.videos,
+        "limit": args.limit,
     }
     try:
         results = evaluate_systems(recordings, systems, settings, config, args.out_dir, with_bar)
@@ -162,6 +163,7 @@ def _add_recordings(parser: argparse.ArgumentParser) -> None:
         help="in place of a test set: a list with the columns noisy, clean and, where known, id, snr, "
         "condition, speaker, kind, video; paths are relative to the list",
     )
+    add("--limit", type=int, metavar="N", help="a quick look: N recordings of each set, spread evenly (all)")
     add("--clean", type=Path, metavar="DIR", help="in place of a test set: folder of clean references")
     add("--noisy", type=Path, metavar="DIR", help="folder of noisy recordings, named as the clean ones")
     add(
@@ -226,6 +228,7 @@ def _recordings(args: argparse.Namespace) -> "list[Recordings]":
     from ..data.builtin import RecordingSet
     from ..data.conditions import FidelitySet
     from ..data.custom import FolderPairs, ManifestPairs
+    from ..data.recordings import Sample
 
     recordings: list[Recordings] = []
     if args.manifest is not None:
@@ -237,7 +240,7 @@ def _recordings(args: argparse.Namespace) -> "list[Recordings]":
     for name in args.set or ([] if recordings else ["audio"]):
         made = FidelitySet(args.data) if name == FidelitySet.name else RecordingSet(name, args.data)
         recordings.append(made)
-    return recordings
+    return recordings if args.limit is None else [Sample(entry, args.limit) for entry in recordings]
 
 
 def _add_compare(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

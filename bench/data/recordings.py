@@ -18,11 +18,13 @@ __all__ = [
     "Float32",
     "Item",
     "Recordings",
+    "Sample",
     "align_length",
     "audio_files",
     "read_speech",
     "require_names",
     "require_noisy",
+    "spread",
 ]
 
 #: The signal that systems are held against: the recordings themselves.
@@ -81,6 +83,50 @@ class Recordings(Protocol):
         ...
 
     def __iter__(self) -> Iterator[Item]: ...
+
+
+class Sample:
+    """`Recordings`: some of a set, for a quick look.
+
+    Args:
+        whole: the set.
+        count: how many of it, spread evenly; all where it has no more.
+
+    Raises:
+        InputError: a count below 1.
+    """
+
+    def __init__(self, whole: Recordings, count: int) -> None:
+        if count < 1:
+            raise InputError("--limit must be at least 1")
+        self._whole, self._kept = whole, spread(whole.ids, count)
+        self.name = whole.name
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Those of the set, and what is left out."""
+        size, kept = len(self._whole.ids), len(self._kept)
+        only = [f"{self.name}: {kept} of {size} recordings, spread evenly"] if kept < size else []
+        return [*self._whole.notes, *only]
+
+    @property
+    def ids(self) -> list[str]:
+        """The id of each recording, in order."""
+        return [name for name in self._whole.ids if name in self._kept]
+
+    @property
+    def videos(self) -> Sequence[tuple[str, Path]]:
+        """Speaker and file of every video of the set, whole."""
+        return self._whole.videos
+
+    def __iter__(self) -> Iterator[Item]:
+        return (item for item in self._whole if item.id in self._kept)
+
+
+def spread(names: Sequence[str], count: int) -> set[str]:
+    """So many of the names, evenly spread from the first to the last."""
+    places = np.linspace(0, len(names) - 1, min(count, len(names))).round().astype(int)
+    return {names[place] for place in places}
 
 
 def require_noisy(item: Item) -> None:

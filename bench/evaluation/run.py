@@ -17,7 +17,7 @@ import soundfile
 from ...core.arrays import Float32
 from ...core.processes import map_in_order
 from ...errors import InputError
-from ..data.recordings import NOISY, Item, Recordings
+from ..data.recordings import NOISY, Item, Recordings, spread
 from ..machine import fingerprint
 from ..metrics import SAMPLE_RATE, score
 from ..output import plain, write_text
@@ -193,7 +193,7 @@ def _enhanced(
     """The arguments of `_scored` for each recording that is not done yet."""
     failures: dict[str, str] = {}
     for entry in recordings:
-        kept = _spread(entry.ids, config.examples)
+        kept = spread(entry.ids, config.examples)
         for item in entry:
             if (entry.name, item.id) in done:
                 continue
@@ -257,12 +257,6 @@ def _readable(lines: Sequence[str]) -> Iterator[Outcome]:
             Example(**example) if example else None,
             content.get("failures", {}),
         )
-
-
-def _spread(names: Sequence[str], count: int) -> set[str]:
-    """So many of the names, evenly spread from the first to the last."""
-    places = np.linspace(0, len(names) - 1, min(count, len(names))).round().astype(int)
-    return {names[place] for place in places}
 
 
 def _keep_example(dataset: str, item: Item, waves: Mapping[str, Float32], folder: Path) -> Example:

@@ -228,7 +228,7 @@ def _listen(
     times_s, played = sink.times_s, sink.played
     onsets = FIRST_CHIRP_S + CHIRP_EVERY_S * np.arange(chirps)
     alone = Enhancer(sample_rate=RATE, runtime=runtime, bypass=True)
-    varispeed = VariableResampler(RATE, RATE, alone.band_hz)
+    varispeed = VariableResampler(RATE, RATE)
     return Setting(
         name=name,
         declared=pipeline.latency,

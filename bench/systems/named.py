@@ -23,7 +23,10 @@ PEER = "peer:"
 #: The parent that is no preset.
 SEMAMBA = "semamba"
 
-#: How a model is named: ``[NAME=]MODEL[:RUNTIME][@WEIGHTS]``.
+#: A name in front of a system; paths hold "=" as well, but behind one of these.
+_NAME = re.compile(r"(?:(?P<name>[^=@/\\]*)=)?(?P<spec>.*)", re.DOTALL)
+
+#: How a model is named: ``MODEL[:RUNTIME][@WEIGHTS]``.
 _MODEL = re.compile(r"(?P<model>[\w-]+)(:(?P<runtime>[\w-]+))?(@(?P<weights>.+))?")
 
 
@@ -41,7 +44,7 @@ def parse_system(text: str, videos: Sequence[str], recordings: Sequence[Recordin
     Raises:
         InputError: no such folder, peer, model, runtime or weights.
     """
-    name, _, spec = text.rpartition("=")
+    name, spec = ("", text) if text.startswith(PEER) or Path(text).is_dir() else _named(text)
     if spec.startswith(PEER):
         return _peer(name, spec.removeprefix(PEER), recordings)
     if Path(spec).is_dir():
@@ -65,6 +68,13 @@ def parse_system(text: str, videos: Sequence[str], recordings: Sequence[Recordin
     clips = [clip for entry in recordings for clip in entry.videos]
     shown = name or (weights.stem if weights and not graphs else model)
     return ModelSystem(shown, Enhancer(model, SAMPLE_RATE, runtime), videos, clips, model, runtime_name)
+
+
+def _named(text: str) -> tuple[str, str]:
+    """The name of a system, empty where it has none, and the system."""
+    match = _NAME.fullmatch(text)
+    assert match is not None  # it fits any text
+    return match["name"] or "", match["spec"]
 
 
 def _peer(name: str, key: str, recordings: Sequence[Recordings]) -> PeerSystem:

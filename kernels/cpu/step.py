@@ -174,7 +174,7 @@ def _library(sizes: StepSizes) -> ctypes.CDLL:
         function.restype = None
     library.pool_state_bytes.restype = ctypes.c_long
     if sizes.sight is not None:
-        library.pool_see.argtypes = [address, whole, address, ctypes.c_float, address]
+        library.pool_see.argtypes = [address, whole, whole, address, ctypes.c_float, address]
         library.pool_see.restype = None
     return library
 
@@ -209,6 +209,7 @@ class StepPool:
         ]
         self._threads = ThreadPoolExecutor(threads) if threads > 1 else None
         self.state_bytes = int(self._library.pool_state_bytes())
+        self._unseen: set[int] = set()  # streams that begin with their next landmarks
         self._listed = np.zeros(streams, np.int32)
         shapes = [(streams, sizes.hop), (streams, sizes.embedding), streams, streams]
         self._inputs = [np.zeros(shape, np.float32) for shape in shapes]
@@ -228,6 +229,7 @@ class StepPool:
     def reset(self, stream: int) -> None:
         """Back to the start of one stream."""
         self._library.pool_reset(self._pool, stream)
+        self._unseen.add(stream)
 
     def hop(self, hop: Float32, embedding: Float32, video_age_s: float, dry: float) -> tuple[Float32, float]:
         """`hops` of the first stream alone, without what only many need: ``[hop]`` and alpha."""
@@ -269,10 +271,15 @@ class StepPool:
         return self._out.copy(), self._alphas.copy()
 
     def see(self, stream: int, landmarks: Float32, age_s: float) -> Float32:
-        """One tick of encoder C, in a model that has it: ``[44, 3]`` and seconds to a cue ``[embedding]``."""
+        """One tick of encoder C, in a model that has it: ``[44, 3]`` and seconds to a cue ``[embedding]``.
+
+        Another thread than that of hops and resets may call it.
+        """
         points = np.ascontiguousarray(landmarks, np.float32)
         cue = np.empty(self._inputs[1].shape[1], np.float32)
-        self._library.pool_see(self._pool, stream, points.ctypes.data, age_s, cue.ctypes.data)
+        first = stream in self._unseen
+        self._unseen.discard(stream)
+        self._library.pool_see(self._pool, stream, first, points.ctypes.data, age_s, cue.ctypes.data)
         return cue
 
     def _run(self, thread: int, start: int, stop: int) -> None:

@@ -4,7 +4,7 @@ Both follow the state protocol over video frames: ``forward(crops [B, T, 3, S, S
 (embedding [B, T, E], state)`` and ``step(crop [B, 3, S, S], state) -> (embedding [B, E], state)``.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -171,10 +171,11 @@ class LiteVisualEncoderA(nn.Module):
         return y.squeeze(1), state
 
 
-def make_visual_encoder(
-    config: VisualConfig,
-) -> LiteVisualEncoderA | LiteVisualEncoderB | LandmarkVisualEncoder:
-    """The encoder that a configuration names: A or B of crops, C of landmarks."""
+def make_visual_encoder(config: VisualConfig) -> Any:
+    """The encoder that a configuration names: A or B of crops, C of landmarks.
+
+    Typed as anything, for they differ in what ``step`` takes: a crop, or landmarks and their age.
+    """
     if config.encoder == "landmarks":
         return LandmarkVisualEncoder(config.landmarks)
     return (LiteVisualEncoderA if config.encoder == "mobilenet" else LiteVisualEncoderB)(config)

@@ -32,13 +32,13 @@ LEVELS = CUE_SIZE // 2
 #: A cue counts in units of so many dB.
 CUE_UNIT_DB = 10.0
 
-#: After so long without a new picture the face is taken for another one.
+#: After so long without a new video frame the face is taken for another one.
 _FORGET_S = 1.0
 #: Time constant over which the movement of the face is averaged.
 _ACTIVITY_S = 1.0
 #: Eye distance in pixels below which there is no face: landmarks of zeros say so.
 _LEAST_EYE_DISTANCE = 1.0
-#: Captures nearer than this are one picture.
+#: Captures nearer than this are one video frame.
 _SAME_S = 1e-3
 _LEAST_LOG_VARIANCE, _MOST_LOG_VARIANCE = -4.0, 2.0
 

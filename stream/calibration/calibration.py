@@ -1,8 +1,5 @@
 """Watching a speaker and listening to him, to find out how late the camera is."""
 
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,12 +8,13 @@ import numpy as np
 
 from ...core.arrays import Float32
 from ...errors import InputError
-from ..audio_files import AudioReader
+from ..audio_files import open_audio
 from ..devices.endpoints import AudioSource
-from ..dsp.clock import Clock, ManualClock, MonotonicClock
-from ..video.camera.capture import FileCapture, open_camera
+from ..dsp.clock import Clock, MonotonicClock
+from ..video.camera.capture import open_camera
 from ..video.camera.grabber import Grabber
 from ..video.camera.status import Backoff, Camera, camera_name
+from ..video.files import read_frames
 from ..video.frames import VideoFrame
 from ..video.lips.faces import FaceChooser, FaceFinder, mouth_opening
 from .estimator import OffsetEstimate, estimate_offset
@@ -78,11 +76,11 @@ def calibrate_live(
 def calibrate_files(
     video: Path, audio: Path | None, progress: Progress, face_model: Path | None = None
 ) -> OffsetEstimate:
-    """Measure a recording: how late its video is against its sound, both taken to begin together.
+    """Measure a recording: how late its video is against its sound, by the clock of its file.
 
     Args:
-        video: any video that OpenCV reads.
-        audio: its sound; None: that of the video file itself, which needs the program ffmpeg.
+        video: any video that FFmpeg reads.
+        audio: its sound, which begins with the clock of the video; None: that of the video file itself.
         progress: told how far it is.
         face_model: path of ``face_landmarker.task``; None looks it up.
 
@@ -92,12 +90,12 @@ def calibrate_files(
     if not video.is_file():
         raise InputError(f"video {video} does not exist or is not a file")
     samples, rate = _sound_of_video(video) if audio is None else _sound_of(audio)
-    clock = ManualClock()  # which a file plays by in no time
-    with _Mouth(face_model) as mouth, closing(FileCapture(video, clock, repeat=False)) as capture:
-        while (time_s := capture.grab()) is not None and time_s * rate < len(samples):
-            if (rgb := capture.retrieve()) is not None:
-                mouth.look(VideoFrame(time_s, rgb))
-            progress(time_s, len(samples) / rate)
+    with closing(read_frames(video)) as frames, _Mouth(face_model) as mouth:
+        for frame in frames:
+            if frame.time_s * rate >= len(samples):
+                break
+            mouth.look(frame)
+            progress(frame.time_s, len(samples) / rate)
     return estimate_offset(np.array(mouth.times_s), np.array(mouth.openings), samples, rate)
 
 
@@ -153,20 +151,19 @@ def _lost(grabber: Grabber, camera: Camera) -> InputError:
 
 
 def _sound_of(path: Path) -> tuple[Float32, int]:
-    """All of a sound file, its channels mixed, and its rate."""
-    with AudioReader(path) as reader:
+    """All of the sound of a file, its channels mixed, from the start of the file's clock; and its rate."""
+    with open_audio(path) as reader:
         blocks = [block.mean(axis=1) for block in reader.blocks(1 << 16)]
-        return np.concatenate(blocks), reader.layout.sample_rate
+        rate = reader.layout.sample_rate
+        late = round(reader.start_s * rate)
+    sound = np.concatenate([np.zeros(max(0, late), np.float32), *blocks])
+    return sound[max(0, -late) :], rate
 
 
 def _sound_of_video(video: Path) -> tuple[Float32, int]:
-    if shutil.which("ffmpeg") is None:
-        raise InputError("the sound of a video needs the program ffmpeg: install it, or give --audio FILE")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "sound.wav"
-        in_time = ["-vn", "-af", "aresample=async=1:first_pts=0"]  # silence where the file has no sound
-        command = ["ffmpeg", "-v", "error", "-i", str(video.resolve()), *in_time, str(path)]
-        done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
-        if done.returncode != 0:
-            raise InputError(f"video {video} has no sound that can be read: give it with --audio FILE")
-        return _sound_of(path)
+    try:
+        return _sound_of(video)
+    except InputError as error:
+        raise InputError(
+            f"video {video} has no sound that can be read: give it with --audio FILE ({error})"
+        ) from error

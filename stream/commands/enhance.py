@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core.console import ProgressBar, complain
+from ...core.console import ProgressBar, complain, printable, say
 from ...errors import InputError
+from ..media.sources import PIPE, is_stdout
 from .options import add_face_model, add_model
 
 if TYPE_CHECKING:
@@ -17,12 +19,13 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     """Register the commands of this room."""
     parser = subparsers.add_parser(
         "enhance",
-        help="clean audio files",
-        description="Clean audio files (WAV, FLAC, OGG, Opus, MP3), each channel on its own. "
-        "An output has the length, rate and channels of its input and is aligned with it.",
+        help="clean audio and video files",
+        description="Clean the sound of audio and video files (WAV, FLAC, MP3, M4A, MP4, MKV, ...), each "
+        "channel on its own. An output has the length, rate, channels, tags and pictures of its input and is "
+        "in step with it.",
     )
     parser.set_defaults(run=enhance)
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="audio file")
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="audio or video file; - for stdin")
     _add_places(parser)
     parser.add_argument(
         "--video",
@@ -31,6 +34,11 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         help="experimental: video of the speaker, in time with IN, for lips (default: audio only). Lips help "
         "the nine speakers of their training and may harm others, by at most 6 dB; they cost more than twice "
         "the time",
+    )
+    parser.add_argument(
+        "--lips",
+        action="store_true",
+        help="experimental: as --video, with the picture of IN itself, for any number of inputs",
     )
     parser.add_argument(
         "--no-video", dest="video", action="store_const", const=None, help="audio only; undoes --video"
@@ -59,7 +67,11 @@ def enhance(args: argparse.Namespace) -> int:
             continue
         for warning in report.warnings:
             complain("warning", f"{source}: {warning}")
-        print(json.dumps(report.as_dict()) if args.json else _summary(report), flush=True)
+        line = json.dumps(report.as_dict()) if args.json else _summary(report)
+        if is_stdout(output):
+            print(printable(line), file=sys.stderr)
+        elif not say(line):
+            code = 2
     return code
 
 
@@ -70,7 +82,7 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="OUT",
-        help="output (default: NAME.enhanced.EXT beside IN)",
+        help="output (default: NAME.enhanced.EXT beside IN); - for standard output",
     )
     where.add_argument(
         "--out-dir",
@@ -92,8 +104,10 @@ def _planned(args: argparse.Namespace) -> list[tuple[Path, Path]]:
         raise InputError("--video belongs to one input: run the command once for each pair")
     if args.output is not None:
         return [(inputs[0], args.output)]
+    if args.lips and args.video is not None:
+        raise InputError("--lips means the picture of IN, --video another one: give one of them")
     if args.out_dir is None:
-        return [(path, path.parent / f"{path.stem}.enhanced{path.suffix}") for path in inputs]
+        return _without_own_outputs([(path, _beside(path)) for path in inputs])
     outputs = [args.out_dir / path.name for path in inputs]
     if len(set(outputs)) < len(outputs):
         raise InputError("two inputs have the same name, so --out-dir has no place for both: run them apart")
@@ -102,6 +116,34 @@ def _planned(args: argparse.Namespace) -> list[tuple[Path, Path]]:
     except OSError as error:
         raise InputError(f"--out-dir {args.out_dir} cannot be made ({error.strerror})") from error
     return list(zip(inputs, outputs, strict=True))
+
+
+def _beside(source: Path) -> Path:
+    """The default output: standard output for standard input, else a file beside the input.
+
+    An input without an extension gets that of what is in it.
+    """
+    if str(source) == PIPE:
+        return source
+    if source.suffix or not source.is_file():
+        return source.parent / f"{source.stem}.enhanced{source.suffix}"
+    from ..audio_files import extension_of, open_audio
+
+    try:
+        with open_audio(source) as reader:
+            extension = extension_of(reader.layout.format)
+    except InputError:
+        extension = ""  # told when its turn comes
+    return source.parent / f"{source.name}.enhanced{extension}"
+
+
+def _without_own_outputs(planned: list[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
+    """Leave out inputs that are outputs of others: ``enhance *.wav`` again is about the recordings."""
+    outputs = {output for source, output in planned if source != output}
+    left_out = [source for source, _ in planned if source in outputs]
+    for source in left_out:
+        complain("note", f"{source} is left out: it is the output of another input")
+    return [(source, output) for source, output in planned if source not in left_out]
 
 
 def _enhance_one(source: Path, output: Path, args: argparse.Namespace) -> "FileReport":
@@ -113,13 +155,13 @@ def _enhance_one(source: Path, output: Path, args: argparse.Namespace) -> "FileR
         return enhance_file(
             source,
             output,
-            video=args.video,
+            video=source if args.lips else args.video,
             face_model=args.face_model,
             model=args.model,
             runtime=args.runtime,
             atten_limit_db=args.atten_limit,
             chunk_ms=args.chunk_ms,
-            progress=bar if args.video is None else _noting(bar),
+            progress=_noting(bar) if args.lips or args.video is not None else bar,
         )
 
 

@@ -274,7 +274,7 @@ def _names(devices: Sequence[Device]) -> str:
 
 
 #: Rates in Hz that devices are asked about.
-RATES = (8_000, 16_000, 32_000, 44_100, 48_000, 96_000)
+RATES = (8_000, 16_000, 32_000, 44_100, 48_000, 96_000, 192_000)
 
 
 @dataclass(frozen=True)

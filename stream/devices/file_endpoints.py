@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.arrays import Float32
 from ...errors import InputError
-from ..audio_files import AudioLayout, AudioReader, AudioWriter, check_output, choose_format
+from ..audio_files import AudioLayout, AudioReader, AudioWriter, check_output, choose_format, open_audio
 from .endpoints import Deliver, EndpointInfo, Render
 
 BLOCK_S = 0.01
@@ -74,7 +74,7 @@ class FileSource(FileEndpoint):
     """An `AudioSource` that plays a file as a microphone would hear it; after its end comes silence.
 
     Args:
-        path: any file that libsndfile reads.
+        path: any file with sound.
         channel: which of its channels, from 1.
 
     Raises:
@@ -82,7 +82,7 @@ class FileSource(FileEndpoint):
     """
 
     def __init__(self, path: Path, channel: int = 1) -> None:
-        with AudioReader(path) as reader:
+        with open_audio(path) as reader:
             layout = reader.layout
         if not 1 <= channel <= layout.channels:
             raise InputError(f"{path} has no channel {channel}: choose one from 1 to {layout.channels}")
@@ -99,7 +99,7 @@ class FileSource(FileEndpoint):
         self._launch(self._play(deliver))
 
     def _play(self, deliver: Deliver) -> Iterator[None]:
-        with AudioReader(self._path) as reader:
+        with open_audio(self._path) as reader:
             for due_s, block in zip(self._due_times(), self._blocks(reader), strict=False):
                 deliver(block, due_s)
                 yield
@@ -129,9 +129,14 @@ class FileSink(FileEndpoint):
         container, subtype = choose_format(path, Path(), "", "PCM_24")
         super().__init__(path, sample_rate)
         self._layout = AudioLayout(sample_rate, 1, 0, container, subtype)
+        self._abandoned = False
 
     def start(self, render: Render) -> None:
         self._launch(self._write(render))
+
+    def abandon(self) -> None:
+        """What is written is not whole: at `stop` no file appears, and one that was there before stays."""
+        self._abandoned = True
 
     def _write(self, render: Render) -> Iterator[None]:
         block = np.zeros(self._info.block, np.float32)
@@ -140,3 +145,5 @@ class FileSink(FileEndpoint):
                 render(block, due_s)
                 writer.write(block[:, None])
                 yield
+            if self._abandoned:
+                raise InputError(f"{self._path} was not finished: begin again")

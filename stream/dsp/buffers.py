@@ -10,7 +10,7 @@ class SampleFifo:
     """Samples go in at the end and are looked at and dropped from the front.
 
     One contiguous buffer: what is left of it moves to its front when the end is reached, so that `view`
-    needs no copy. It grows only when it must hold more than ever before. One thread only.
+    needs no copy. It grows to several times what it holds, so that this is seldom. One thread only.
 
     Args:
         capacity: samples to make room for at first, at least 1.
@@ -46,7 +46,7 @@ class SampleFifo:
     def _make_room(self, count: int) -> None:
         held = len(self)
         wanted = held + count
-        target = self._buffer if wanted <= len(self._buffer) else np.zeros(2 * wanted, np.float32)
+        target = self._buffer if 3 * wanted <= len(self._buffer) else np.zeros(6 * wanted, np.float32)
         target[:held] = self.view()
         self._buffer, self._start, self._stop = target, 0, held
 

@@ -21,8 +21,8 @@ import numpy.typing as npt
 from ...core.arrays import Float32
 from .buffers import SampleFifo
 
-#: Between 16 and 48 kHz there are one or three rows of the filter to choose from; from 44.1 kHz, 160.
-FEW_PHASES = 8
+#: From 16 to 48 kHz there are three rows of the filter to choose from, to 192 kHz 12; to 44.1 kHz, 441.
+FEW_PHASES = 12
 #: So many periods of a filter are made in one go at most: more would multiply with more zeros.
 TOGETHER = 8
 
@@ -51,12 +51,6 @@ class LowPass(NamedTuple):
 WIDE_BAND, NARROW_BAND = LowPass(24, 7.857), LowPass(15, 5.323)
 #: The lowest rate that counts as wide-band.
 WIDE_BAND_HZ = 16_000
-
-
-def band_hz(rate_in: int, rate_out: int) -> float:
-    """The highest frequency in Hz that a `Resampler` lets through: the end of its transition band."""
-    lower = min(rate_in, rate_out)
-    return min(rate_out / 2, (1.11 if lower >= WIDE_BAND_HZ else 1.14) * lower / 2)
 
 
 class Resampler:
@@ -116,7 +110,7 @@ class Resampler:
     def _in_groups(self, count: int) -> Float32:
         """The next outputs as one product with a band matrix: quicker than a filter after the other."""
         periods = count // self._up
-        together = max(number for number in range(1, TOGETHER + 1) if periods % number == 0)
+        together = _together(periods)
         band = band_matrix(self._up, self._down, self._low_pass, together)
         first = self._next * self._down // self._up - self._before - self._oldest
         inputs = stretches(self._inputs.view()[first:], len(band), together * self._down)
@@ -147,6 +141,12 @@ def stretches(samples: Float32, size: int, step: int = 1) -> Float32:
     """
     shape, one = ((len(samples) - size) // step + 1, size), samples.itemsize
     return np.ndarray(shape, np.float32, samples, strides=(step * one, one))
+
+
+@lru_cache(maxsize=256)
+def _together(periods: int) -> int:
+    """The most periods, up to `TOGETHER`, that so many can be made of."""
+    return max(number for number in range(1, TOGETHER + 1) if periods % number == 0)
 
 
 @lru_cache(maxsize=16)

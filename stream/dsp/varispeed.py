@@ -1,7 +1,7 @@
 """Resampling by a ratio that may change at any time, with a short constant delay."""
 
 from functools import lru_cache
-from math import ceil, floor, inf
+from math import ceil, floor
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,6 @@ DEGREE = 6
 ROUNDING = 1e-9
 #: For lower rates than 16 kHz, at which all filters take long: 45 dB, and 1 ms at 8 kHz.
 NARROW_BAND = LowPass(8, 3.975)
-#: For sound that leaves more than half of its band empty, which is room for a slow fall: 80 dB.
-HALF_EMPTY = LowPass(8, 7.857)
-#: The highest frequency of such sound, as a share of the lower rate: 16 kHz speech at 44.1 kHz and above.
-HALF_EMPTY_SHARE = 0.21
 
 
 class VariableResampler:
@@ -33,12 +29,11 @@ class VariableResampler:
     Args:
         rate_in: nominal rate of the samples given, in Hz.
         rate_out: nominal rate of the samples made, in Hz.
-        band_hz: the samples hold nothing above this frequency; a low one makes filter and delay shorter.
     """
 
-    def __init__(self, rate_in: int, rate_out: int, band_hz: float = inf) -> None:
+    def __init__(self, rate_in: int, rate_out: int) -> None:
         self._step = rate_in / rate_out
-        self._taps = _tap_polynomials(*_low_pass(rate_in, rate_out, band_hz))
+        self._taps = _tap_polynomials(*_low_pass(rate_in, rate_out))
         self._half = self._taps.shape[1] // 2
         self._rate_in = rate_in
         self._held = SampleFifo(4 * self._taps.shape[1])
@@ -86,12 +81,10 @@ class VariableResampler:
         self._position = position - surplus
 
 
-def _low_pass(rate_in: int, rate_out: int, band_hz: float) -> tuple[float, LowPass]:
+def _low_pass(rate_in: int, rate_out: int) -> tuple[float, LowPass]:
     """The filter for these rates: where it cuts, in Nyquist frequencies of the input, and its prototype."""
-    lower = min(rate_in, rate_out)
-    if band_hz <= HALF_EMPTY_SHARE * lower:
-        return 1.0, HALF_EMPTY  # nothing there to fold back: only images of the band to keep out
-    return min(1.0, rate_out / rate_in), WIDE_BAND if lower >= WIDE_BAND_HZ else NARROW_BAND
+    low_pass = WIDE_BAND if min(rate_in, rate_out) >= WIDE_BAND_HZ else NARROW_BAND
+    return min(1.0, rate_out / rate_in), low_pass
 
 
 @lru_cache(maxsize=16)

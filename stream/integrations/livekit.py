@@ -31,7 +31,7 @@ class LipstreamProcessor(Controlled, FrameProcessor[AudioFrame]):
         model, runtime, atten_limit_db: as for `lipstream.Enhancer`.
 
     Raises:
-        InputError: a wrong setting; also for a frame whose rate is not from 8 to 96 kHz.
+        InputError: a wrong setting; also for a frame whose rate is not from 6 to 192 kHz.
     """
 
     def __init__(

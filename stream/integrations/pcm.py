@@ -63,7 +63,7 @@ class PcmEnhancer:
 
         Args:
             samples: int16 ``[n * channels]``, interleaved, in the machine's byte order; any n from 0.
-            sample_rate: their rate in Hz, 8000 to 96000. Where it or ``channels`` differs from the call
+            sample_rate: their rate in Hz, 6000 to 192000. Where it or ``channels`` differs from the call
                 before, a new stream begins and what the old one still held is dropped: `flush` it first.
             channels: how many are interleaved, from 1.
 

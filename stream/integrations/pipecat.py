@@ -34,7 +34,7 @@ class LipstreamFilter(BaseAudioFilter):
         model, runtime, atten_limit_db: as for `lipstream.Enhancer`.
 
     Raises:
-        InputError: a wrong setting; also by `start` for a rate that is not from 8 to 96 kHz, and by `filter`
+        InputError: a wrong setting; also by `start` for a rate that is not from 6 to 192 kHz, and by `filter`
             for bytes that are no whole samples.
     """
 

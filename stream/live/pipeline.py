@@ -90,7 +90,7 @@ class LivePipeline:
         self._config = config or PipelineConfig()
         self._clock = clock or MonotonicClock()
         self._buffered = BufferedAudio(source_info.rate, sink_info.rate)
-        self._varispeed = VariableResampler(source_info.rate, sink_info.rate, enhancer.band_hz)
+        self._varispeed = VariableResampler(source_info.rate, sink_info.rate)
         self._capture = CaptureBuffer(
             source_info,
             self._clock,

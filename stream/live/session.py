@@ -10,10 +10,11 @@ from typing import Self
 
 import numpy as np
 
+from ...errors import InputError
 from ..calibration.offsets import stored_offset
 from ..controls import Controlled, Controls
 from ..devices.endpoints import AudioSink, AudioSource
-from ..devices.file_endpoints import FileEndpoint, FileSource
+from ..devices.file_endpoints import FileEndpoint, FileSink, FileSource
 from ..dsp.clock import Clock, MonotonicClock
 from ..enhancer import Enhancer
 from ..lips_bound import load_bounded_runtime
@@ -51,7 +52,7 @@ class LiveSession(Controlled):
     The sound does not wait for the camera, which joins when it is ready; whatever becomes of it, the sound
     goes on.
     A device that is lost is opened again when it is back. Controls are properties, may be set from any
-    thread and at any time, and take effect without a click; `stats` are there from `start` on.
+    thread and at any time, and take effect without a click; `stats` and `latency` are there from `start` on.
 
     Args:
         config: what to do; None: default devices, no camera.
@@ -88,6 +89,7 @@ class LiveSession(Controlled):
         self._make_camera = camera or camera_maker(config.camera, config.face_model, encoder, self._tell)
         self._threads = SessionThreads()
         self._told_slow = self._told_damaged = False
+        self._started = False
         self._started_s = 0.0
         self._ends_s = inf
         self._recorder: Recorder | None = None
@@ -105,7 +107,11 @@ class LiveSession(Controlled):
             self._open = opened.pop_all()
 
     def stop(self) -> None:
-        """End: devices are free and files whole when it returns, within two seconds; idempotent."""
+        """End: devices are free within two seconds, and files whole when it returns; idempotent.
+
+        It takes longer where a slow disk has a part of a recording still to write. The output file of a
+        session that failed is removed: a part of it would look like the whole.
+        """
         self._open.close()
 
     def wait(self, timeout_s: float | None = None) -> bool:
@@ -134,11 +140,21 @@ class LiveSession(Controlled):
 
     @property
     def latency(self) -> LiveLatency:
-        """The delay declared, by stage; what it is at present is in `stats`."""
+        """The delay declared, by stage; what it is at present is in `stats`.
+
+        Raises:
+            InputError: the session has not started.
+        """
+        self._require_started()
         return self._pipeline.latency
 
     def stats(self) -> LiveStats:
-        """How it goes; also after the end."""
+        """How it goes; also after the end.
+
+        Raises:
+            InputError: the session has not started.
+        """
+        self._require_started()
         recorder = self._recorder
         return LiveStats(
             running_s=self._clock.now() - self._started_s,
@@ -160,6 +176,10 @@ class LiveSession(Controlled):
 
     def __exit__(self, *error: object) -> None:
         self.stop()
+
+    def _require_started(self) -> None:
+        if not self._started:
+            raise InputError("the session has not started: call start(), or use it in a with-block")
 
     def _begin(self, opened: ExitStack) -> None:
         """Build and start all parts; what ends them goes on the stack, to be called in reverse."""
@@ -186,6 +206,8 @@ class LiveSession(Controlled):
             opened.callback(self._end_recording, self._recorder)
         self._watchdog = watch_over(self._source, self._sink, self._pipeline, self._clock, self._tell)
         opened.callback(self._threads.end, RELEASE_S, self._watchdog.close, self._camera.close)
+        opened.callback(self._drop_unfinished)
+        self._started = True
         self._started_s = self._clock.now()
         self._ends_s = self._started_s + config.duration_s
         self._threads.start("audio worker", self._pipeline.work, lambda: self._pipeline.idle_s, urgent=True)
@@ -211,6 +233,12 @@ class LiveSession(Controlled):
         self._pipeline.on_enhanced = recorder.take
         self._tell(f"recording to {folder}")
         return recorder
+
+    def _drop_unfinished(self) -> None:
+        """Called before the devices stop: a part of an output file would look like the whole."""
+        if self._threads.failure is not None and isinstance(self._sink, FileSink):
+            self._sink.abandon()
+            self._tell(f"{self._sink.info.name} was not finished: what there was of it is removed")
 
     def _end_recording(self, recorder: Recorder) -> None:
         """Called when the worker has ended, or was left behind."""

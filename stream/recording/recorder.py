@@ -20,6 +20,8 @@ from .recording import CLEAN, LIPS, LIPS_VIDEO, NOISY, SESSION, RecordingInfo, l
 TURN_S = 0.5
 #: Seconds of audio that may wait for a slow disk before the recording gives up.
 PATIENCE_S = 30.0
+#: Seconds in which a disk writes the end of a recording, and those that a slow one is given beyond.
+QUICK_S, SLOW_S = 1.0, 20.0
 
 
 class Recorder:
@@ -27,21 +29,23 @@ class Recorder:
 
     The WAV files are mono float32 at the rate of the input device, and sample n of ``clean.wav`` is sample n
     of ``noisy.wav``, enhanced. All can be read at any moment, also after a crash. A thread of the recorder's
-    own waits for the disk: `take`, for one thread, only hands over copies.
+    own waits for the disk: `take`, for one thread, only hands over copies. Where nothing came to be recorded,
+    as when a device does not open, the files go again, with the folder if it was made for them.
 
     Args:
         folder: made if need be; must not hold a recording yet.
         info: what is recorded.
-        on_failure: told in one line, once, why the recording ended early.
+        tell: told in one line that a slow disk is waited for, and, once, why the recording ended early.
 
     Raises:
         InputError: the folder cannot be written or holds a recording already.
     """
 
-    def __init__(self, folder: Path, info: RecordingInfo, on_failure: Callable[[str], None]) -> None:
-        _make_place(folder, info)
+    def __init__(self, folder: Path, info: RecordingInfo, tell: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._made = _make_place(folder, info)
         self._info = info
-        self._on_failure = on_failure
+        self._tell = tell
         self._row = lips_row(info.embedding_size)
         self._noisy = GrowingFile(folder / NOISY, wav_header(info.sample_rate))
         self._clean = GrowingFile(folder / CLEAN, wav_header(info.sample_rate))
@@ -86,7 +90,7 @@ class Recorder:
             self._fail("the disk is too slow")
 
     def close(self, tail: Float32) -> None:
-        """End the recording; idempotent.
+        """End the recording; idempotent. Back within a second, or within `SLOW_S` more from a slow disk.
 
         Args:
             tail: what the enhancer gave when it was flushed, which makes both WAV files equally long.
@@ -94,7 +98,17 @@ class Recorder:
         if not self._ending.is_set():
             self.take(tail[:0], tail)
             self._ending.set()
-        self._thread.join(timeout=1.0)
+        self._thread.join(QUICK_S)
+        if self._thread.is_alive():
+            self._tell(f"the disk is slow: {self._waiting_s:.0f} s of the recording are still being written")
+            self._thread.join(SLOW_S)
+        if self._thread.is_alive() and self._active:
+            self._fail(f"the disk is too slow, the last {self._waiting_s:.0f} s are lost")
+
+    @property
+    def _waiting_s(self) -> float:
+        """Seconds of audio that are not on the disk yet."""
+        return (self._taken - self._written) / self._info.sample_rate
 
     def _run(self) -> None:
         try:
@@ -111,6 +125,8 @@ class Recorder:
             for file in (self._noisy, self._clean, self._lips):
                 with suppress(OSError):  # the disk is gone: told already
                     file.close()
+            if not self._taken:
+                _clear_place(self._folder, self._made)
 
     def _write(self) -> None:
         """Write all that waits, and bring the headers up to date."""
@@ -132,18 +148,31 @@ class Recorder:
     def _fail(self, reason: str) -> None:
         self._active = False
         self._ending.set()
-        self._on_failure(
-            f"recording stopped at {self.seconds:.0f} s: {reason}; what was recorded is playable"
-        )
+        self._tell(f"recording stopped at {self.seconds:.0f} s: {reason}; what was recorded is playable")
 
 
-def _make_place(folder: Path, info: RecordingInfo) -> None:
-    """Make the folder and describe in it the recording to come; InputError where there cannot be one."""
+def _make_place(folder: Path, info: RecordingInfo) -> list[Path]:
+    """Make the folder and describe in it the recording to come; InputError where there cannot be one.
+
+    Returns:
+        The folders that had to be made, the innermost first.
+    """
     taken = [name for name in (NOISY, CLEAN, LIPS, LIPS_VIDEO, SESSION) if (folder / name).exists()]
     if taken:
         raise InputError(f"{folder} holds a recording already ({taken[0]}): name another folder")
     try:
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         (folder / SESSION).write_text(json.dumps(vars(info), indent=1) + "\n")
     except OSError as error:
         raise InputError(f"cannot record to {folder} ({error.strerror}): name another folder") from error
+    return made
+
+
+def _clear_place(folder: Path, made: list[Path]) -> None:
+    """Undo `_make_place` and the files of a recording without a sample; what else lies there stays."""
+    with suppress(OSError):  # it may be gone, or hold something else by now
+        for name in (NOISY, CLEAN, LIPS, SESSION):
+            (folder / name).unlink(missing_ok=True)
+        for path in made:
+            path.rmdir()

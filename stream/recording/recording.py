@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.arrays import Float32
 from ...errors import InputError
-from ..audio_files import AudioReader
+from ..audio_files import open_audio
 from ..enhancer import Enhancer
 
 NOISY, CLEAN, LIPS, LIPS_VIDEO, SESSION = "noisy.wav", "clean.wav", "lips.npy", "lips.mkv", "session.json"
@@ -76,7 +76,7 @@ def replay(folder: Path, enhancer: Enhancer | None = None) -> Float32:
     info = RecordingInfo.of(folder)
     if enhancer is None:
         enhancer = Enhancer(info.model, info.sample_rate, info.runtime, info.atten_limit_db)
-    with AudioReader(folder / NOISY) as reader:
+    with open_audio(folder / NOISY) as reader:
         noisy = np.concatenate([block[:, 0] for block in reader.blocks(info.sample_rate)])
     rows = np.load(folder / LIPS)
     cuts = [*np.minimum(rows["sample"], len(noisy)), len(noisy)]

@@ -13,7 +13,11 @@ __all__ = ["NO_VIDEO_AGE_S", "PoolRuntime", "Runtime", "StreamSpec", "any_fresh"
 
 
 class Runtime(Protocol):
-    """One stream of one model. Not thread-safe; make one runtime for each stream.
+    """One stream of one model; make one runtime for each stream.
+
+    `process_hop` and `reset` are for one thread and `encode_lips` or `see` for one, which may be another: a
+    camera's thread encodes while audio is enhanced. What is encoded when `reset` is called belongs to the old
+    stream.
 
     Where the model sees landmarks, a hop with stale video (`STALE_AGE_S`) is one of audio alone, at its cost,
     and leaves nothing of the lips before it behind; one with fresh video is the same and a voice gate.
@@ -80,7 +84,7 @@ class Runtime(Protocol):
 
 
 class PoolRuntime(Protocol):
-    """n independent streams of one model, stepped together. Not thread-safe."""
+    """n independent streams of one model, stepped together; threads as in `Runtime`."""
 
     @property
     def spec(self) -> StreamSpec: ...

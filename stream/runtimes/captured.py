@@ -109,6 +109,7 @@ class CapturedPool:
         self._model = WaveModel(net).eval().to(capture.device)
         self._state = self._model.init_state(streams, capture.device)
         self._lips_state = net.visual.init_state(streams, capture.device)
+        self._lips_begin: set[int] = set()  # with the next crop, which another thread may bring
         # One row a stream: hop, embedding, age of the video, dry, active -> hop, alpha. One copy each way.
         rows = torch.zeros(streams, spec.hop_samples + spec.embedding_size + 3)
         result = torch.zeros(streams, spec.hop_samples + 1)
@@ -132,11 +133,9 @@ class CapturedPool:
     def state_bytes(self) -> int:
         return (state_bytes(self._state) + state_bytes(self._lips_state)) // self.streams
 
-    @torch.inference_mode()
     def reset(self, stream: int) -> None:
-        with self._capture.running():
-            for tensor in flatten_state((self._state, self._lips_state)):
-                self._rows(tensor)[stream].zero_()
+        self._zero(self._state, stream)
+        self._lips_begin.add(stream)
 
     def process_hops(
         self, hops: Float32, embeddings: Float32, video_ages_s: Float32, dry: Float32, active: Bool
@@ -159,10 +158,20 @@ class CapturedPool:
         return self._encode(stream, landmarks, age_s)
 
     def _encode(self, stream: int, *seen: npt.ArrayLike) -> Float32:
+        if stream in self._lips_begin:
+            self._lips_begin.remove(stream)
+            self._zero(self._lips_state, stream)
         for source, value in zip(self._lips.inputs, (stream, *seen), strict=True):
             source[0] = value
         encoded: Float32 = self._lips.run()[0].copy()
         return encoded
+
+    @torch.inference_mode()
+    def _zero(self, state: State, stream: int) -> None:
+        """The state with which a stream begins."""
+        with self._capture.running():
+            for tensor in flatten_state(state):
+                self._rows(tensor)[stream].zero_()
 
     def _rows(self, tensor: Tensor) -> Tensor:
         """A state as one row a stream: what counts streams and positions comes first in each."""
@@ -189,6 +198,7 @@ class CapturedPool:
             seen = (seen[0].permute(0, 3, 1, 2).float() / 255.0,)
         states = flatten_state(self._lips_state)
         before: State = unflatten_state(self._lips_state, [each.index_select(0, stream) for each in states])
+        embedding: Tensor
         embedding, after = self._model.net.visual.step(*seen, before)
         for kept, new in zip(states, flatten_state(after), strict=True):
             kept.index_copy_(0, stream, new)

@@ -23,6 +23,7 @@ class EagerRuntime:
     def __init__(self, net: LiteAVSEMamba) -> None:
         self.spec = StreamSpec.of(net.config)
         self._model = WaveModel(net).eval()
+        self._lips_state = net.visual.init_state(1)
         self.reset()
 
     @classmethod
@@ -40,7 +41,7 @@ class EagerRuntime:
 
     def reset(self) -> None:
         self._state = self._model.init_state(1)
-        self._lips_state = self._model.net.visual.init_state(1)
+        self._lips_begin = True  # with the next crop, which another thread may bring
 
     @torch.inference_mode()
     def process_hop(
@@ -57,15 +58,20 @@ class EagerRuntime:
     @torch.inference_mode()
     def encode_lips(self, crop: UInt8) -> Float32:
         check_sees(self.spec, "crops")
-        embedding, self._lips_state = self._model.net.visual.step(_image(crop), self._lips_state)
-        result: Float32 = embedding[0].numpy()
-        return result
+        return self._encoded(_image(crop))
 
     @torch.inference_mode()
     def see(self, landmarks: Float32, age_s: float) -> Float32:
         check_sees(self.spec, "landmarks")
-        cue, self._lips_state = self._model.net.visual.step(*_tick(landmarks, age_s), self._lips_state)
-        result: Float32 = cue[0].numpy()
+        return self._encoded(*_tick(landmarks, age_s))
+
+    def _encoded(self, *seen: Tensor) -> Float32:
+        """A step of the visual encoder, float32 ``[E]``."""
+        if self._lips_begin:
+            self._lips_begin = False
+            self._lips_state = self._model.net.visual.init_state(1)
+        embedding, self._lips_state = self._model.net.visual.step(*seen, self._lips_state)
+        result: Float32 = embedding[0].numpy()
         return result
 
 
@@ -87,6 +93,7 @@ class EagerPool:
             state.repeat(streams, *(1 for _ in state.shape)) for state in flatten_state(self._like)
         ]
         self._lips_states = [net.visual.init_state(1) for _ in range(streams)]
+        self._lips_begin: set[int] = set()  # as in `EagerRuntime`
 
     @classmethod
     def of_preset(cls, model: str, streams: int) -> "EagerPool":
@@ -104,7 +111,7 @@ class EagerPool:
     def reset(self, stream: int) -> None:
         for state in self._states:
             state[stream] = 0.0
-        self._lips_states[stream] = self._model.net.visual.init_state(1)
+        self._lips_begin.add(stream)
 
     @torch.inference_mode()
     def process_hops(
@@ -118,7 +125,7 @@ class EagerPool:
             )
             before = unflatten_state(self._like, [state[rows].flatten(0, 1) for state in self._states])
             lips = self.spec.lips == "crops" or any_fresh(video_ages_s[active])
-            seen = (embedding, age_s) if lips else (None, None)
+            seen: tuple[Tensor | None, Tensor | None] = (embedding, age_s) if lips else (None, None)
             wave, alpha, after = self._model.step(hop, *seen, share, before)
             for state, new in zip(self._states, flatten_state(after), strict=True):
                 state[rows] = new.unflatten(0, (len(rows), -1))
@@ -128,17 +135,20 @@ class EagerPool:
     @torch.inference_mode()
     def encode_lips(self, stream: int, crop: UInt8) -> Float32:
         check_sees(self.spec, "crops")
-        embedding, state = self._model.net.visual.step(_image(crop), self._lips_states[stream])
-        self._lips_states[stream] = state
-        result: Float32 = embedding[0].numpy()
-        return result
+        return self._encoded(stream, _image(crop))
 
     @torch.inference_mode()
     def see(self, stream: int, landmarks: Float32, age_s: float) -> Float32:
         check_sees(self.spec, "landmarks")
-        cue, state = self._model.net.visual.step(*_tick(landmarks, age_s), self._lips_states[stream])
-        self._lips_states[stream] = state
-        result: Float32 = cue[0].numpy()
+        return self._encoded(stream, *_tick(landmarks, age_s))
+
+    def _encoded(self, stream: int, *seen: Tensor) -> Float32:
+        """A step of one stream's visual encoder, float32 ``[E]``."""
+        if stream in self._lips_begin:
+            self._lips_begin.remove(stream)
+            self._lips_states[stream] = self._model.net.visual.init_state(1)
+        embedding, self._lips_states[stream] = self._model.net.visual.step(*seen, self._lips_states[stream])
+        result: Float32 = embedding[0].numpy()
         return result
 
 

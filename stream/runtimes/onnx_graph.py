@@ -134,6 +134,8 @@ class BoundGraph:
 class LipsEncoder:
     """The visual encoder of a model, crops to embeddings or landmarks to cues; loaded when first needed.
 
+    `encode` and `see` are for one thread, `reset` for any: what it asks for is done when lips come next.
+
     Args:
         graph: of a lip crop, or of a tick of encoder C.
         model: name of the preset, for the message where it is missing.
@@ -142,16 +144,16 @@ class LipsEncoder:
     def __init__(self, graph: Path, model: str) -> None:
         self._graph, self._model = graph, model
         self._bound: dict[int, BoundGraph] = {}
+        self._begins: set[int] = set()
 
     @property
     def state_bytes(self) -> int:
         """Bytes of carried state of one stream."""
-        return self._of(0).state_bytes
+        return BoundGraph(self._session).state_bytes
 
     def reset(self, stream: int = 0) -> None:
-        """The next crop of a stream is its first."""
-        if stream in self._bound:
-            self._bound[stream].clear()
+        """The next lips of a stream are its first."""
+        self._begins.add(stream)
 
     def encode(self, crop: UInt8, stream: int = 0) -> Float32:
         """See `Runtime.encode_lips`; each stream has a state of its own.
@@ -179,6 +181,9 @@ class LipsEncoder:
     def _of(self, stream: int) -> BoundGraph:
         if stream not in self._bound:
             self._bound[stream] = BoundGraph(self._session)
+        if stream in self._begins:
+            self._begins.remove(stream)
+            self._bound[stream].clear()
         return self._bound[stream]
 
     @cached_property

@@ -1,33 +1,44 @@
 """The lips of a video file, with the container's time stamps, handed out in step with the audio."""
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing
+from heapq import heappop, heappush
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...core.native_stderr import native_stderr_silenced
+from ...core.arrays import UInt8
 from ...errors import InputError
+from ..media.ffmpeg import NoContainerError, failures, is_cover, open_container, start_s
+from ..media.sources import Seekable
 from .frames import LipFrame, VideoFrame
 from .lips.crop import LipCropper
 from .lips.landmarks import FaceLandmarks
-from .opencv import cv2
 
-#: Containers whose clock starts anywhere; in all others time 0 is the start of the recording.
-_FREE_RUNNING_CLOCK = frozenset({".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts"})
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame as AvFrame
+    from av.video.stream import VideoStream
+
+#: Containers that say when a frame is decoded, not when it is shown.
+_NO_SHOWING_TIMES = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
 _FALLBACK_FPS = 25.0
 
 
-def read_lips(path: str | Path, face_model: str | Path | None = None) -> Generator[LipFrame, None, None]:
+def read_lips(
+    path: str | Path, face_model: str | Path | None = None, origin_s: float = 0.0
+) -> Generator[LipFrame, None, None]:
     """Read a video and crop the lips out of each of its frames.
 
-    Everything that OpenCV's FFmpeg reads will do (mp4, mkv, webm, avi, mpg, ...), at any and at varying frame
+    Everything that FFmpeg reads will do (mp4, mkv, webm, avi, mpg, ...), at any and at varying frame
     rates; rotated phone videos come upright. One frame is in memory at a time.
 
     Args:
         path: the video file.
         face_model: path of ``face_landmarker.task``; None looks it up (see `find_face_model`).
+        origin_s: what counts as time 0, in seconds of the container's clock.
 
     Returns:
         An iterator over all frames in the order of their time stamps. Close it (``contextlib.closing``) where
@@ -37,11 +48,11 @@ def read_lips(path: str | Path, face_model: str | Path | None = None) -> Generat
         InputError: the video is missing or unreadable, or the face model cannot be had. Raised by the call
             itself, before the first frame is asked for.
     """
-    frames = read_frames(path)
-    return _lip_frames(frames, FaceLandmarks(face_model))
+    frames = read_frames(path, origin_s)
+    return _lip_frames(frames, FaceLandmarks(face_model), origin_s)
 
 
-def read_frames(path: str | Path) -> Generator[VideoFrame, None, None]:
+def read_frames(path: str | Path, origin_s: float = 0.0) -> Generator[VideoFrame, None, None]:
     """Read the frames of a video, otherwise as `read_lips`; one that is damaged is left out.
 
     Raises:
@@ -50,50 +61,85 @@ def read_frames(path: str | Path) -> Generator[VideoFrame, None, None]:
     video = Path(path)
     if not video.is_file():
         raise InputError(f"video {video} does not exist or is not a file")
-    with native_stderr_silenced():  # the reason is told below, in one line
-        capture = cv2.VideoCapture(str(video), cv2.CAP_FFMPEG)
-        readable = capture.grab()
-    if not readable:
+    frames = _decoded(video, origin_s)
+    first = next(frames, None)  # which opens the file
+    if first is None:
         raise InputError(f"video {video} cannot be read: no video in it, damaged, or an unsupported codec")
-    return _decoded(capture, video)
+    return _with_first(first, frames)
+
+
+def _with_first(
+    first: VideoFrame, frames: Generator[VideoFrame, None, None]
+) -> Generator[VideoFrame, None, None]:
+    with closing(frames):
+        yield first
+        yield from frames
 
 
 def _lip_frames(
-    frames: Generator[VideoFrame, None, None], landmarks: FaceLandmarks
+    frames: Generator[VideoFrame, None, None], landmarks: FaceLandmarks, origin_s: float
 ) -> Generator[LipFrame, None, None]:
     """The lips of each frame; closes both."""
     cropper = LipCropper()
     with closing(frames), landmarks:
-        for sequence, (time_s, rgb) in enumerate(((frame.time_s, frame.rgb) for frame in frames), 1):
-            yield LipFrame(sequence, time_s, cropper.update(rgb, landmarks.detect(rgb, time_s), time_s))
+        for sequence, frame in enumerate(frames, 1):
+            clock_s = frame.time_s + origin_s  # which never is below 0
+            points = landmarks.detect(frame.rgb, clock_s)
+            yield LipFrame(sequence, frame.time_s, cropper.update(frame.rgb, points, clock_s))
 
 
-def _decoded(capture: cv2.VideoCapture, video: Path) -> Generator[VideoFrame, None, None]:
-    """The frames of a capture whose first one is grabbed already; closes it."""
-    period_s = 1 / (capture.get(cv2.CAP_PROP_FPS) or _FALLBACK_FPS)
-    start_s = _start_s(capture, video, period_s)
-    last_s = -math.inf
-    try:
-        while True:
-            decoded, bgr = capture.retrieve()
-            time_s = start_s + capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            if time_s <= last_s:  # a frame without a time stamp of its own reads as 0
-                time_s = last_s + period_s
-            last_s = time_s
-            if decoded:
-                yield VideoFrame(time_s, np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8))
-            if not capture.grab():
+def _decoded(video: Path, origin_s: float) -> Generator[VideoFrame, None, None]:
+    """The frames of a video file, none where it has no video; closes it."""
+    with closing(Seekable(video.open("rb"))) as file:
+        try:
+            container = open_container(file, video)
+        except NoContainerError:
+            return
+        with container:
+            pictures = [stream for stream in container.streams.video if not is_cover(stream)]
+            if not pictures:
                 return
-    finally:
-        capture.release()
+            stream = pictures[0]
+            stream.thread_type = "AUTO"
+            zero_s = origin_s + start_s(container)
+            last_s = -math.inf
+            period_s = 1 / float(stream.average_rate or _FALLBACK_FPS)
+            for stamp_s, frame in _stamped(container, stream):
+                time_s = last_s + period_s if stamp_s is None else stamp_s - zero_s
+                if last_s == -math.inf == time_s:  # not even the first one has a time stamp
+                    time_s = 0.0
+                if time_s <= last_s:
+                    time_s = last_s + period_s
+                last_s = time_s
+                yield VideoFrame(time_s, _upright(frame))
 
 
-def _start_s(capture: cv2.VideoCapture, video: Path, period_s: float) -> float:
-    """When the first frame is shown, in seconds: POS_MSEC counts from there, PTS from the recording's start.
+def _stamped(container: "InputContainer", stream: "VideoStream") -> Iterator[tuple[float | None, "AvFrame"]]:
+    """Each frame in the order of showing, with its time in seconds of the container's clock if it has one."""
+    showing_times = container.format.name not in _NO_SHOWING_TIMES
+    decoding: list[float] = []
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except failures():
+            return
+        if packet is None:
+            return
+        dts_s = None if packet.dts is None or not packet.time_base else float(packet.dts * packet.time_base)
+        try:
+            frames = packet.decode()
+        except failures():
+            continue
+        if dts_s is not None and packet.size:
+            heappush(decoding, dts_s)
+        for frame in frames:
+            # The n-th frame that is shown has the n-th time of decoding.
+            decoded_s = heappop(decoding) if decoding else None
+            yield (frame.time if showing_times else decoded_s), frame
 
-    A camera often starts later than the microphone; the offset then keeps lips and sound together. PTS is in
-    whole frames, so it is known to half a frame.
-    """
-    if video.suffix.lower() in _FREE_RUNNING_CLOCK:
-        return 0.0
-    return max(capture.get(cv2.CAP_PROP_PTS) * period_s, 0.0)
+
+def _upright(frame: "AvFrame") -> UInt8:
+    """The picture as it is to be seen, RGB: phones store it lying and say so."""
+    rgb = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))

@@ -2,7 +2,10 @@
 
 import os
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,6 +72,32 @@ def test_it_knows_what_it_has_built(sources: Path, monkeypatch: pytest.MonkeyPat
     assert not build.is_built("answer.cpp", ["-DMORE=2"])
     monkeypatch.setattr(shutil, "which", lambda *_: None)
     assert not build.is_built("answer.cpp", ["-DMORE=1"])
+
+
+def test_two_who_need_a_library_at_once_build_it_once(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    lock, make = fcntl.flock, build._build
+    asked = [threading.Event(), threading.Event()]
+    calls: list[build._Plan] = []
+
+    def flock(*given: Any) -> None:
+        asked[sum(event.is_set() for event in asked)].set()
+        lock(*given)
+
+    def building(plan: build._Plan) -> None:
+        calls.append(plan)
+        assert asked[1].wait(60.0)
+        make(plan)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    monkeypatch.setattr(build, "_build", building)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(build.library, "answer.cpp", ["-DMORE=1"])
+        assert asked[0].wait(60.0)
+        second = threads.submit(build.library, "answer.cpp", ["-DMORE=1"])
+        assert [first.result().answer(), second.result().answer()] == [43, 43]
+    assert len(calls) == 1
+    assert len(built(sources)) == 1
 
 
 def test_a_source_that_fails_leaves_nothing_behind(sources: Path) -> None:

@@ -17,14 +17,15 @@ from torch import Tensor
 
 from lipstream.kernels.cpu import calls as cpu_calls
 from lipstream.kernels.cpu import step as cpu_step
-from lipstream.models.config import preset
+from lipstream.models.config import ModelConfig, preset
 from lipstream.models.lite_avse import LiteAVSEMamba
 from lipstream.models.wave import WaveModel
 from lipstream.stream.runtimes.eager import EagerRuntime
 from lipstream.stream.runtimes.native import NativeRuntime
 
-#: The widths of the shipped model, for which the kernels have loops of their own.
-CONFIG = replace(preset("lite"), num_blocks=1)
+#: The shipped model: the kernels have loops of their own for its widths, and other tests build its step too.
+CONFIG = preset("lite")
+ONE_BLOCK = replace(CONFIG, num_blocks=1)
 
 #: What each processor must be able to do, as Linux names it. One with AVX-512 is seen by its native build.
 NEEDS: dict[str, set[str]] = {"x86-64-v3": {"avx2", "fma", "bmi2"}, "native": set()}
@@ -54,10 +55,10 @@ def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         cache.cache_clear()
 
 
-def model() -> LiteAVSEMamba:
+def model(config: ModelConfig) -> LiteAVSEMamba:
     """With parameters away from their initial zeros and ones."""
     generator = torch.Generator().manual_seed(3)
-    net = LiteAVSEMamba(CONFIG).eval()
+    net = LiteAVSEMamba(config).eval()
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
@@ -78,7 +79,7 @@ def learned(net: LiteAVSEMamba) -> list[Tensor]:
 
 @pytest.mark.usefixtures("processor")
 def test_training_is_that_of_plain_torch() -> None:
-    net = model()
+    net = model(ONE_BLOCK)
     assert cpu_calls.available()
     found = learned(net)
     with cpu_calls.left_to_torch():
@@ -90,7 +91,7 @@ def test_training_is_that_of_plain_torch() -> None:
 
 @pytest.mark.usefixtures("processor")
 def test_hops_are_those_of_plain_torch() -> None:
-    net = model()
+    net = model(CONFIG)
     native = NativeRuntime(CONFIG, {name: tensor.numpy() for name, tensor in net.state_dict().items()})
     rng, waves = np.random.default_rng(7), []
     hops = 0.1 * rng.standard_normal((30, CONFIG.stft.hop)).astype(np.float32)

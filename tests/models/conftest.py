@@ -170,6 +170,7 @@ def make_faces(scene: str) -> Tensor:
 def encode_scene(net: LiteAVSEMamba, scene: str) -> list[Tensor]:
     """What the visual encoder makes of a scene, ``[1, E]`` each, one step for each video frame."""
     state, encoded = net.visual.init_state(1), []
+    seen: list[tuple[Tensor, ...]]
     if net.gate is not None:
         seen = [(face[None], torch.zeros(1)) for face in make_faces(scene)]
     else:

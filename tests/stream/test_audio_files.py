@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from lipstream import InputError
-from lipstream.stream.audio_files import AudioLayout, AudioReader, AudioWriter, check_output, choose_format
+from lipstream.stream.audio_files import AudioLayout, AudioWriter, check_output, choose_format, open_audio
 
 WAV = AudioLayout(16_000, 2, 0, "WAV", "PCM_16")
 
@@ -31,7 +31,7 @@ def test_blocks_are_the_file_in_order(tmp_path: Path) -> None:
     path = tmp_path / "stereo.wav"
     samples = np.random.default_rng(0).uniform(-1, 1, (1_003, 2)).astype(np.float32)
     soundfile.write(path, samples, 44_100, subtype="FLOAT")
-    with AudioReader(path) as reader:
+    with open_audio(path) as reader:
         assert reader.layout == AudioLayout(44_100, 2, 1_003, "WAV", "FLOAT")
         blocks = list(reader.blocks(250))
     assert [len(block) for block in blocks] == [250, 250, 250, 250, 3]
@@ -49,8 +49,8 @@ def test_blocks_of_a_compressed_file_join_without_a_click(
     noise = 0.3 * np.random.default_rng(0).uniform(-1, 1, (48_000, channels))
     soundfile.write(path, noise, 48_000, format=container, subtype=subtype)
     whole, _ = soundfile.read(path, dtype="float32", always_2d=True)
-    with AudioReader(path) as reader:
-        np.testing.assert_allclose(np.concatenate(list(reader.blocks(1_000))), whole, atol=1e-6)
+    with open_audio(path) as reader:
+        np.testing.assert_allclose(np.concatenate(list(reader.blocks(1_000))), whole, atol=1e-5)
 
 
 def test_what_cannot_be_read_is_told_with_its_fix(tmp_path: Path) -> None:
@@ -68,13 +68,13 @@ def test_what_cannot_be_read_is_told_with_its_fix(tmp_path: Path) -> None:
         "empty.wav": "is empty",
     }.items():
         with pytest.raises(InputError, match=message) as error:
-            AudioReader(tmp_path / name)
+            open_audio(tmp_path / name)
         assert name in str(error.value)
 
 
 def test_a_file_without_samples_is_told(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "none.wav", np.zeros(0), 16_000)
-    with AudioReader(tmp_path / "none.wav") as reader, pytest.raises(InputError, match="holds no samples"):
+    with open_audio(tmp_path / "none.wav") as reader, pytest.raises(InputError, match="holds no samples"):
         list(reader.blocks(100))
 
 
@@ -82,7 +82,7 @@ def test_a_file_without_samples_is_told(tmp_path: Path) -> None:
 def test_a_file_without_permission_is_told_apart_from_a_bad_one(tone: Path) -> None:
     tone.chmod(0)
     with pytest.raises(InputError, match="no permission"):
-        AudioReader(tone)
+        open_audio(tone)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -90,7 +90,7 @@ def test_nan_and_infinity_are_found_with_their_time(tmp_path: Path, bad: float) 
     samples = np.zeros((16_000, 2), np.float32)
     samples[12_000, 1] = bad
     soundfile.write(tmp_path / "bad.wav", samples, 16_000, subtype="FLOAT")
-    with AudioReader(tmp_path / "bad.wav") as reader, pytest.raises(InputError, match=r"at 0\.75 s"):
+    with open_audio(tmp_path / "bad.wav") as reader, pytest.raises(InputError, match=r"at 0\.75 s"):
         list(reader.blocks(7_000))
 
 
@@ -98,8 +98,12 @@ def test_a_damaged_file_is_told_with_its_time(tmp_path: Path) -> None:
     path = tmp_path / "cut.flac"
     soundfile.write(path, np.random.default_rng(0).uniform(-1, 1, 50_000), 16_000)
     path.write_bytes(path.read_bytes()[:50_000])
-    with AudioReader(path) as reader, pytest.raises(InputError, match="damaged at 1"):
-        list(reader.blocks(1_000))
+    with open_audio(path) as reader:
+        frames = sum(map(len, reader.blocks(1_000)))
+        damaged, cut = reader.warnings
+    assert 20_000 < frames < 50_000
+    assert damaged.startswith("damaged at 1.")
+    assert cut.startswith(f"cut off: it ends at {frames / 16_000:.2f} s of the 3.12 s")
 
 
 def test_the_output_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -156,17 +160,15 @@ def test_a_link_is_written_through(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("layout", "reason"),
     [
-        (replace(WAV, sample_rate=44_100, format="OGG", subtype="OPUS"), "Opus only supports"),
-        (
-            replace(WAV, sample_rate=96_000, format="MP3", subtype="MPEG_LAYER_III"),
-            "only supports sample",
-        ),
+        (replace(WAV, channels=6, format="MP3", subtype="MPEG_LAYER_III"), "2 channels at most, not 6"),
         (replace(WAV, channels=9, format="FLAC", subtype="PCM_16"), "9 channels"),
+        (replace(WAV, channels=5000, format="WAV"), "5000 channels"),
     ],
 )
 def test_a_format_that_cannot_hold_it_is_told(tmp_path: Path, layout: AudioLayout, reason: str) -> None:
-    with pytest.raises(InputError, match=reason), AudioWriter(tmp_path / "out", layout):
+    with pytest.raises(InputError, match=reason) as error, AudioWriter(tmp_path / "out", layout):
         pass
+    assert "NAME.flac or NAME.wav" in str(error.value)
     assert names(tmp_path) == []
 
 
@@ -209,13 +211,22 @@ def test_a_write_protected_folder_is_refused(tmp_path: Path, monkeypatch: pytest
         ("a.opus", ("b.wav", "WAV", "PCM_16"), ("OGG", "OPUS")),
         ("a.ogg", ("b.wav", "WAV", "PCM_16"), ("OGG", "VORBIS")),
         ("a.wav", ("b", "WAV", "PCM_16"), ("WAV", "PCM_16")),
+        ("a.m4a", ("b.m4a", "M4A", "ALAC"), ("M4A", "ALAC")),
+        ("a.m4a", ("b.wav", "WAV", "PCM_16"), ("M4A", "AAC")),
+        ("a.mp4", ("b.mov", "MOV", "PCM_16"), ("MP4", "AAC")),
+        ("a.mkv", ("b.mkv", "MKV", "OPUS"), ("MKV", "OPUS")),
+        ("a.webm", ("b.webm", "WEBM", "VORBIS"), ("WEBM", "OPUS")),
+        ("a.mp3", ("b.mp4", "MP4", "AAC"), ("MP3", "MPEG_LAYER_III")),
+        ("a.wav", ("b.m4a", "M4A", "AAC"), ("WAV", "PCM_16")),
+        ("a.wav", ("b.wav", "MP3", "MPEG_LAYER_III"), ("WAV", "PCM_16")),
+        ("a", ("b", "FLAC", "PCM_24"), ("FLAC", "PCM_24")),
     ],
 )
 def test_the_output_format(output: str, source: tuple[str, str, str], expected: tuple[str, str]) -> None:
     assert choose_format(Path(output), Path(source[0]), *source[1:]) == expected
 
 
-@pytest.mark.parametrize("output", ["a", "a.txt", "a.m4a", "a."])
+@pytest.mark.parametrize("output", ["a", "a.txt", "a.docx", "a."])
 def test_an_extension_that_names_no_format_is_refused(output: str) -> None:
     with pytest.raises(InputError, match="WAV, FLAC, OGG Vorbis, Opus, MP3"):
         choose_format(Path(output), Path("b.wav"), "WAV", "PCM_16")

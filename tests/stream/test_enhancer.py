@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lipstream import Enhancer, InputError
 from lipstream.core.arrays import Float32
 
-RATES = [8_000, 16_000, 22_050, 44_100, 48_000, 96_000]
+RATES = [6_000, 8_000, 16_000, 22_050, 44_100, 48_000, 96_000, 192_000]
 
 Make = Callable[..., Any]
 
@@ -112,13 +112,36 @@ def test_a_bad_chunk_or_crop_is_refused_and_changes_nothing(
     assert enhancer.alpha == spared.alpha
 
 
-@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
-def test_nothing_is_given_above_the_band_it_tells(pass_through: Make, rate: int) -> None:
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("controls", [{"bypass": True}, {"atten_limit_db": 0}], ids=str)
+def test_bypass_and_a_limit_of_0_give_the_input_itself(
+    pass_through: Make, rate: int, controls: dict[str, Any]
+) -> None:
+    enhancer = Enhancer(sample_rate=rate, runtime=pass_through(gain=0.3), **controls)
+    signal = noise(rate // 4)
+    np.testing.assert_array_equal(streamed(enhancer, signal)[enhancer.latency_samples :], signal)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_bypass_that_is_set_later_gives_the_input_itself_after_two_windows(
+    pass_through: Make, rate: int
+) -> None:
+    enhancer = Enhancer(sample_rate=rate, runtime=pass_through(gain=0.3))
+    signal = noise(rate // 2)
+    before = enhancer.process(signal[: rate // 4])
+    enhancer.bypass = True
+    output = np.concatenate([before, streamed(enhancer, signal[rate // 4 :])])[enhancer.latency_samples :]
+    settled = rate // 4 + rate // 20
+    np.testing.assert_array_equal(output[settled:], signal[settled:])
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_the_whole_band_of_the_input_is_given(pass_through: Make, rate: int) -> None:
     enhancer = Enhancer(sample_rate=rate, runtime=pass_through())
-    given = enhancer.process(np.random.default_rng(0).standard_normal(rate).astype(np.float32))
-    power = np.abs(np.fft.rfft(given * np.blackman(rate))) ** 2  # a bin a hertz
-    assert 8_000 <= enhancer.band_hz <= rate / 2
-    assert power[round(enhancer.band_hz) + 5 :].sum() < 1e-7 * power.sum()
+    assert enhancer.band_hz == rate / 2
+    signal = noise(rate // 4)
+    output = streamed(enhancer, signal)[enhancer.latency_samples :]
+    np.testing.assert_allclose(output, signal, atol=2e-3)
 
 
 def test_reset_leaves_nothing_of_the_stream_before(pass_through: Make) -> None:
@@ -196,7 +219,20 @@ def test_bypass_and_limit_change_while_it_runs_without_a_jump(pass_through: Make
     assert np.abs(np.diff(output[:5_800])).max() < 0.5 * np.pi / 400 + 1e-4  # the slope of a cross-fade
 
 
-@pytest.mark.parametrize("rate", [7_999, 96_001, 0, -1, 16_000.5, "16k", None, np.nan, np.inf])
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
+def test_bypass_changes_without_a_jump_at_other_rates(pass_through: Make, rate: int) -> None:
+    enhancer = Enhancer(sample_rate=rate, runtime=pass_through(gain=0.0))
+    pieces = []
+    for bypass in (False, True, False, True):
+        enhancer.bypass = bypass
+        pieces.append(enhancer.process(np.full(rate // 8, 0.5, np.float32)))
+    output = np.concatenate(pieces)[rate // 8 :]
+    assert output.max() > 0.49
+    fade = 0.5 * np.pi / 400 * 16_000 / rate
+    assert np.abs(np.diff(output)).max() < 1.2 * fade + 1e-3
+
+
+@pytest.mark.parametrize("rate", [5_999, 192_001, 0, -1, 16_000.5, "16k", None, np.nan, np.inf])
 def test_a_bad_rate_is_refused(pass_through: Make, rate: Any) -> None:
     with pytest.raises(InputError, match="sample_rate"):
         Enhancer(sample_rate=rate, runtime=pass_through())
@@ -234,6 +270,28 @@ class TestShippedModel:
         signal[3_000] = 0.5
         assert np.argmax(np.abs(streamed(enhancer, signal))) - 3_000 == enhancer.latency_samples
 
+    def test_noise_above_8_khz_falls_with_the_rest(self) -> None:
+        signal = 0.1 * noise(4 * 48_000)
+        output = streamed(Enhancer(sample_rate=48_000), signal)[-2 * 48_000 :]
+        below, above = (
+            level_db(output, *band) - level_db(signal, *band) for band in ((4e3, 8e3), (9e3, 20e3))
+        )
+        assert below < -20
+        assert above < below + 3
+
+    def test_clean_speech_keeps_its_treble(self, shared_data: Path) -> None:
+        import soundfile
+        import soxr
+
+        (path, *_) = sorted((shared_data / "test" / "audio").glob("clean*.clean.flac"))
+        speech = soxr.resample(soundfile.read(path)[0], 16_000, 48_000)
+        # What lies from 4 to 8 kHz once more, at 8 to 12 kHz and softer.
+        treble = band(0.5 * speech * np.cos(2 * np.pi * 4e3 / 48e3 * np.arange(len(speech))), 8e3, 12e3)
+        signal = (speech + treble).astype(np.float32)
+        enhancer = Enhancer(sample_rate=48_000)
+        output = streamed(enhancer, signal)[enhancer.latency_samples :]
+        assert level_db(output, 9e3, 12e3) == pytest.approx(level_db(signal, 9e3, 12e3), abs=1)
+
     def test_silence_stays_silence(self) -> None:
         assert np.abs(streamed(Enhancer(), np.zeros(16_000, np.float32))).max() < 1e-4
 
@@ -253,6 +311,16 @@ class TestShippedModel:
         enhancer = Enhancer()
         output = streamed(enhancer, noisy)[enhancer.latency_samples :]
         assert si_sdr_db(output, clean) > si_sdr_db(noisy, clean)
+
+
+def band(signal: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
+    """What of a signal at 48 kHz lies in a band."""
+    spectrum, hz = np.fft.rfft(signal), np.fft.rfftfreq(len(signal), 1 / 48_000)
+    return np.fft.irfft(np.where((hz >= from_hz) & (hz < to_hz), spectrum, 0), len(signal))
+
+
+def level_db(signal: np.ndarray, from_hz: float, to_hz: float) -> float:
+    return 10 * float(np.log10(np.mean(band(signal, from_hz, to_hz) ** 2)))
 
 
 def si_sdr_db(estimate: Float32, target: Float32) -> float:

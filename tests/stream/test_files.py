@@ -131,7 +131,7 @@ def test_nan_at_the_end_leaves_nothing_behind(tmp_path: Path) -> None:
     assert names(tmp_path) == ["in.wav"]
 
 
-@pytest.mark.parametrize("rate", [6_000, 192_000])
+@pytest.mark.parametrize("rate", [4_000, 384_000])
 def test_a_rate_out_of_range_is_told_with_the_files_name(tmp_path: Path, rate: int) -> None:
     soundfile.write(tmp_path / "in.wav", np.zeros(1_000), rate)
     with pytest.raises(InputError, match=rf"in\.wav has {rate} Hz: resample"):
@@ -171,7 +171,7 @@ def video_of(monkeypatch: pytest.MonkeyPatch, frames: list[Frame]) -> list[str]:
     """Play these frames as every video; gives a list in which the closing of one is noted."""
     closed: list[str] = []
 
-    def read_lips(path: Path, face_model: Path | None) -> Iterator[Frame]:
+    def read_lips(path: Path, face_model: Path | None, origin_s: float) -> Iterator[Frame]:
         try:
             yield from frames
         finally:

@@ -15,7 +15,7 @@ def test_at_the_models_rate_it_is_one_window() -> None:
     assert budget.ms == 25.0
 
 
-@pytest.mark.parametrize("rate", [16_001, 22_050, 44_100, 48_000, 95_999, 96_000])
+@pytest.mark.parametrize("rate", [16_001, 22_050, 44_100, 48_000, 95_999, 96_000, 192_000])
 def test_resampling_from_higher_rates_adds_about_three_milliseconds(rate: int) -> None:
     budget = LatencyBudget.of(LITE, rate)
     assert budget.window == pytest.approx(0.025 * rate, abs=1)

@@ -56,7 +56,7 @@ def test_a_frame_that_repeats_is_no_news_and_ages(pass_through: Make) -> None:
     )
 
 
-def test_a_picture_that_never_changes_counts_for_nothing(pass_through: Make) -> None:
+def test_a_video_frame_that_never_changes_counts_for_nothing(pass_through: Make) -> None:
     runtime = pass_through()
     enhancer = Enhancer(runtime=runtime)
     still = crop_of(1)
@@ -163,13 +163,13 @@ def test_alpha_is_that_of_the_last_hop_and_mean_alpha_of_all(pass_through: Make)
 
 
 def noisy_still(count: int) -> list[tuple[float, Image]]:
-    """A photograph as a codec shows it: every picture differs a little from the one before."""
+    """A photograph as a codec shows it: every video frame differs a little from the one before."""
     random = np.random.default_rng(0)
     still = random.integers(20, 230, (96, 96, 3))
     return [(k / 25, (still + (random.random(still.shape) < 0.2)).astype(np.uint8)) for k in range(count)]
 
 
-def test_a_photograph_whose_pictures_differ_by_noise_does_not_count() -> None:
+def test_a_photograph_whose_video_frames_differ_by_noise_does_not_count() -> None:
     lips = LipsTimeline(SPEC, lambda crop: np.full(SPEC.embedding_size, 7.0, np.float32))
     lips.add(lips.check(noisy_still(100), 0.0))
     assert all(lips.at(k / 80, True)[1] == NO_VIDEO_AGE_S for k in range(320))

@@ -69,7 +69,7 @@ class ViewConfig:
         other_rate: probability of another frame rate.
         delay_s: most that landmarks may be late.
         delayed: probability that they are.
-        dropped, frozen, lost: probabilities of dropped frames, of a picture that freezes, of a face that is
+        dropped, frozen, lost: probabilities of dropped frames, of a frame that freezes, of a face that is
             not found for a while.
     """
 
@@ -192,7 +192,7 @@ def _captures(
         captured = np.maximum.accumulate(captured)
         age_s[item] = np.where(np.isfinite(captured), TICK_S * (now - captured), NO_VIDEO_AGE_S)
         shown[item] = captured
-        if rng.random() < config.frozen:  # the same picture again and again, each time as a new one
+        if rng.random() < config.frozen:  # the same frame again and again, each time as a new one
             start = rng.integers(0, ticks // 2) if rng.random() < 0.5 else 0
             shown[item, start:] = shown[item, start]
     return np.maximum(shown, 0.0), age_s

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ...core.arrays import Float32
 from ...errors import InputError
-from ...models.lips.landmarks import POINTS
+from ...models.lips.points import POINTS
 from .corpus import Library
 from .recordings import cached, read_sound
 

@@ -25,7 +25,7 @@ class AugmentConfig:
         mirror: probability that left and right change places.
         turn_deg: the head leans, in degrees.
         zoom, shift: the mouth is larger or smaller, or stands elsewhere, as fractions of its size and of the
-            picture's.
+            video frame's.
         colour: saturation, white balance, contrast and gamma, from 0 to 1.
         tempo: the speaker is slower and deeper, or faster and higher, as a fraction.
 

@@ -12,4 +12,6 @@ struct SightWeights {
 
 struct SightState {};
 
+constexpr long kSightBytes = 0;
+
 }  // namespace lipstream

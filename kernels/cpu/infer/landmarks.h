@@ -46,6 +46,8 @@ struct SightState {
     float past[kSightLayers][kTicks - 1][kSight];  // inputs of the convolutions, oldest first
 };
 
+constexpr long kSightBytes = sizeof(SightState);
+
 class Sight {
   public:
     // points: [kPoints][x, y, z] in pixels. -> cue [2 * kCueLevels]

@@ -21,8 +21,8 @@ struct LevelWeights {
 };
 
 struct LevelState {
-    float power, frames, peak;       // decaying sums of the powers of the frames and of their number; their peak
-    float recent[kLevelHold > 1 ? kLevelHold - 1 : 1];  // powers of the last frames, the newest last
+    float power, frames, peak;     // decaying sums of the powers of the frames and of their number; their peak
+    float recent[kLevelHold - 1];  // the last powers, the newest last
 };
 
 // Within +-most, NaN as 0: no state can leave its range. By the bits, for -ffast-math leaves out the NaN of a float.
@@ -45,13 +45,10 @@ inline float level_gain(const Spectrum &spectrum, const LevelWeights &weights, L
     power /= kBins;
     state.power = weights.decay * state.power + power;
     state.frames = weights.decay * state.frames + 1.0f;
-    float loudest = std::max(power, weights.fall * state.peak);
-    for (int k = 0; k < kLevelHold - 1; ++k) loudest = std::max(loudest, state.recent[k]);
-    if constexpr (kLevelHold > 1) {
-        std::memmove(state.recent, state.recent + 1, sizeof(float) * (kLevelHold - 2));
-        state.recent[kLevelHold - 2] = power;
-    }
-    state.peak = loudest;
+    state.peak = std::max(power, weights.fall * state.peak);
+    for (float before : state.recent) state.peak = std::max(state.peak, before);
+    std::memmove(state.recent, state.recent + 1, sizeof(float) * (kLevelHold - 2));
+    state.recent[kLevelHold - 2] = power;
     return 1.0f / std::sqrt(std::min(state.power / state.frames, state.peak) + weights.floor);
 }
 

@@ -36,7 +36,7 @@ EXPORT Pool *pool_create(const float *weights, long count, int streams) {
 
 EXPORT void pool_destroy(Pool *pool) { delete pool; }
 
-EXPORT long pool_state_bytes() { return sizeof(lipstream::State); }
+EXPORT long pool_state_bytes() { return sizeof(lipstream::State) + lipstream::kSightBytes; }
 
 EXPORT void pool_reset(Pool *pool, int stream) { pool->streams[stream].reset(); }
 
@@ -62,9 +62,11 @@ EXPORT void step_hops(Step *step, Pool *pool, const int *listed, int count, cons
 }
 
 #ifdef LIPSTREAM_GATE_BANDS
-// One tick of encoder C for a stream: [kPoints][3] to a cue. Not while the stream is stepped.
-EXPORT void pool_see(Pool *pool, int stream, const float *landmarks, float age_s, float *cue) {
+// One tick of encoder C for a stream, which may be its first: [kPoints][3] to a cue.
+EXPORT void pool_see(Pool *pool, int stream, int first, const float *landmarks, float age_s, float *cue) {
+    auto &state = pool->streams[stream].sight;
+    if (first) state = {};
     const auto *points = reinterpret_cast<const float (*)[3]>(landmarks);
-    pool->sight.see(pool->weights.sight, points, age_s, pool->streams[stream].state.sight, cue);
+    pool->sight.see(pool->weights.sight, points, age_s, state, cue);
 }
 #endif

@@ -60,12 +60,12 @@ struct State {
     CodecState codec;
     LevelState level;
     LipsState lips;
-    SightState sight;
 };
 
 struct Stream {
     alignas(64) State state;
     Look look;
+    SightState sight;  // apart: another thread may see while a hop is enhanced
 
     void reset() { std::memset(&state, 0, sizeof state); }
 };

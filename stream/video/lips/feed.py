@@ -52,8 +52,15 @@ class LipsFeed:
 
 
 @contextmanager
-def open_lips(video: Path | None, face_model: Path | None = None) -> Iterator[LipsFeed | None]:
+def open_lips(
+    video: Path | None, face_model: Path | None = None, origin_s: float = 0.0
+) -> Iterator[LipsFeed | None]:
     """The feed of a video file, closed at the end; None without video.
+
+    Args:
+        video: the file.
+        face_model: as for `read_lips`.
+        origin_s: where on the clock of the video its sound starts, in seconds: time 0 of the frames.
 
     Raises:
         InputError: the video extra is not installed, or the video or the face model cannot be read.
@@ -63,7 +70,7 @@ def open_lips(video: Path | None, face_model: Path | None = None) -> Iterator[Li
         return
     from ..files import read_lips
 
-    frames = read_lips(video, face_model)
+    frames = read_lips(video, face_model, origin_s)
     try:
         yield LipsFeed(frames)
     finally:

@@ -58,6 +58,19 @@ def test_three_folders_make_results_tables_and_a_page(
     assert set(content["items"][0]["scores"]) == {"noisy", "enhanced"}
 
 
+def test_a_quick_look_takes_some_of_the_recordings_and_says_so(
+    folders: Path, evaluate: Run, capsys: pytest.CaptureFixture[str]
+):
+    assert evaluate("out", "--limit", "1") == 0
+    assert "1 of 2 recordings, spread evenly" in capsys.readouterr().err
+    content = json.loads((folders / "out" / "results.json").read_text())
+    assert [item["id"] for item in content["items"]] == ["a"]
+    assert evaluate("whole", "--limit", "2") == 0
+    assert "spread evenly" not in capsys.readouterr().err
+    with pytest.raises(InputError, match="--limit must be at least 1"):
+        evaluate("none", "--limit", "0")
+
+
 def test_results_can_be_compared_and_shown_again(
     folders: Path, evaluate: Run, run_evaluate: Run, capsys: pytest.CaptureFixture[str]
 ):

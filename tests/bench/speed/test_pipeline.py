@@ -24,7 +24,7 @@ def measure(monkeypatch: pytest.MonkeyPatch) -> Any:
     return run
 
 
-def test_chirps_are_heard_when_the_budget_says_and_pictures_count_at_the_next_hop(
+def test_chirps_are_heard_when_the_budget_says_and_video_frames_count_at_the_next_hop(
     pass_through: Any, measure: Any
 ):
     report = measure(pass_through)

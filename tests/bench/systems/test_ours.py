@@ -146,6 +146,21 @@ def test_a_folder_gives_the_file_of_the_recording(tmp_path: Path, name: str):
     np.testing.assert_allclose(output[1].wave, WAVE, atol=1e-6)
 
 
+@pytest.mark.parametrize(("named", "name"), [("", "db=-5"), ("DFN3=", "DFN3"), ("my own=", "my own")])
+def test_a_path_may_hold_an_equals_sign(
+    tmp_path: Path, named: str, name: str, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "run=2" / "db=-5"
+    folder.mkdir(parents=True)
+    soundfile.write(folder / "n1.wav", WAVE, 16000)
+    monkeypatch.chdir(tmp_path)
+    recordings = [SimpleNamespace(name="audio", ids=["n1"], videos=[])]
+    for path in (folder, folder.relative_to(tmp_path)):
+        system = parse_system(f"{named}{path}", (), recordings)
+        assert isinstance(system, FolderSystem)
+        assert system.name == name
+
+
 def test_a_folder_that_lacks_a_recording_is_told_beforehand(tmp_path: Path):
     soundfile.write(tmp_path / "n1.wav", WAVE, 16000)
     with pytest.raises(InputError, match="no 'n2'"):
@@ -214,6 +229,7 @@ def test_a_peer_is_a_system_of_its_own_name():
     ("text", "message"),
     [
         ("semamba", "semamba@WEIGHTS"),
+        ("peer:my=own.toml", "cannot read the description .my=own.toml"),
         ("peer:krisp", "no peer 'krisp': choose from rnnoise"),
         ("nothing", "unknown model 'nothing'"),
         ("lite:magic", "unknown runtime 'magic'"),
@@ -222,6 +238,8 @@ def test_a_peer_is_a_system_of_its_own_name():
         ("lite:offline", "name them"),
         ("lite:offline@missing.safetensors", "no weights of the offline form"),
         ("lite@missing.safetensors", "no such weights file"),
+        ("lite@lr=1/missing.safetensors", "lr=1/missing.safetensors: no such weights file"),
+        ("mine=lite@lr=1/missing.safetensors", "lr=1/missing.safetensors: no such weights file"),
         ("lite:onnx@missing", r"holds no lite\.onnx"),
         ("lite:magic@x.safetensors", "not 'magic'"),
     ],

@@ -78,7 +78,7 @@ def test_an_embedding_remembers_the_frames_before_it(crops_of: MakeCrops, make: 
 def test_lips_of_96_pixels_become_512_numbers(crops_of: MakeCrops, kind: type, encoder: str) -> None:
     config = VisualConfig(encoder=encoder)  # type: ignore[arg-type]
     layer = make_visual_encoder(config).eval()
-    assert isinstance(layer, kind)
+    assert type(layer) is kind
     embedding, state = layer.step(crops_of(1, 96)[:, 0], layer.init_state(2))
     assert embedding.shape == (2, 512)
     assert all(torch.isfinite(tensor).all() for tensor in (embedding, *flatten_state(state)))
@@ -98,7 +98,7 @@ def test_encoder_b_takes_crops_of_any_size(crops_of: MakeCrops, make: Make, size
 
 @BOTH
 @torch.no_grad()
-def test_black_white_and_frozen_pictures_have_finite_embeddings(
+def test_black_white_and_frozen_video_frames_have_finite_embeddings(
     crops_of: MakeCrops, make: Make, kind: type
 ) -> None:
     encoder, crops = make(kind), crops_of(6)

@@ -62,9 +62,9 @@ class Joined:
 
     def step(self, x: Tensor, state: GateState) -> tuple[Tensor, GateState]:
         spectrum, kept, gain, cue, age_s = x.split(self.sizes, dim=-1)
-        spectra = (part.unflatten(-1, (2, -1)) for part in (spectrum, kept))
+        heard, sound = (part.unflatten(-1, (2, -1)) for part in (spectrum, kept))
         gained, aged = (part.squeeze(-1).abs() for part in (gain, age_s))
-        opening, alpha, state = self.gate.step(*spectra, gained, cue, aged, state)
+        opening, alpha, state = self.gate.step(heard, sound, gained, cue, aged, state)
         return torch.cat([opening, alpha.unsqueeze(-1)], dim=-1), state
 
 

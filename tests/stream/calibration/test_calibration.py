@@ -54,7 +54,7 @@ def no_progress(done_s: float, total_s: float) -> None:
     assert 0 <= done_s <= total_s
 
 
-def test_pictures_and_sound_come_on_one_time_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_video_frames_and_sound_come_on_one_time_line(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
     def estimate(times_s: np.ndarray, openings: np.ndarray, samples: np.ndarray, rate: int) -> OffsetEstimate:

@@ -1,4 +1,4 @@
-"""The offset between pictures and sound is found where it is known, and doubted where there is none."""
+"""The offset between video frames and sound is found where it is known, and doubted where there is none."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def openings_of(strength: Float64, times_s: Float64) -> Float64:
 
 @settings(max_examples=12, deadline=None)
 @given(late_s=st.floats(-0.25, 0.25), fps=st.sampled_from([15.0, 25.0, 30.0]), seed=st.integers(0, 99))
-def test_a_known_offset_is_found_within_half_a_picture(late_s: float, fps: float, seed: int) -> None:
+def test_a_known_offset_is_found_within_half_a_video_frame(late_s: float, fps: float, seed: int) -> None:
     strength = syllables(seed)
     jitter_s = np.random.default_rng(seed).uniform(-0.005, 0.005, round(fps * SECONDS))
     times_s = np.arange(len(jitter_s)) / fps + jitter_s

@@ -84,7 +84,7 @@ def test_a_recording_is_measured_and_nothing_remembered(
         (["--audio", "talk.wav"], "give that as well"),
         (["--video", "gone.mp4"], "gone.mp4 does not exist"),
         (["--video", EXAMPLE, "--audio", "gone.wav"], "gone.wav: no such file"),
-        (["--video", EXAMPLE], "no sound that can be read|install it"),
+        (["--video", EXAMPLE], "no sound that can be read: give it with --audio"),
         (["--camera", "gone.mp4"], "no index, no URL and no file"),
     ],
 )

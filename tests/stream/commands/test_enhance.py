@@ -128,6 +128,7 @@ def test_one_bad_input_does_not_stop_the_others(folder: Path, capsys: Captured) 
         ("in.wav two.flac --video v.mp4", "--video belongs to one input"),
         ("in.wav ./in.wav --out-dir new", "same name"),
         ("in.wav --video missing.mp4", "missing.mp4"),
+        ("in.wav --video v.mp4 --lips", "give one of them"),
         ("in.wav --video text.wav", "text.wav"),
         ("in.wav -o out.wav --out-dir new", "not allowed with"),
         ("in.wav --volume 11", "--volume"),
@@ -188,7 +189,7 @@ def test_lips_are_called_experimental_once_and_only_where_they_are_asked_for(
     folder: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed = LipsFeed(LipFrame(k + 1, k / 25, np.full((96, 96, 3), k, np.uint8)) for k in range(12))
-    monkeypatch.setattr(files, "open_lips", lambda video, model: nullcontext(feed))
+    monkeypatch.setattr(files, "open_lips", lambda video, model, origin_s: nullcontext(feed))
     assert main(["enhance", "in.wav", "--video", "face.mp4", "--json", "--chunk-ms", "20"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["video_frames"] == 12
@@ -205,3 +206,30 @@ def test_a_video_beside_the_audio_is_not_looked_at(folder: Path, capsys: Capture
 
 def test_no_video_undoes_an_earlier_video(folder: Path) -> None:
     assert main(["enhance", "in.wav", "--video", "missing.mp4", "--no-video"]) == 0
+
+
+def test_enhancing_all_files_twice_is_about_the_recordings(folder: Path, capsys: Captured) -> None:
+    assert main(["enhance", *names(folder)]) == 0
+    twice = names(folder)
+    assert main(["enhance", "--force", *twice]) == 0
+    assert names(folder) == twice
+    assert capsys.readouterr().err.count("is left out: it is the output of another input") == 2
+
+
+@pytest.mark.parametrize(("name", "kind"), [("in.wav", "wav"), ("two.flac", "flac")])
+def test_a_file_without_an_extension_gets_the_right_one(folder: Path, name: str, kind: str) -> None:
+    (folder / name).rename(folder / "talk")
+    assert main(["enhance", "talk"]) == 0
+    assert soundfile.info(f"talk.enhanced.{kind}").format == kind.upper()
+
+
+def test_lips_means_the_picture_of_the_input(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def enhance_file(source: Path, output: Path, **options: object) -> files.FileReport:
+        seen.append((source, options["video"]))
+        raise InputError("enough")
+
+    monkeypatch.setattr(files, "enhance_file", enhance_file)
+    main(["enhance", "a.mp4", "b.mp4", "--lips"])
+    assert seen == [(Path("a.mp4"), Path("a.mp4")), (Path("b.mp4"), Path("b.mp4"))]

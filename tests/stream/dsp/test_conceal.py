@@ -30,7 +30,7 @@ def tone(count: int) -> Float32:
     return np.sin(2 * np.pi * 300 / 16_000 * np.arange(count)).astype(np.float32)
 
 
-def test_sound_without_a_gap_fades_in_once_and_is_then_untouched() -> None:
+def test_sound_without_an_underrun_fades_in_once_and_is_then_untouched() -> None:
     signal = tone(1_600)
     output, gaps = heard(signal, [], 160)
     assert gaps == 0
@@ -40,7 +40,7 @@ def test_sound_without_a_gap_fades_in_once_and_is_then_untouched() -> None:
 
 @pytest.mark.parametrize("block", [16, 160, 400])
 @pytest.mark.parametrize("begin", range(800, 860, 7))
-def test_a_gap_makes_no_jump_and_is_counted_once(block: int, begin: int) -> None:
+def test_an_underrun_makes_no_jump_and_is_counted_once(block: int, begin: int) -> None:
     output, gaps = heard(tone(4_000), [(begin, 2_000)], block)
     assert gaps == 1
     assert np.abs(np.diff(output)).max() < 1.5 * 2 * np.pi * 300 / 16_000

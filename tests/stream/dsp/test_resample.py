@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lipstream.stream.dsp.resample import Resampler
 
-RATES = [8_000, 11_025, 22_050, 44_100, 48_000, 96_000]
+RATES = [6_000, 8_000, 11_025, 22_050, 44_100, 48_000, 96_000, 192_000]
 PAIRS = [(rate, 16_000) for rate in RATES] + [(16_000, rate) for rate in RATES]
 
 
@@ -41,7 +41,7 @@ def test_the_blocks_pulled_do_not_depend_on_the_chunks_pushed(
 
 
 @settings(deadline=None, max_examples=30)  # a filter for an odd rate takes a while to make
-@given(rate_in=st.integers(8_000, 96_000), pushed=st.integers(0, 2_000))
+@given(rate_in=st.integers(6_000, 192_000), pushed=st.integers(0, 2_000))
 @example(rate_in=16_000, pushed=1)
 @example(rate_in=48_000, pushed=73)
 def test_outputs_are_ready_exactly_when_declared(rate_in: int, pushed: int) -> None:

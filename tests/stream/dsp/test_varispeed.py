@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lipstream.core.arrays import Float32
-from lipstream.stream.dsp.resample import band_hz
 from lipstream.stream.dsp.varispeed import VariableResampler
 
 RATES = [(48_000, 48_000), (44_100, 48_000), (48_000, 44_100), (16_000, 48_000), (48_000, 16_000)]
@@ -24,16 +23,6 @@ def test_a_tone_comes_out_in_place_and_clean(rate_in: int, rate_out: int, ratio:
         expected = sine(hz, rate_out * ratio, len(output))
         error = (output - expected)[100:]
         assert 20 * np.log10(np.sqrt(2 * np.mean(error**2))) < -80
-
-
-@pytest.mark.parametrize(("rate_in", "rate_out"), [(48_000, 48_000), (44_100, 96_000), (96_000, 44_100)])
-def test_speech_of_16_khz_is_as_clean_and_waits_a_third_as_long(rate_in: int, rate_out: int) -> None:
-    for hz in (300.0, 8_800.0):
-        resampler = VariableResampler(rate_in, rate_out, band_hz(16_000, rate_in))
-        output = resampler.process(sine(hz, rate_in, rate_in // 10), 1.000123)
-        error = (output - sine(hz, rate_out * 1.000123, len(output)))[100:]
-        assert 20 * np.log10(np.sqrt(2 * np.mean(error**2))) < -80
-        assert resampler.delay_s <= VariableResampler(rate_in, rate_out).delay_s / 3
 
 
 @pytest.mark.parametrize(("rate_in", "rate_out"), [(8_000, 8_000), (48_000, 8_000), (8_000, 48_000)])

@@ -84,7 +84,7 @@ def test_wrong_settings_and_rates_are_told(make_processor: type[Any]) -> None:
     with pytest.raises(InputError, match="atten_limit_db"):
         make_processor(atten_limit_db=-1)
     processor = make_processor(atten_limit_db=12)
-    with pytest.raises(InputError, match="sample_rate must be from 8000"):
+    with pytest.raises(InputError, match="sample_rate must be from 6000"):
         processor._process(frame_of(noise(100), 4_000))
     processor.atten_limit_db = 6
     assert processor.atten_limit_db == 6

@@ -83,7 +83,7 @@ class Simulation:
         return self
 
     def errors_ms(self, from_s: float, to_s: float = np.inf) -> npt.NDArray[np.float64]:
-        """How far from its target the sound kept ready was at each tick of a span."""
+        """How far from its target the buffered audio was at each tick of a span."""
         spans = zip(self.times_s, self.stats, strict=True)
         return np.array([s.fill_ms - s.target_ms for time_s, s in spans if from_s <= time_s < to_s])
 

@@ -131,14 +131,14 @@ def test_the_latency_allowed_is_never_passed_for_long(simulate: Make) -> None:
     assert not any(over[: over.index(True)] + over[over.index(True) + 12 :])
 
 
-def test_a_device_that_keeps_running_dry_gets_more_kept_ready(simulate: Make) -> None:
+def test_a_device_that_keeps_running_dry_has_more_audio_buffered(simulate: Make) -> None:
     bursts = DeviceTiming(ppm=100, burst=8)
     stream = simulate(source_timing=bursts).run(20)
     assert stream.stats[-1].target_ms > stream.stats[0].target_ms + 10
     assert stream.stats[-1].output_underruns == stream.stats[150].output_underruns
 
 
-def test_a_worker_that_is_held_up_again_and_again_is_waited_for_after_two_gaps(simulate: Make) -> None:
+def test_a_worker_that_is_held_up_again_and_again_is_waited_for_after_two_underruns(simulate: Make) -> None:
     stalls = [(float(second), second + 0.09) for second in range(5, 60, 5)]
     stream = simulate().run(60, worker_stalls=stalls)
     assert stream.stats[-1].output_underruns <= 3

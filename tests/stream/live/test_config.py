@@ -14,7 +14,7 @@ from lipstream.stream.live.config import LiveConfig
     ("options", "words"),
     [
         ({"channel": 0}, "count from 1"),
-        ({"sample_rate": 4_000}, "8000 to 96000"),
+        ({"sample_rate": 4_000}, "6000 to 192000"),
         ({"block": 0}, "1 to 8192"),
         ({"duration_s": 0.0}, "above 0"),
         ({"duration_s": nan}, "above 0"),

@@ -163,13 +163,21 @@ def test_an_exception_in_the_monitor_ends_the_session_with_one_line(
 def test_a_sink_that_does_not_open_is_an_input_error_and_leaves_nothing(
     stage: Callable[..., Stage], tmp_path: Path
 ) -> None:
-    on = stage(record=tmp_path / "take")
+    (tmp_path / "takes").mkdir()
+    on = stage(record=tmp_path / "takes" / "monday" / "first")
     on.sink.refuses = "phones are not plugged in: plug them in"
     with pytest.raises(InputError, match="plug them in"):
         on.session.start()
     assert not on.source.alive
     assert until(lambda: not threads())
-    assert soundfile.info(tmp_path / "take" / "noisy.wav").frames == 0
+    assert [path.name for path in tmp_path.rglob("*")] == ["takes"]
+
+
+def test_before_the_start_it_says_what_to_do(stage: Callable[..., Stage]) -> None:
+    session = stage().session
+    for ask in (session.stats, lambda: session.latency):
+        with pytest.raises(InputError, match=r"call start\(\)"):
+            ask()
 
 
 def test_stop_comes_back_while_a_device_hangs(stage: Callable[..., Stage]) -> None:
@@ -294,6 +302,9 @@ def test_a_file_that_cannot_be_read_to_its_end_is_told_and_not_waited_for(
     ):
         session.wait(30.0)
     assert not any("waiting for" in line for line in said)
+    # Half of a file would look like the whole.
+    assert [path.name for path in tmp_path.iterdir()] == ["in.wav"]
+    assert any("out.wav was not finished" in line for line in said)
 
 
 def test_the_session_ends_after_its_duration(stage: Callable[..., Stage]) -> None:

@@ -81,7 +81,7 @@ def crops(count: int) -> np.ndarray:
 
 
 def test_one_stream_equals_eager_with_video_that_comes_and_goes(capture: Capture) -> None:
-    rng, pictures = np.random.default_rng(5), crops(16)
+    rng, lips = np.random.default_rng(5), crops(16)
     captured, eager = CapturedRuntime(random_model(), capture), EagerRuntime(random_model())
     assert captured.spec == eager.spec
     assert captured.state_bytes == eager.state_bytes
@@ -91,8 +91,8 @@ def test_one_stream_equals_eager_with_video_that_comes_and_goes(capture: Capture
             captured.reset()
             eager.reset()
         if k % 5 == 0:
-            embedding = captured.encode_lips(pictures[k // 5 % 16])
-            np.testing.assert_allclose(embedding, eager.encode_lips(pictures[k // 5 % 16]), atol=1e-5)
+            embedding = captured.encode_lips(lips[k // 5 % 16])
+            np.testing.assert_allclose(embedding, eager.encode_lips(lips[k // 5 % 16]), atol=1e-5)
         age_s = NO_VIDEO_AGE_S if 100 <= k < 150 else 0.1 * (k % 7)
         hop = (0.1 * rng.standard_normal(captured.spec.hop_samples)).astype(np.float32)
         out, alpha = captured.process_hop(hop, embedding, age_s, 0.3 if k > 250 else 0.0)
@@ -131,7 +131,7 @@ def test_a_voice_gate_equals_eager_with_video_that_comes_and_goes(capture: Captu
 
 
 def test_streams_come_rest_and_begin_anew_as_if_each_were_alone(capture: Capture) -> None:
-    rng, pictures, count = np.random.default_rng(6), crops(7), 3
+    rng, lips, count = np.random.default_rng(6), crops(7), 3
     pool = CapturedPool(random_model(), capture, count)
     alone = [EagerRuntime(random_model()) for _ in range(count)]
     assert pool.state_bytes == alone[0].state_bytes
@@ -143,8 +143,8 @@ def test_streams_come_rest_and_begin_anew_as_if_each_were_alone(capture: Capture
         hops = (0.1 * rng.standard_normal((count, pool.spec.hop_samples))).astype(np.float32)
         hops[~active] = np.nan  # what stands there does not matter
         stream = int(rng.integers(count))
-        embeddings[stream] = pool.encode_lips(stream, pictures[k % 7])
-        expected = alone[stream].encode_lips(pictures[k % 7])
+        embeddings[stream] = pool.encode_lips(stream, lips[k % 7])
+        expected = alone[stream].encode_lips(lips[k % 7])
         np.testing.assert_allclose(embeddings[stream], expected, atol=1e-5)
         if k % 20 == 19:
             pool.reset(stream)

@@ -2,6 +2,8 @@
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +22,6 @@ from lipstream.stream.runtimes import NO_VIDEO_AGE_S, RUNTIMES, Runtime, load_ru
 from lipstream.stream.runtimes.eager import EagerRuntime
 from lipstream.stream.runtimes.onnx import OnnxRuntime
 
-HOPS = 1000
-
 
 def load(name: str) -> Runtime:
     """The shipped model on a runtime; skips the test where there is no compiler or GPU for it."""
@@ -35,12 +35,6 @@ def load(name: str) -> Runtime:
 @pytest.fixture(params=RUNTIMES)
 def runtime(request: pytest.FixtureRequest) -> Runtime:
     return load(request.param)
-
-
-@pytest.fixture(scope="module")
-def reference() -> tuple[np.ndarray, np.ndarray]:
-    """What the torch reference makes of `drive`."""
-    return drive(load_runtime("lite", "eager"), HOPS)
 
 
 def speech_like(hops: int, size: int) -> np.ndarray:
@@ -74,11 +68,15 @@ def drive(runtime: Runtime, hops: int) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(outputs), np.array(alphas)
 
 
+@cache
+def driven(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """What a runtime makes of a thousand hops; not to change."""
+    return drive(load(name), 1000)
+
+
 @pytest.mark.parametrize("name", [name for name in RUNTIMES if name != "eager"])
-def test_all_agree_with_eager_over_a_thousand_hops_with_state(
-    name: str, reference: tuple[np.ndarray, np.ndarray]
-) -> None:
-    wave, alpha = drive(load(name), HOPS)
+def test_all_agree_with_eager_over_a_thousand_hops_with_state(name: str) -> None:
+    (wave, alpha), reference = driven(name), driven("eager")
     assert np.abs(wave).max() > 0.01
     np.testing.assert_allclose(wave, reference[0], atol=1e-4)
     np.testing.assert_allclose(alpha, reference[1], atol=1e-4)
@@ -104,8 +102,9 @@ def test_all_agree_with_eager_after_what_no_microphone_gives(runtime: Runtime) -
     assert np.abs(found[60:]).max() > 0.01
 
 
-def test_alpha_is_zero_while_the_video_is_stale(runtime: Runtime) -> None:
-    _, alpha = drive(runtime, 620)
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_alpha_is_zero_while_the_video_is_stale(name: str) -> None:
+    _, alpha = driven(name)
     assert np.all(alpha[445:600] == 0.0)
     assert alpha[:400].max() > 0.0
 
@@ -147,6 +146,26 @@ def test_reset_makes_a_fresh_stream(runtime: Runtime) -> None:
     runtime.reset()
     again, _ = drive(runtime, 30)
     np.testing.assert_array_equal(first, again)
+
+
+def test_a_camera_s_thread_encodes_while_hops_are_processed(runtime: Runtime) -> None:
+    """Both at full speed: each gives what it gives alone, and a reset reaches the lips as well."""
+    waves, frames = speech_like(60, runtime.spec.hop_samples), faces(40)
+    embedding = np.ones(runtime.spec.embedding_size, np.float32)
+
+    def enhanced() -> list[np.ndarray]:
+        return [runtime.process_hop(hop, embedding, 0.01, 0.0)[0].copy() for hop in waves]
+
+    def encoded() -> list[np.ndarray]:
+        return [runtime.see(face, 0.0) for face in frames]
+
+    alone = enhanced(), encoded()
+    assert not np.array_equal(alone[1][-1], runtime.see(frames[-1], 0.0))  # there is a state to carry
+    runtime.reset()
+    with ThreadPoolExecutor(2) as threads:
+        together = threads.submit(enhanced), threads.submit(encoded)
+    for expected, found in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(found.result(), expected)
 
 
 def test_silence_stays_silent(runtime: Runtime) -> None:

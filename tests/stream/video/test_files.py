@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from lipstream.errors import InputError
-from lipstream.stream.video.files import read_lips
+from lipstream.stream.audio_files import open_audio
+from lipstream.stream.video.files import read_frames, read_lips
 from lipstream.stream.video.frames import LipFrame
 
 Picture = npt.NDArray[np.uint8]
@@ -161,3 +162,44 @@ def test_a_file_with_sound_only_is_refused(example_video: Path) -> None:
 def test_a_face_model_that_does_not_exist_is_named(clip: Path) -> None:
     with pytest.raises(InputError, match=r"--face-model"):
         read_lips(clip, face_model="nowhere.task")
+
+
+def test_avi_with_frames_out_of_order_begins_at_its_start(clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "b.avi"
+    ffmpeg("-i", clip, "-c:v", "mpeg4", "-bf", "2", path)
+    frames = list(read_frames(path))
+    np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(24) / FPS, atol=1e-6)
+
+
+@pytest.mark.parametrize("container", ["ts", "mts", "mpg", "mkv", "mp4", "mov"])
+def test_a_late_camera_stays_late_in_every_container(
+    container: str, clip: Path, example_video: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / f"late.{container}"
+    sound = example_video.with_suffix(".flac")
+    streams: list[str | Path] = ["-itsoffset", "1.52", "-i", clip, "-i", sound, "-map", "0:v", "-map", "1:a"]
+    codec = "mp2" if container in ("ts", "mts", "mpg") else "aac"
+    ffmpeg(*streams, "-c:v", "mpeg2video", "-vsync", "vfr", "-ar", "48000", "-c:a", codec, path)
+    with open_audio(path) as reader:
+        next(reader.blocks(1_000))
+        origin_s = reader.start_s
+    # Where a container has no place for it, the encoder's delay (MP2 10 ms, AAC 21) is part of the sound.
+    assert 1.519 <= next(read_frames(path, origin_s)).time_s <= 1.545
+
+
+def test_the_sound_of_the_same_file_is_time_0(clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "clip.mkv"
+    ffmpeg("-i", clip, "-c:v", "copy", path)
+    frames = read_frames(path, origin_s=0.25)
+    assert [round(next(frames).time_s, 3) for _ in range(3)] == [-0.25, -0.21, -0.17]
+
+
+def test_a_damaged_frame_is_left_out(tmp_path: Path, example_frames: list[Picture]) -> None:
+    path = write(tmp_path / "clip.avi", "MJPG", example_frames)
+    content = bytearray(path.read_bytes())
+    middle = content.index(b"\xff\xd8", len(content) // 2)
+    content[middle : middle + 2_000] = bytes(2_000)
+    path.write_bytes(content)
+    frames = list(read_frames(path))
+    assert 20 <= len(frames) <= 24
+    assert [frame.time_s for frame in frames] == sorted({frame.time_s for frame in frames})

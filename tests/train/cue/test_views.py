@@ -98,7 +98,7 @@ def test_late_landmarks_are_as_old_as_they_say(faces: Tensor) -> None:
     torch.testing.assert_close(seen.age_s[:, 5:], late[:, None].expand(-1, 45))
 
 
-def test_a_frozen_picture_stands_still_and_looks_new(faces: Tensor) -> None:
+def test_a_frozen_frame_stands_still_and_looks_new(faces: Tensor) -> None:
     seen = view(faces, frozen=1.0)
     assert not seen.landmarks[:, 25:].diff(dim=1).abs().gt(1e-4).any()
     assert not seen.age_s.any()

@@ -65,7 +65,7 @@ def folder(read_once: tuple[Path, FaceClip], tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_each_picture_has_its_time_and_its_lips(clip: FaceClip) -> None:
+def test_each_video_frame_has_its_time_and_its_lips(clip: FaceClip) -> None:
     assert (clip.speaker, clip.split) == ("s1", "valid")
     assert clip.crops.shape == (FRAMES, 96, 96, 3)
     assert clip.crops.dtype == np.uint8
@@ -102,7 +102,7 @@ def test_a_clip_that_has_changed_is_read_anew(folder: Path) -> None:
         read(folder)
 
 
-def test_damaged_pictures_at_the_start_are_blank_and_marked(folder: Path) -> None:
+def test_damaged_video_frames_at_the_start_are_blank_and_marked(folder: Path) -> None:
     path = folder / "train" / "a.mp4"
     content = bytearray(path.read_bytes())
     with av.open(str(path)) as container:
@@ -113,7 +113,7 @@ def test_damaged_pictures_at_the_start_are_blank_and_marked(folder: Path) -> Non
     path.write_bytes(content)
     clip = read(folder)
     assert not clip.found[0]
-    assert clip.found[12:].all()  # from the next picture on that stands for itself
+    assert clip.found[12:].all()  # from the next video frame on that stands for itself
     assert not clip.crops[~clip.found].any()
     np.testing.assert_allclose(clip.times_s, np.arange(FRAMES) / 25, atol=1e-6)
 
@@ -134,7 +134,7 @@ def _cut_in_half(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def _sound_without_pictures(folder: Path) -> None:
+def _sound_without_video(folder: Path) -> None:
     with (folder / "train" / "a.mp4").open("wb") as file:
         soundfile.write(file, np.zeros(1600), SAMPLE_RATE, format="WAV")
 
@@ -147,7 +147,7 @@ def _sound_without_pictures(folder: Path) -> None:
         (_write("a.mp4", b"no film"), r"the sound of .*a.mp4 cannot be read"),
         (_cut_in_half, r"the sound of .*a.mp4 cannot be read"),
         (_write("a.mp4", (DEMO / "example.mp4").read_bytes()), r"a.mp4 has no sound"),
-        (_sound_without_pictures, r"a.mp4 cannot be read: no video in it"),
+        (_sound_without_video, r"a.mp4 cannot be read: no video in it"),
     ],
 )
 def test_what_is_missing_or_damaged_is_told_and_leaves_nothing_behind(

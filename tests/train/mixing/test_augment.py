@@ -16,7 +16,7 @@ EVERYTHING = AugmentConfig(mirror=0.5, turn_deg=10, zoom=0.2, shift=0.06, colour
 
 
 def face(frames: int = 40) -> FaceClip:
-    """A light spot left of the centre that opens like a mouth, and a click for each picture."""
+    """A light spot left of the centre that opens like a mouth, and a click for each video frame."""
     crops = np.full((frames, SIZE, SIZE, 3), (150, 110, 90), np.uint8)
     for number, crop in enumerate(crops):
         cv2.ellipse(crop, (40, 48), (10, 2 + number % 7), 0, 0, 360, (230, 60, 60), -1)
@@ -55,7 +55,7 @@ def test_a_clip_keeps_one_look() -> None:
         assert (crops[0] != crops[3]).any()
 
 
-def test_sound_and_pictures_change_their_tempo_together() -> None:
+def test_sound_and_video_frames_change_their_tempo_together() -> None:
     tempos = set()
     for seed in range(10):
         clip = varied(AugmentConfig(tempo=0.15), seed)

@@ -1,4 +1,4 @@
-"""Degradations of video: what is held when, what each kind does to pictures, and what it says of trust."""
+"""Degradations of video: what is held when, what each kind does to frames, and what it says of trust."""
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +15,15 @@ FRAMES = 80
 VIDEO_FRAMES = 25
 
 
-def pictures(seed: int, size: int = 32) -> UInt8:
-    """A second of video in which every picture has its own coarse pattern; nobody may write into it."""
+def patterns(seed: int, size: int = 32) -> UInt8:
+    """A second of video in which every video frame has its own coarse pattern; nobody may write into it."""
     coarse = np.random.default_rng(seed).integers(60, 196, (VIDEO_FRAMES, size // 4, size // 4, 3), np.uint8)
     crops = np.repeat(np.repeat(coarse, 4, axis=1), 4, axis=2)
     crops.setflags(write=False)
     return crops
 
 
-CROPS, OTHER = pictures(0), pictures(1)
+CROPS, OTHER = patterns(0), patterns(1)
 TIMES_S = np.arange(VIDEO_FRAMES) / 25
 USABLE = np.ones(VIDEO_FRAMES, bool)
 USABLE.setflags(write=False)
@@ -45,7 +45,7 @@ def videos(draw: st.DrawFn) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.boo
 
 
 @given(video=videos(), frames=st.integers(1, 120))
-def test_the_newest_usable_picture_is_held_and_never_one_of_the_future(
+def test_the_newest_usable_video_frame_is_held_and_never_one_of_the_future(
     video: tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]], frames: int
 ) -> None:
     times_s, usable = video
@@ -65,7 +65,7 @@ def test_the_newest_usable_picture_is_held_and_never_one_of_the_future(
             assert (held, age) == (0, np.float32(NO_VIDEO_AGE_S))
 
 
-def test_a_picture_counts_from_the_audio_frame_at_whose_end_it_is_taken() -> None:
+def test_a_video_frame_counts_from_the_audio_frame_at_whose_end_it_is_taken() -> None:
     times_s = np.array([1.0, 1.05, 1.1]) - 1.0  # a little more than 0.05 and 0.1
     newest, age_s = hold(times_s, np.ones(3, bool), 9, FRAME_S)
     assert newest.tolist() == [0, 0, 0, 1, 1, 1, 1, 2, 2]
@@ -83,7 +83,7 @@ def test_a_good_clip_passes_as_it_is() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [32, 96])
 def test_every_kind_keeps_shapes_and_says_whether_the_lips_can_be_trusted(kind: str, size: int) -> None:
-    crops = pictures(2, size)
+    crops = patterns(2, size)
     seen = view(kind, crops=crops, max_delay_frames=2)
     assert seen.crops.shape == crops.shape
     assert seen.crops.dtype == np.uint8
@@ -94,11 +94,11 @@ def test_every_kind_keeps_shapes_and_says_whether_the_lips_can_be_trusted(kind: 
     assert seen.trust == pytest.approx({"black": 0.0, "other": np.nan}.get(kind, 1.0), nan_ok=True)
 
 
-def test_black_pictures_are_black() -> None:
+def test_black_video_frames_are_black() -> None:
     assert not view("black").crops.any()
 
 
-def test_a_frozen_picture_ages() -> None:
+def test_a_frozen_video_frame_ages() -> None:
     seen = view("frozen")
     assert not seen.newest.any()
     np.testing.assert_allclose(seen.age_s, (np.arange(FRAMES) + 1) * FRAME_S - TIMES_S[0], atol=1e-6)
@@ -114,7 +114,7 @@ def test_none_is_no_video_at_all() -> None:
     assert (seen.age_s == np.float32(NO_VIDEO_AGE_S)).all()
 
 
-def test_dropped_pictures_leave_the_ones_before_them() -> None:
+def test_dropped_video_frames_leave_the_ones_before_them() -> None:
     kept = []
     for seed in range(60):
         seen = view("dropped", seed)
@@ -128,7 +128,7 @@ def test_dropped_pictures_leave_the_ones_before_them() -> None:
     assert max(kept) > 0.8
 
 
-def test_noise_is_added_to_each_picture_anew() -> None:
+def test_noise_is_added_to_each_video_frame_anew() -> None:
     levels = []
     for seed in range(10):
         noise = view("noise", seed).crops.astype(float) - CROPS
@@ -148,14 +148,14 @@ def test_blur_takes_detail_and_keeps_brightness() -> None:
         )
 
 
-def test_dim_pictures_are_darker_by_one_factor() -> None:
+def test_dim_video_frames_are_darker_by_one_factor() -> None:
     for seed in range(5):
         ratio = view("dim", seed).crops / CROPS
         assert 0.13 < ratio.min() < ratio.max() <= 0.6
         assert np.ptp(ratio) < 0.02  # whole steps of grey
 
 
-def test_pictures_come_up_to_two_frames_late_under_unchanged_time_stamps() -> None:
+def test_video_frames_come_up_to_two_frames_late_under_unchanged_time_stamps() -> None:
     delays = set()
     for seed in range(20):
         seen = view("untouched", seed, max_delay_frames=2)

@@ -26,7 +26,7 @@ def video() -> VideoBatch:
     return VideoBatch(crops.to(torch.uint8), NEWEST, AGE_S, torch.ones(2))
 
 
-def test_each_picture_is_encoded_once_and_held_for_the_audio_frames_it_is_the_newest_of(
+def test_each_video_frame_is_encoded_once_and_held_for_the_audio_frames_it_is_the_newest_of(
     net: LiteAVSEMamba, video: VideoBatch
 ) -> None:
     calls: list[Tensor] = []
@@ -50,10 +50,10 @@ def test_each_picture_is_encoded_once_and_held_for_the_audio_frames_it_is_the_ne
 def test_training_encodes_as_the_stream_does_crop_by_crop(net: LiteAVSEMamba, video: VideoBatch) -> None:
     embedding, _ = embed(net, video)
     state = net.visual.init_state(2)
-    for picture in range(FRAMES):
-        crop = video.crops[:, picture].permute(0, 3, 1, 2) / 255
+    for shown in range(FRAMES):
+        crop = video.crops[:, shown].permute(0, 3, 1, 2) / 255
         streamed, state = net.visual.step(crop, state)
-        for item, time in torch.nonzero(NEWEST.eq(picture)).tolist():
+        for item, time in torch.nonzero(NEWEST.eq(shown)).tolist():
             if AGE_S[item, time] < NO_VIDEO_AGE_S:
                 torch.testing.assert_close(embedding[item, time], streamed[item])
 

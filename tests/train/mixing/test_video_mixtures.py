@@ -39,9 +39,9 @@ def tone(hertz: float, seconds: float = 1.0) -> Float32:
 
 
 def numbered(speaker: str = "a", sound: Float32 | None = None, frames: int = 50, size: int = 8) -> FaceClip:
-    """Every picture shows its own number, and every sample of the sound, a ramp, tells where it stands.
+    """Every video frame shows its own number, and every sample of the sound, a ramp, tells where it stands.
 
-    Time stamps are uneven, and every seventh picture has no face.
+    Time stamps are uneven, and every seventh video frame has no face.
     """
     rng = np.random.default_rng(frames)
     return FaceClip(
@@ -72,7 +72,7 @@ def test_mixtures_and_views_are_as_long_as_the_recipe_says(mixer: Mixer, size: i
         assert 0 <= view.newest.min() <= view.newest.max() < len(view.crops)
 
 
-def test_pictures_and_sound_are_of_the_same_moment(mixer: Mixer) -> None:
+def test_video_frames_and_sound_are_of_the_same_moment(mixer: Mixer) -> None:
     clip = numbered()
     faces = VideoMixer(mixer, (clip,), STEADY, HOP)
     starts = set()
@@ -88,7 +88,7 @@ def test_pictures_and_sound_are_of_the_same_moment(mixer: Mixer) -> None:
     assert len(starts) > 10
 
 
-def test_a_short_clip_ends_in_silence_and_its_last_picture_grows_old(mixer: Mixer) -> None:
+def test_a_short_clip_ends_in_silence_and_its_last_video_frame_grows_old(mixer: Mixer) -> None:
     faces = VideoMixer(mixer, (numbered(frames=5),), STEADY, HOP)
     noisy, clean, view = draw(faces, 0)
     assert clean[:3000].any()

@@ -33,7 +33,7 @@ def voice_in_noise(batch: int = 2, length: int = 3200) -> Batch:
 
 
 def with_lips(batch: Batch) -> Batch:
-    """Trusted pictures, of which the first holds all the time."""
+    """Trusted video frames, of which the first holds all the time."""
     crops = torch.randint(0, 256, (2, 3, 32, 32, 3), dtype=torch.uint8)
     ages = torch.zeros(2, 16)
     return batch._replace(video=VideoBatch(crops, ages.long(), ages, torch.ones(2)))

@@ -127,7 +127,7 @@ def test_a_share_of_the_steps_has_video_and_logs_the_cross_entropy_of_alpha(
     assert [row["step"] for row in rows] == list(range(1, 13))
     assert ["alpha" in row for row in rows] == with_video
     learned = [row["alpha"] for row in rows if "alpha" in row]
-    assert min(learned) >= 0  # nothing from another person's lips, or where there is no picture
+    assert min(learned) >= 0  # nothing from another person's lips, or where there is no video frame
     assert max(learned) > 0
 
 

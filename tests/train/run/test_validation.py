@@ -69,7 +69,7 @@ def test_scoring_leaves_no_gradient_and_no_trace_in_the_model(source: BatchSourc
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_the_best_weigh_lips_and_sound_alone_as_training_does(source: BatchSource) -> None:
+def test_the_best_weigh_lips_and_audio_only_as_training_does(source: BatchSource) -> None:
     items = ValidationSet(source, 1)
     items.share = 0.25
     assert items.rank({"val_pesq": 2.0, "val_sound_pesq": 1.0}) == 1.25

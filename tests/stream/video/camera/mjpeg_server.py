@@ -17,7 +17,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-BOUNDARY = "picture"
+BOUNDARY = "frame"
 
 
 class Mode(Enum):
@@ -26,33 +26,33 @@ class Mode(Enum):
     PLAY = auto()
     STALL = auto()  # the connection stays open and nothing comes
     REFUSE = auto()  # the connection breaks, and new ones are turned away
-    FREEZE = auto()  # the same picture over and over
+    FREEZE = auto()  # the same frame over and over
     BLACK = auto()
 
 
 class MjpegServer:
     """Plays a clip over and over at ``url``; a context manager.
 
-    Picture k of the clip is sent at ``epoch_s + k / fps`` (and a clip's length later, and so on), whoever
+    Frame k of the clip is sent at ``epoch_s + k / fps`` (and a clip's length later, and so on), whoever
     connects when, so that sound can be played in step with it. `mode` and `fps` may change at any time.
 
     Args:
         clip: any video that OpenCV reads; its first 30 seconds are kept in memory as JPEG.
         size: width and height to scale to; None for the clip's own.
-        fps: pictures a second that are sent; a lower rate than the clip's leaves pictures out.
+        fps: frames a second that are sent; a lower rate than the clip's leaves frames out.
         port: 0 for any free one.
     """
 
     def __init__(
         self, clip: Path, size: tuple[int, int] | None = None, fps: float | None = None, port: int = 0
     ) -> None:
-        self._pictures, self._clip_fps = _jpegs(clip, size)
-        self._black = _jpeg(np.zeros_like(_picture(self._pictures[0])))
+        self._frames, self._clip_fps = _jpegs(clip, size)
+        self._black = _jpeg(np.zeros_like(_frame(self._frames[0])))
         self._stopping = threading.Event()
         self.fps = fps or self._clip_fps
         self.mode = Mode.PLAY
         self.epoch_s = time.perf_counter()
-        self.sent: list[float] = []  # time of each picture sent
+        self.sent: list[float] = []  # time of each frame sent
         self.connections = 0
         self._http = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._http.daemon_threads = True
@@ -96,14 +96,14 @@ class MjpegServer:
         return self.mode is Mode.REFUSE
 
     def _wait_for_next(self) -> bool:
-        """Wait until the next picture is due; True once the server stops."""
+        """Wait until the next frame is due; True once the server stops."""
         elapsed = (time.perf_counter() - self.epoch_s) * self.fps
         return self._stopping.wait((1 - elapsed % 1) / self.fps)
 
     def _due(self) -> bytes:
-        # Half a picture on, for the wait that ends a little early.
+        # Half a frame on, for the wait that ends a little early.
         place = (time.perf_counter() - self.epoch_s) * self._clip_fps + 0.5 * self._clip_fps / self.fps
-        return self._pictures[int(place) % len(self._pictures)]
+        return self._frames[int(place) % len(self._frames)]
 
 
 def _handler(server: MjpegServer) -> type[BaseHTTPRequestHandler]:
@@ -118,7 +118,7 @@ def _handler(server: MjpegServer) -> type[BaseHTTPRequestHandler]:
 
 
 def _jpegs(clip: Path, size: tuple[int, int] | None) -> tuple[list[bytes], float]:
-    """The pictures of a clip, and how many a second."""
+    """The frames of a clip, and how many a second."""
     capture = cv2.VideoCapture(str(clip), cv2.CAP_FFMPEG)
     fps = capture.get(cv2.CAP_PROP_FPS)
     jpegs: list[bytes] = []
@@ -135,7 +135,7 @@ def _jpeg(bgr: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
     return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
 
 
-def _picture(jpeg: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _frame(jpeg: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), dtype=np.uint8)
 
 

@@ -53,21 +53,21 @@ def test_a_file_without_video_is_told(tmp_path: Path) -> None:
         open_camera(path, MonotonicClock())
 
 
-def test_a_network_camera_gives_each_picture_when_it_comes(server: MjpegServer) -> None:
+def test_a_network_camera_gives_each_frame_when_it_comes(server: MjpegServer) -> None:
     capture = open_camera(server.url, MonotonicClock())
     stamps = [capture.grab() for _ in range(12)]
-    picture = capture.retrieve()
+    frame = capture.retrieve()
     capture.close()
-    assert picture is not None
-    red, _, blue = picture.reshape(-1, 3).mean(axis=0)
+    assert frame is not None
+    red, _, blue = frame.reshape(-1, 3).mean(axis=0)
     assert red > blue, "RGB, not BGR"
     for stamp, sent in zip(stamps[4:], server.sent[4:], strict=False):
         assert stamp is not None
-        assert stamp >= sent - 0.005, "stamped before it was sent: pictures are waiting somewhere"
+        assert stamp >= sent - 0.005, "stamped before it was sent: frames are waiting somewhere"
 
 
 @pytest.fixture
-def eight_pictures(tmp_path: Path) -> Path:
+def eight_frames(tmp_path: Path) -> Path:
     path = tmp_path / "short.mkv"
     writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"FFV1"), 20, (64, 64))
     for k in range(8):
@@ -76,24 +76,24 @@ def eight_pictures(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_file_plays_in_real_time_over_and_over(eight_pictures: Path) -> None:
+def test_a_file_plays_in_real_time_over_and_over(eight_frames: Path) -> None:
     clock = ManualClock(100.0)
-    capture = FileCapture(eight_pictures, clock)
+    capture = FileCapture(eight_frames, clock)
     stamps, brightness = [], []
     for _ in range(20):
-        stamp, picture = capture.grab(), capture.retrieve()
+        stamp, frame = capture.grab(), capture.retrieve()
         assert stamp == pytest.approx(clock.now())
-        assert picture is not None
+        assert frame is not None
         stamps.append(stamp)
-        brightness.append(float(picture.mean()))
+        brightness.append(float(frame.mean()))
     capture.close()
     np.testing.assert_allclose(np.array(stamps, float), 100.0 + np.arange(20) / 20, atol=2e-3)
     np.testing.assert_allclose(brightness, 30.0 * (np.arange(20) % 8), atol=3)
 
 
-def test_a_file_goes_on_from_where_it_is_after_a_stall(eight_pictures: Path) -> None:
+def test_a_file_goes_on_from_where_it_is_after_a_stall(eight_frames: Path) -> None:
     clock = ManualClock()
-    capture = FileCapture(eight_pictures, clock)
+    capture = FileCapture(eight_frames, clock)
     capture.grab()
     clock.sleep(60.0)
     stamps = [capture.grab() for _ in range(4)]
@@ -101,8 +101,8 @@ def test_a_file_goes_on_from_where_it_is_after_a_stall(eight_pictures: Path) -> 
     np.testing.assert_allclose(np.array(stamps, float), 60.0 + np.arange(4) / 20, atol=2e-3)
 
 
-def test_a_file_may_end(eight_pictures: Path) -> None:
-    capture = FileCapture(eight_pictures, ManualClock(), repeat=False)
+def test_a_file_may_end(eight_frames: Path) -> None:
+    capture = FileCapture(eight_frames, ManualClock(), repeat=False)
     stamps = [capture.grab() for _ in range(9)]
     capture.close()
     assert stamps[-1] is None

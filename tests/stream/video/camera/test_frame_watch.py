@@ -1,4 +1,4 @@
-"""Repeated, frozen and black pictures are told from new ones."""
+"""Repeated, frozen and black frames are told from new ones."""
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ def test_a_sensor_never_repeats_itself() -> None:
     assert {watch.look(VideoFrame(0.04 * k, noisy(k))) for k in range(50)} == {None}
 
 
-def test_repeated_pictures_are_frozen_after_a_while_and_new_again_at_once() -> None:
+def test_repeated_frames_are_frozen_after_a_while_and_new_again_at_once() -> None:
     watch = FrameWatch(frozen_after_s=2.0)
     still = noisy(0)
     seen = [watch.look(VideoFrame(0.1 * k, still)) for k in range(40)]
@@ -30,7 +30,7 @@ def test_repeated_pictures_are_frozen_after_a_while_and_new_again_at_once() -> N
     assert watch.look(VideoFrame(4.0, noisy(1))) is None
 
 
-def test_a_driver_that_shows_each_picture_twice_gives_half_as_many_new_ones() -> None:
+def test_a_driver_that_shows_each_frame_twice_gives_half_as_many_new_ones() -> None:
     watch = FrameWatch()
     seen = [watch.look(VideoFrame(0.033 * k, noisy(k // 2))) for k in range(60)]
     assert seen == [None, Sight.REPEATED] * 30

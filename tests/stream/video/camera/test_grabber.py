@@ -1,4 +1,4 @@
-"""The reading thread: newest picture only, rate capped, lost cameras opened again, nobody waits for it."""
+"""The reading thread: newest frame only, rate capped, lost cameras opened again, nobody waits for it."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ PATIENCE_S = 10.0
 
 
 class Scripted:
-    """A camera that gives pictures at these times without waiting, then no more."""
+    """A camera that gives frames at these times without waiting, then no more."""
 
     def __init__(self, stamps: Iterable[float]) -> None:
         self._stamps: Iterator[float] = iter(stamps)
@@ -58,7 +58,7 @@ def test_rate_is_capped_and_lower_rates_are_kept_whole(camera_fps: int, kept_fps
     assert grabber.status().grabbed == 10 * camera_fps
 
 
-def test_only_the_newest_picture_waits() -> None:
+def test_only_the_newest_frame_waits() -> None:
     camera = Scripted([1.0, 2.0, 3.0])
     grabber = start(lambda: camera, first_pause_s=60.0)
     assert camera.closed.wait(PATIENCE_S)

@@ -1,4 +1,4 @@
-"""Which pictures are searched for a face: every other one of a calm face, else all."""
+"""Which frames are searched for a face: every other one of a calm face, else all."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ def face(moved: complex = 0j, turned: complex = 1 + 0j) -> Float32:
 
 
 def looks(see: Callable[[float], Float32 | None], seconds: float = 2.0, fps: float = 25.0) -> list[float]:
-    """The times of the pictures looked at, of those with what is to be seen in each."""
+    """The times of the frames looked at, of those with what is to be seen in each."""
     pace, times_s = LandmarkSchedule(), []
     for time_s in np.arange(0, seconds, 1 / fps):
         if pace.due(time_s):
@@ -44,11 +44,11 @@ def test_speech_and_a_slow_head_are_calm() -> None:
 
 
 @pytest.mark.parametrize("fps", [5.0, 12.5])
-def test_a_slow_camera_gets_a_look_at_each_picture(fps: float) -> None:
+def test_a_slow_camera_gets_a_look_at_each_frame(fps: float) -> None:
     assert len(looks(lambda time_s: face(), fps=fps)) == round(2 * fps)
 
 
-def test_without_a_face_to_follow_each_picture_is_looked_at() -> None:
+def test_without_a_face_to_follow_each_frame_is_looked_at() -> None:
     assert len(looks(lambda time_s: None)) == 50
     assert len(looks(lambda time_s: np.full((478, 2), np.nan, np.float32))) == 50
     lost = looks(lambda time_s: face() if time_s < 1 else None)
@@ -65,11 +65,11 @@ def test_without_a_face_to_follow_each_picture_is_looked_at() -> None:
     ],
     ids=["sideways", "turning", "nearer", "nodding"],
 )
-def test_while_it_moves_fast_each_picture_is_looked_at(move: Callable[[float], Float32]) -> None:
+def test_while_it_moves_fast_each_frame_is_looked_at(move: Callable[[float], Float32]) -> None:
     assert len(looks(move)) == 50
 
 
-def test_after_a_jump_each_picture_is_looked_at_until_it_is_calm_again() -> None:
+def test_after_a_jump_each_frame_is_looked_at_until_it_is_calm_again() -> None:
     times_s = looks(lambda time_s: face(0.5 if time_s > 1 else 0))
     after = np.diff([time_s for time_s in times_s if time_s > 1.05])
     np.testing.assert_allclose(after[:6], 0.04)

@@ -121,10 +121,10 @@ def test_mouth_opening_is_in_eye_distances() -> None:
     )
 )
 def test_what_is_chosen_is_always_one_of_the_faces_shown(
-    pictures: list[list[tuple[float, float, float]]],
+    frames: list[list[tuple[float, float, float]]],
 ) -> None:
     chooser = FaceChooser()
-    for k, shown in enumerate(pictures):
+    for k, shown in enumerate(frames):
         faces = [face(*one) for one in shown]
         chosen = chooser.update(faces, k / 25)
         assert chosen is None or any(chosen.landmarks is one for one in faces)

@@ -1,4 +1,4 @@
-"""Lips of a camera's pictures: as those of file mode, from half the looks for landmarks."""
+"""Lips of a camera's frames: as those of file mode, from half the looks for landmarks."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ def encode(crop: UInt8) -> Float32:
 
 @pytest.fixture
 def looked_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The times of the pictures in which faces were looked for."""
+    """The times of the frames in which faces were looked for."""
     times_s: list[float] = []
     detect = FaceFinder.detect
 
@@ -35,23 +35,23 @@ def looked_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def pictures(example_frames: list[UInt8]) -> list[UInt8]:
+def frames(example_frames: list[UInt8]) -> list[UInt8]:
     return [np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), dtype=np.uint8) for frame in example_frames]
 
 
-def read(pictures: list[UInt8], show: Callable[[UInt8], UInt8] = lambda rgb: rgb) -> list[Sight | LipFrame]:
+def read(frames: list[UInt8], show: Callable[[UInt8], UInt8] = lambda rgb: rgb) -> list[Sight | LipFrame]:
     with LipReader(encode, None, frozen_after_s=2.0) as reader:
-        return [reader.read(VideoFrame(k / FPS, show(rgb))) for k, rgb in enumerate(pictures)]
+        return [reader.read(VideoFrame(k / FPS, show(rgb))) for k, rgb in enumerate(frames)]
 
 
 def test_a_calm_face_gives_the_crops_of_file_mode_from_every_other_look(
-    pictures: list[UInt8], looked_s: list[float]
+    frames: list[UInt8], looked_s: list[float]
 ) -> None:
-    seen = read(pictures)
-    assert len(looked_s) <= 8 + (len(pictures) - 8) / 2 + 1
+    seen = read(frames)
+    assert len(looked_s) <= 8 + (len(frames) - 8) / 2 + 1
     cropper, differences = LipCropper(), []
     with FaceLandmarks() as landmarks:
-        for k, (rgb, lips) in enumerate(zip(pictures, seen, strict=True)):
+        for k, (rgb, lips) in enumerate(zip(frames, seen, strict=True)):
             crop = cropper.update(rgb, landmarks.detect(rgb, k / FPS), k / FPS)
             assert crop is not None
             assert isinstance(lips, LipFrame)
@@ -62,19 +62,19 @@ def test_a_calm_face_gives_the_crops_of_file_mode_from_every_other_look(
     assert np.mean(differences) < 2
 
 
-def test_two_faces_are_looked_for_in_each_picture(pictures: list[UInt8], looked_s: list[float]) -> None:
-    few = pictures[:14]
+def test_two_faces_are_looked_for_in_each_frame(frames: list[UInt8], looked_s: list[float]) -> None:
+    few = frames[:14]
     seen = read(few, lambda rgb: np.hstack([rgb, rgb[:, ::-1]]))
     assert len(looked_s) == len(few)
     assert all(isinstance(lips, LipFrame) for lips in seen[1:])
 
 
-def test_a_face_that_goes_is_noticed_within_a_picture_and_one_that_comes_at_once(
-    pictures: list[UInt8], looked_s: list[float]
+def test_a_face_that_goes_is_noticed_within_a_frame_and_one_that_comes_at_once(
+    frames: list[UInt8], looked_s: list[float]
 ) -> None:
-    rest = np.full_like(pictures[0], 90)
+    rest = np.full_like(frames[0], 90)
     noise = np.random.default_rng(0).integers(0, 9, (4, *rest.shape), dtype=np.uint8)
-    seen = read([*pictures[:14], *(rest + noise), *pictures[14:18]])
+    seen = read([*frames[:14], *(rest + noise), *frames[14:18]])
     assert Sight.NO_FACE not in seen[:14]
     assert seen[15:18] == [Sight.NO_FACE] * 3
     assert all(isinstance(lips, LipFrame) for lips in seen[18:])
