@@ -52,7 +52,8 @@ def band_noise(rate: int, from_hz: float, to_hz: float) -> Float32:
 def above(signal: Float32, rate: int, from_hz: float) -> Float32:
     """What of a signal lies above a frequency, its first and last tenth left out."""
     spectrum, hz = np.fft.rfft(signal), np.fft.rfftfreq(len(signal), 1 / rate)
-    return np.fft.irfft(np.where(hz >= from_hz, spectrum, 0), len(signal))[rate // 10 : -rate // 10]
+    high = np.fft.irfft(np.where(hz >= from_hz, spectrum, 0), len(signal))
+    return high[rate // 10 : -rate // 10].astype(np.float32)
 
 
 @settings(deadline=None, max_examples=20)
