@@ -38,6 +38,14 @@ class Mixture(NamedTuple):
     gain: Float32
 
 
+class _Packed(NamedTuple):
+    """A mixture in half precision: all but its gain, each part scaled to its peak."""
+
+    parts: tuple[Float16, ...]
+    peaks: tuple[float, ...]
+    gain: Float32
+
+
 class Pool:
     """A ring of mixtures in float16, each part scaled to its peak.
 
@@ -52,9 +60,7 @@ class Pool:
         self.mixer, self.net, self.config, self.seed = mixer, net, config, seed
         self.analysis = Analysis(net.config.stft)
         self._drawn = 0
-        self._items: list[tuple[tuple[Float16, ...], tuple[float, ...], Float32] | None] = [
-            None
-        ] * config.items
+        self._items: list[_Packed | None] = [None] * config.items
 
     def advance(self, step: int) -> Iterator[int]:
         """Draw what is lacking before a step; yields how many items are left to draw, after each."""
@@ -85,13 +91,12 @@ def _array(tensor: Tensor) -> Float32:
     return np.asarray(tensor.detach().numpy(), np.float32)
 
 
-def _packed(item: Mixture) -> tuple[tuple[Float16, ...], tuple[float, ...], Float32]:
+def _packed(item: Mixture) -> _Packed:
     peaks = tuple(max(float(np.abs(part).max()), 1e-9) for part in item[:4])
     parts = tuple((part / peak).astype(np.float16) for part, peak in zip(item[:4], peaks, strict=True))
-    return parts, peaks, item.gain
+    return _Packed(parts, peaks, item.gain)
 
 
-def _unpacked(packed: tuple[tuple[Float16, ...], tuple[float, ...], Float32]) -> Mixture:
-    parts, peaks, gain = packed
-    scaled = (part.astype(np.float32) * np.float32(peak) for part, peak in zip(parts, peaks, strict=True))
-    return Mixture(*scaled, gain)
+def _unpacked(item: _Packed) -> Mixture:
+    scaled = (part.astype(np.float32) * np.float32(peak) for part, peak in zip(*item[:2], strict=True))
+    return Mixture(*scaled, item.gain)

@@ -74,16 +74,18 @@ class GateLossConfig:
         sdr: of the ratio of signal to distortion, in dB.
         harm: of each dB of it that a cue which may be trusted costs against audio alone.
         trust: of the cross-entropy of alpha, where both are learnt.
+        clean: of a mixture there whose audio-only output is all but the speech: nothing is to be closed then.
     """
 
     lost: float = 0.1
     sdr: float = 0.03
     harm: float = 0.03
     trust: float = 0.1
+    clean: float = 2.0
 
     def __post_init__(self) -> None:
-        if min(self.lost, self.sdr, self.harm, self.trust) < 0:
-            raise InputError("loss: lost, sdr, harm and trust must be at least 0")
+        if min(self.lost, self.sdr, self.harm, self.trust, self.clean) < 0:
+            raise InputError("loss: lost, sdr, harm, trust and clean must be at least 0")
 
 
 @dataclass(frozen=True)

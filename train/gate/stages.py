@@ -19,6 +19,9 @@ from .losses import spectral_error, trust_error
 from .pool import Pool
 from .recipe import GateRecipe, StageConfig, TrunkConfig
 
+#: Above this ratio of signal to distortion the audio-only output counts as clean.
+_CLEAN_DB = 12.0
+
 
 class GateBatch(NamedTuple):
     """What the gate gets, and what it should have made of it.
@@ -114,26 +117,26 @@ def joint_loss(gate: VoiceGate, source: Source, rng: np.random.Generator) -> Out
     """All as it runs: the trunk by the gate's own alpha, and alpha also by what comes of it."""
     batch, weights = source.draw(source.recipe.joint.batch, rng), source.recipe.loss
     opening, alpha, _ = gate(batch.heard, batch.kept, batch.gain, batch.cue, batch.age_s)
-    loss, told = _separation_loss(batch, opening, source.recipe)
+    loss, told = _separation_loss(batch, opening, source.recipe, weights.clean)
     loss = loss + weights.trust * trust_error(alpha, batch.trust, batch.age_s).mean()
     return loss, {**told, "loss": loss.item(), **_alphas(alpha, batch)}
 
 
-def _separation_loss(batch: GateBatch, opening: Tensor, recipe: GateRecipe) -> Outcome:
-    """The speech where the cue may be trusted, else what audio alone gives."""
+def _separation_loss(batch: GateBatch, opening: Tensor, recipe: GateRecipe, clean: float = 1.0) -> Outcome:
+    """The speech where the cue may be trusted, else what audio alone gives; ``clean`` weighs clean ones."""
     weights = recipe.loss
     trusted = batch.trust[:, None, None, None] > 0
     target = torch.where(trusted, batch.clean, batch.kept)
     error, ratio_db = spectral_error(batch.kept * opening.unsqueeze(1), target, batch.gain, weights.lost)
     with torch.no_grad():
         _, alone_db = spectral_error(batch.kept, batch.clean, batch.gain, weights.lost)
-    harm = (F.relu(alone_db - ratio_db) * batch.trust).mean()
-    loss = error.mean() - weights.sdr * ratio_db.mean() + weights.harm * harm
+    gained_db = ratio_db - alone_db
+    counts = torch.where(alone_db > _CLEAN_DB, clean, 1.0)
+    harm = (counts * F.relu(-gained_db) * batch.trust).mean()
+    loss = (counts * (error - weights.sdr * ratio_db)).mean() + weights.harm * harm
     told = {"loss": loss.item(), "error": error.mean().item()}
-    gained_db = (ratio_db - alone_db).detach()
-    return loss, told | _mean("gain_db", gained_db[batch.trust > 0]) | _mean(
-        "spared_db", ratio_db[batch.trust == 0]
-    )
+    told |= _mean("gain_db", gained_db[batch.trust > 0])
+    return loss, told | _mean("spared_db", ratio_db[batch.trust == 0])
 
 
 def _alphas(alpha: Tensor, batch: GateBatch) -> dict[str, float]:

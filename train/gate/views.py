@@ -27,8 +27,7 @@ def _first_face(landmarks: Float32) -> int:
     return int(np.argmax(landmarks.any(axis=(1, 2))))
 
 
-#: For each tick, which picture is seen, and from which tick on it is as old as it is: a picture that is shown
-#: late, again, or of somebody else counts as a new one.
+#: For each tick, the tick whose picture is seen.
 _SHOWN: Mapping[str, Callable[[Float32], Int64]] = {
     "right": _every_tick,
     "mirrored": _every_tick,
@@ -39,7 +38,7 @@ _SHOWN: Mapping[str, Callable[[Float32], Int64]] = {
     "5 fps": lambda landmarks: _every_tick(landmarks) // _SLOW * _SLOW,
     "dropped": lambda landmarks: _last_kept(_every_tick(landmarks)),
 }
-#: Those that tell how old a picture is; with the others a camera claims that it is new.
+#: Those that tell how old a picture is; with the others a camera claims that each is new.
 _AGEING = ("5 fps", "dropped")
 #: In the order of the table.
 CONDITIONS = tuple(_SHOWN)
