@@ -98,5 +98,7 @@ def _packed(item: Mixture) -> _Packed:
 
 
 def _unpacked(item: _Packed) -> Mixture:
-    scaled = (part.astype(np.float32) * np.float32(peak) for part, peak in zip(*item[:2], strict=True))
-    return Mixture(*scaled, item.gain)
+    noisy, clean, other, kept = (
+        part.astype(np.float32) * np.float32(peak) for part, peak in zip(*item[:2], strict=True)
+    )
+    return Mixture(noisy, clean, other, kept, item.gain)
