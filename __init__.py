@@ -1,7 +1,8 @@
-"""Lipstream: clean speech while it is spoken, experimentally helped by the speaker's lips.
+"""Lipstream: clean speech while it is spoken, with the speaker's lips where they are given.
 
 >>> enhancer = lipstream.Enhancer("lite", sample_rate=16000)
 >>> out = enhancer.process(chunk, lips=None)  # float32 [n] in and out, late by enhancer.latency_samples
+>>> frame = lipstream.LipReader()(picture, time_s)  # of a camera: for process(chunk, lips=[frame])
 >>> lipstream.enhance_file("in.wav", "out.wav", video="face.mp4")
 >>> with lipstream.LiveSession(lipstream.LiveConfig(camera=0)) as session:
 ...     session.wait(60.0)
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .stream.live.config import LiveConfig
     from .stream.live.session import LiveSession
     from .stream.pool import EnhancerPool
+    from .stream.video.lips.lip_reader import LipReader
 
 # ONNX Runtime would write a device's number into the home folder and look up a host of its maker.
 # It reads this when it is loaded, which this package does only later.
@@ -29,6 +31,7 @@ __all__ = [
     "Enhancer",
     "EnhancerPool",
     "InputError",
+    "LipReader",
     "LiveConfig",
     "LiveSession",
     "__version__",
@@ -38,6 +41,7 @@ __all__ = [
 _LAZY = {
     "Enhancer": ".stream.enhancer",
     "EnhancerPool": ".stream.pool",
+    "LipReader": ".stream.video.lips.lip_reader",
     "LiveConfig": ".stream.live.config",
     "LiveSession": ".stream.live.session",
     "enhance_file": ".stream.files",

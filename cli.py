@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 
     parser: argparse.ArgumentParser = _Parser(
         prog="lipstream",
-        description="Clean speech as a stream. Help by lips is experimental and off by default.",
+        description="Clean speech as a stream, with the speaker's lips where they are asked for.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -33,13 +33,10 @@ def verdict(audio_only_db: float, with_lips_db: float) -> str:
     """What the lips did to this clip, in one sentence."""
     change = with_lips_db - audio_only_db
     if change > LEVEL_DB:
-        return f"Lips (experimental) help here, by {change:.1f} dB; those of other speakers may harm."
+        return f"Lips help here, by {change:.1f} dB."
     if change < -LEVEL_DB:
-        return (
-            f"Lips (experimental) harm here, by {-change:.1f} dB: this face is not one of their training. "
-            "They are off unless asked for."
-        )
-    return "Lips (experimental) change nothing here."
+        return f"Lips harm here, by {-change:.1f} dB. They are off unless asked for."
+    return "Lips change nothing here."
 
 
 def comparison(clean: Samples, signals: dict[str, Samples]) -> str:
@@ -61,7 +58,7 @@ def main(folder: Path) -> None:
     signals = {
         "noisy": read(FOLDER / "example.flac"),
         "audio-only": read(folder / "audio-only.flac"),
-        "with lips (experimental)": read(folder / "with-video.flac"),
+        "with lips": read(folder / "with-video.flac"),
     }
     print("The example clip against its clean recording (level: against that of the clean one):")
     print(comparison(clean, signals))

@@ -3,7 +3,7 @@
     pip install ".[video]"
     python examples/lips_from_video.py demo/example.flac demo/example.mp4 out/
 
-Lips are experimental: they help the speakers of the training data, and may harm others. Compare both files.
+Compare both files. For pictures that come one by one: lips_of_pictures.py.
 """
 
 import sys

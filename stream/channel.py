@@ -1,7 +1,6 @@
 """One channel of speech around a network that is stepped elsewhere: chunks and lips in, chunks out."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +11,10 @@ from ..models.config import SAMPLE_LIMIT
 from .controls import Controls
 from .dsp.buffers import SampleFifo
 from .dsp.full_band import FullBand
+from .landmarks_timeline import LandmarksTimeline
 from .latency import LatencyBudget
-from .lips_timeline import Lips, LipsTimeline
+from .lips_input import Lips
+from .lips_timeline import LipsTimeline
 from .runtimes.base import StreamSpec
 from .video.frames import LipFrame
 
@@ -27,6 +28,18 @@ class Hop(NamedTuple):
     dry: float
 
 
+class LipsEncoder(Protocol):
+    """What makes the embeddings of one stream: a `Runtime` itself, or a row of a pool."""
+
+    def encode_lips(self, crop: UInt8) -> Float32:
+        """See `Runtime.encode_lips`."""
+        ...
+
+    def see(self, landmarks: Float32, age_s: float) -> Float32:
+        """See `Runtime.see`."""
+        ...
+
+
 class Channel:
     """All of a stream but its network: framing, the rate, the declared latency, the time line of the lips.
 
@@ -37,7 +50,7 @@ class Channel:
         spec: of the model.
         latency: of the model at the rate of the chunks.
         controls: read at every hop.
-        encode_lips: see `LipsTimeline`.
+        encoder: of the lips, called in their order.
     """
 
     def __init__(
@@ -45,12 +58,16 @@ class Channel:
         spec: StreamSpec,
         latency: LatencyBudget,
         controls: Controls,
-        encode_lips: Callable[[UInt8], Float32],
+        encoder: LipsEncoder,
     ) -> None:
         self._spec, self._latency, self._controls = spec, latency, controls
         self._band = FullBand(latency.sample_rate, spec.sample_rate, spec.window_samples, spec.hop_samples)
         self._output = SampleFifo(4 * latency.total)
-        self._lips = LipsTimeline(spec, encode_lips)
+        self._lips = (
+            LandmarksTimeline(spec, encoder.see)
+            if spec.lips == "landmarks"
+            else LipsTimeline(spec, encoder.encode_lips)
+        )
         self.reset()
 
     def reset(self) -> None:

@@ -7,8 +7,8 @@ from ..errors import InputError
 from .channel import Channel
 from .controls import NO_LIMIT_DB, Controlled, Controls
 from .latency import LatencyBudget
-from .lips_timeline import Lips
-from .runtimes.base import Runtime
+from .lips_input import Lips
+from .runtimes.base import LipsKind, Runtime
 
 __all__ = ["MAX_SAMPLE_RATE", "MIN_SAMPLE_RATE", "NO_LIMIT_DB", "Enhancer", "checked_sample_rate"]
 
@@ -17,12 +17,12 @@ MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 6_000, 192_000
 
 
 class Enhancer(Controlled):
-    """Cleans one channel of speech as it comes in; experimentally helped by the speaker's lips.
+    """Cleans one channel of speech as it comes in, with the speaker's lips where they are given.
 
-    Lips count only where `process` is given them. They help the nine speakers they were trained on and may
-    mislead with others, so what they change is bounded (`lips_bound`): they lower no hop by more than 6 dB
-    against the audio-only output, which is the output to the bit as long as no lips have come. While lips
-    count, a hop costs twice as much.
+    Lips count only where `process` is given them; without them the output is the audio-only one, to the bit.
+    A model sees either landmarks of the face or crops of the mouth (`lips` says which); `LipReader` makes
+    both of pictures. Landmarks may only take away from the audio-only output. Crops are experimental: what
+    they change is bounded (`lips_bound`), and while they count a hop costs twice as much.
 
     The output lags the input by `latency_samples`, the same for any length of chunk, and any way to cut a
     stream into chunks gives the same samples. Use one Enhancer for each channel, from one thread at a time
@@ -59,7 +59,7 @@ class Enhancer(Controlled):
         self.controls = controls or Controls(atten_limit_db, bypass, video)
         self._runtime = _loaded(model, runtime)
         self._latency = LatencyBudget.of(self._runtime.spec, rate)
-        self._channel = Channel(self._runtime.spec, self._latency, self.controls, self._runtime.encode_lips)
+        self._channel = Channel(self._runtime.spec, self._latency, self.controls, self._runtime)
         self.reset()
 
     def reset(self) -> None:
@@ -73,12 +73,13 @@ class Enhancer(Controlled):
         Args:
             chunk: float32 ``[n]``, any n from 0, finite; full scale is [-1, 1]. Samples beyond +-8 are
                 limited to that and counted in `limited_samples`.
-            lips: the new video frame, if there is one: a crop uint8 ``[96, 96, 3]`` RGB, taken as captured
-                when this chunk began; or any number of them as ``(time_s, crop)``, in order, the time in
-                seconds of input since the start or the last reset (a time yet to come is kept until then).
-                In place of a crop may stand its embedding, float32 ``[512]``, as the same runtime's
-                ``encode_lips`` gives it: then another thread can do that work. A `LipFrame`, which is
-                not to change any more, may stand for time and crop or embedding.
+            lips: the new video frame, if there is one, taken as captured when this chunk began: landmarks
+                float32 ``[44, 3]`` (`LipReader`), or for a model that sees crops a crop uint8 ``[96, 96, 3]``
+                RGB. Or any number of them as ``(time_s, landmarks)``, in order, the time in seconds of input
+                since the start or the last reset (a time yet to come is kept until then). A `LipFrame`,
+                which is not to change any more, may stand for such a pair. In place of a crop may stand its
+                embedding, float32 ``[512]``, as the same runtime's ``encode_lips`` gives it: then another
+                thread can do that work.
                 The last frame holds; its age is known to the model, which trusts it less as it ages.
 
         Returns:
@@ -102,6 +103,11 @@ class Enhancer(Controlled):
     def flush(self) -> Float32:
         """End the stream: its last `latency_samples`, float32. Call `reset` before the next stream."""
         return self.process(np.zeros(self.latency_samples, np.float32))
+
+    @property
+    def lips(self) -> LipsKind:
+        """What the model sees of a face, and `process` takes: "crops" or "landmarks"."""
+        return self._runtime.spec.lips
 
     @property
     def sample_rate(self) -> int:

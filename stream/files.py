@@ -101,8 +101,8 @@ def enhance_file(
             its tags; ``-`` for standard output. Where the format holds pictures, those of `src` and its
             further tracks are copied. A file there is replaced, but only by a complete one.
         video: video of the speaker; None: audio only. It may be `src` itself; that of another file has its
-            time 0 where the audio has. Experimental: lips help the nine speakers of their training and may
-            harm others, by at most 6 dB (`lips_bound`). One without a face gets a warning, not an error.
+            time 0 where the audio has. One without a face gets a warning, not an error. With models that see
+            crops it is experimental: see `Enhancer`.
         face_model: path of ``face_landmarker.task``; None finds or fetches it.
         model: name of a preset.
         runtime: name of a runtime.
@@ -129,7 +129,7 @@ def enhance_file(
         started = time.perf_counter()
         first = next(blocks)  # only then is it known when the sound starts
         origin_s = reader.start_s if video is not None and _same(source, Path(video)) else 0.0
-        lips = stack.enter_context(open_lips(_path(video), _path(face_model), origin_s))
+        lips = stack.enter_context(open_lips(_path(video), _path(face_model), enhancers[0].lips, origin_s))
         output = stack.enter_context(_opened_output(source, target, reader, output_layout, stack))
         frames = _stream(chain([first], blocks), enhancers, lips, layout, output, progress)
     limited = sum(enhancer.limited_samples for enhancer in enhancers)

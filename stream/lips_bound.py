@@ -1,9 +1,9 @@
-"""Holds what the experimental lips may change to a share of the audio-only output; goes with these lips.
+"""Holds what lip crops may change to a share of the audio-only output. Landmarks need no bound.
 
-The shipped lip path has learned nine speakers and misleads with others. So while lips count, a stream is
-enhanced twice, audio-only and with lips, and the output is the first plus a bounded part of what the
-second differs by. The size of that part is measured in each hop before it is added, so the bound holds
-whatever the network does. Without lips the audio-only output passes untouched, at its usual cost.
+A lip path that sees pixels learns the speakers of its training and misleads with others. So while lips
+count, a stream is enhanced twice, audio-only and with lips, and the output is the first plus a bounded part
+of what the second differs by. The size of that part is measured in each hop before it is added, so the bound
+holds whatever the network does. Without lips the audio-only output passes untouched, at its usual cost.
 """
 
 from collections.abc import Callable
@@ -12,20 +12,29 @@ from functools import partial
 import numpy as np
 
 from ..core.arrays import Bool, Float32, UInt8
-from ..models.config import STALE_AGE_S
-from .runtimes.base import NO_VIDEO_AGE_S, PoolRuntime, Runtime
+from ..models.config import STALE_AGE_S, preset
+from .runtimes.base import NO_VIDEO_AGE_S, PoolRuntime, Runtime, StreamSpec
 
 #: The most that lips may change in a hop, as a share of the level (RMS) of its audio-only output.
 SHARE = 0.5
 #: What that means: by so many dB lips can lower a hop at most, ``-20 * log10(1 - SHARE)``.
 BOUND_DB = 6.0
-#: The notice for a user who asks for lips.
+#: The notice for a user who asks for lips where the model sees crops, see `notice`.
 NOTICE = (
     "lips are experimental: they help the nine speakers of their training, may harm others (they lower "
     f"speech by at most {BOUND_DB:g} dB), and double the cost"
 )
 #: Hops over which lips fade in and out: 100 ms in the shipped model.
 FADE_HOPS = 8
+
+
+def notice(model: str) -> str | None:
+    """What a user who asks for lips should know of a preset; None: nothing.
+
+    Raises:
+        InputError: there is no such preset.
+    """
+    return NOTICE if StreamSpec.of(preset(model)).lips == "crops" else None
 
 
 class BoundedMix:
@@ -79,14 +88,16 @@ class BoundedRuntime:
     start of a recording, and is faded in.
 
     Args:
-        make: makes a stream of the model, at its start.
-        ready: make both now, rather than the second when lips first count.
+        audio: a stream of the model, at its start.
+        make: makes another one, when lips first count.
+        ready: make it now.
         share: see `SHARE`.
     """
 
-    def __init__(self, make: Callable[[], Runtime], ready: bool = False, share: float = SHARE) -> None:
-        self._make, self._share = make, share
-        self._audio = make()
+    def __init__(
+        self, audio: Runtime, make: Callable[[], Runtime], ready: bool = False, share: float = SHARE
+    ) -> None:
+        self._audio, self._make, self._share = audio, make, share
         self.spec = self._audio.spec
         self._none: Float32 = np.zeros(self.spec.embedding_size, np.float32)
         self._helped: Runtime | None = make() if ready else None
@@ -122,6 +133,9 @@ class BoundedRuntime:
     def encode_lips(self, crop: UInt8) -> Float32:
         return self._audio.encode_lips(crop)
 
+    def see(self, landmarks: Float32, age_s: float) -> Float32:
+        return self._audio.see(landmarks, age_s)
+
     def _begin(self) -> None:
         self._mix = BoundedMix(self._share)
         self._listens = False
@@ -131,13 +145,13 @@ class BoundedPool:
     """A `PoolRuntime` of which each stream is what a `BoundedRuntime` is; two pools of a model in one.
 
     Args:
-        make: makes a pool of the model, all streams at their start. It is called again when lips first count.
+        audio: a pool of the model, all streams at their start.
+        make: makes another one, when lips first count.
         share: see `SHARE`.
     """
 
-    def __init__(self, make: Callable[[], PoolRuntime], share: float = SHARE) -> None:
-        self._make, self._share = make, share
-        self._audio = make()
+    def __init__(self, audio: PoolRuntime, make: Callable[[], PoolRuntime], share: float = SHARE) -> None:
+        self._audio, self._make, self._share = audio, make, share
         self.spec, self.streams = self._audio.spec, self._audio.streams
         self._none: Float32 = np.zeros((self.streams, self.spec.embedding_size), np.float32)
         self._no_video = np.full(self.streams, NO_VIDEO_AGE_S, np.float32)
@@ -177,32 +191,47 @@ class BoundedPool:
     def encode_lips(self, stream: int, crop: UInt8) -> Float32:
         return self._audio.encode_lips(stream, crop)
 
+    def see(self, stream: int, landmarks: Float32, age_s: float) -> Float32:
+        return self._audio.see(stream, landmarks, age_s)
 
-def load_bounded_runtime(model: str, runtime: str = "onnx", ready: bool = False) -> Runtime:
-    """As `load_runtime`, with bounded lips.
+
+def bounded_runtime(make: Callable[[], Runtime], ready: bool = False) -> Runtime:
+    """A stream whose lips cannot do much harm: bounded where the model sees crops, as it is otherwise.
 
     Args:
-        model: name of a preset.
-        runtime: name of a runtime.
-        ready: be ready for lips now, rather than load the model again when they first count.
+        make: makes a stream of the model, at its start.
+        ready: where it is bounded, make the second one now, rather than when lips first count.
+    """
+    runtime = make()
+    return runtime if runtime.spec.lips == "landmarks" else BoundedRuntime(runtime, make, ready)
+
+
+def bounded_pool(make: Callable[[], PoolRuntime]) -> PoolRuntime:
+    """As `bounded_runtime`, for many streams."""
+    pool = make()
+    return pool if pool.spec.lips == "landmarks" else BoundedPool(pool, make)
+
+
+def load_bounded_runtime(model: str, runtime: str = "onnx", ready: bool = False) -> Runtime:
+    """As `load_runtime`, by way of `bounded_runtime`.
 
     Raises:
         InputError: as `load_runtime`.
     """
     from .runtimes import load_runtime
 
-    return BoundedRuntime(partial(load_runtime, model, runtime), ready)
+    return bounded_runtime(partial(load_runtime, model, runtime), ready)
 
 
 def load_bounded_pool(model: str, streams: int, runtime: str = "onnx") -> PoolRuntime:
-    """As `load_pool`, with bounded lips.
+    """As `load_pool`, by way of `bounded_pool`.
 
     Raises:
         InputError: as `load_pool`.
     """
     from .runtimes import load_pool
 
-    return BoundedPool(partial(load_pool, model, streams, runtime))
+    return bounded_pool(partial(load_pool, model, streams, runtime))
 
 
 def _counts(video_age_s: float | np.float32) -> bool:

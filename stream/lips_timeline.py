@@ -1,14 +1,15 @@
-"""Which lips count when: frames wait for their moment, are embedded in order, and the last one holds."""
+"""Which lip crops count when: frames wait for their moment, are embedded in order, the last one holds."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from math import inf, isfinite
+from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from ..core.arrays import Float32, UInt8
 from ..errors import InputError
+from .lips_input import Image, Lips, described, stamped
 from .runtimes.base import NO_VIDEO_AGE_S, StreamSpec
 from .video.frames import LipFrame
 
@@ -17,11 +18,6 @@ from .video.frames import LipFrame
 STILL_LEVELS = 0.75
 #: Seconds without a movement after which lips no longer count.
 STILL_S = 1.0
-
-#: A crop ``[96, 96, 3]``, or its embedding ``[512]``.
-Image = UInt8 | Float32
-#: What `Enhancer.process` takes for lips: one crop or embedding, or several with their times in seconds.
-Lips = Image | Sequence[LipFrame | tuple[float, Image]]
 
 
 class LipsTimeline:
@@ -62,23 +58,10 @@ class LipsTimeline:
             now_s: the time that a crop without its own gets.
 
         Raises:
-            InputError: a crop of the wrong shape or type, or a time that is not finite or goes backwards.
+            InputError: a crop of the wrong shape or type, landmarks, or a time that is not finite or goes
+                backwards.
         """
-        if lips is None:
-            return []
-        frames = _as_frames(lips, now_s)
-        latest_s = self._latest_s
-        for frame in frames:
-            if not isfinite(frame.time_s):
-                raise InputError(f"the time of a lip crop must be finite, in seconds, not {frame.time_s}")
-            _check_image(_image_of(frame), self._spec)
-            if frame.time_s < latest_s:
-                raise InputError(
-                    f"lip crops must come in order of time: {frame.time_s:.3f} s came after {latest_s:.3f} s "
-                    "(seconds of input since the start or the last reset)"
-                )
-            latest_s = frame.time_s
-        return frames
+        return stamped(lips, now_s, self._latest_s, self._check_frame)
 
     def add(self, frames: list[LipFrame]) -> None:
         """Take frames that `check` passed."""
@@ -106,6 +89,21 @@ class LipsTimeline:
             return self._none, NO_VIDEO_AGE_S
         return self._embedding, time_s - self._captured_s
 
+    def _check_frame(self, frame: LipFrame) -> None:
+        image, spec = _image_of(frame), self._spec
+        if isinstance(image, np.ndarray):
+            if image.dtype == np.uint8 and image.shape == (spec.lips_size, spec.lips_size, 3):
+                return
+            size = (spec.embedding_size,)
+            if image.dtype == np.float32 and image.shape == size and np.isfinite(image).all():
+                return
+        given = frame.landmarks if image is None else image
+        raise InputError(
+            f"model '{spec.name}' sees lip crops, uint8 [{spec.lips_size}, {spec.lips_size}, 3] RGB, or its "
+            f"embedding of one, finite float32 [{spec.embedding_size}], not {described(given)}: "
+            "lipstream.LipReader(lips='crops') makes them of pictures"
+        )
+
     def _look_for_movement(self, captured_s: float, image: Image) -> None:
         """Note when the mouth last looked unlike it did at the movement before; an embedding always moves."""
         if image.ndim == 1:
@@ -122,36 +120,3 @@ class LipsTimeline:
 def _image_of(frame: LipFrame) -> Any:
     """What counts of a frame: the embedding where there is one."""
     return frame.crop if frame.embedding is None else frame.embedding
-
-
-def _as_frames(lips: Lips, now_s: float) -> list[LipFrame]:
-    """Each of the lips with its time, in order."""
-    stamped = [(now_s, lips)] if isinstance(lips, np.ndarray) else lips
-    try:
-        return [each if isinstance(each, LipFrame) else _as_frame(*each) for each in stamped]
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            "lips must be a uint8 crop or a sequence of (time_s, crop): [(0.04, crop)] is a frame at 40 ms"
-        ) from error
-
-
-def _as_frame(time_s: float, image: Any) -> LipFrame:
-    """A copy, as a caller may use an array again while the frame still waits."""
-    copied = image.copy() if isinstance(image, np.ndarray) else image
-    if isinstance(copied, np.ndarray) and copied.ndim == 1:
-        return LipFrame(0, float(time_s), embedding=copied)
-    return LipFrame(0, float(time_s), copied)
-
-
-def _check_image(image: Any, spec: StreamSpec) -> None:
-    given = type(image).__name__
-    if isinstance(image, np.ndarray):
-        given = f"{image.dtype} {list(image.shape)}"
-        if image.dtype == np.uint8 and image.shape == (spec.lips_size, spec.lips_size, 3):
-            return
-        if image.dtype == np.float32 and image.shape == (spec.embedding_size,) and np.isfinite(image).all():
-            return
-    raise InputError(
-        f"a lip crop must be uint8 [{spec.lips_size}, {spec.lips_size}, 3] RGB, or its embedding finite "
-        f"float32 [{spec.embedding_size}], not {given}"
-    )

@@ -12,8 +12,8 @@ from .channel import Channel, Hop
 from .controls import NO_LIMIT_DB, Controls
 from .enhancer import checked_sample_rate
 from .latency import LatencyBudget
-from .lips_timeline import Lips
-from .runtimes.base import PoolRuntime
+from .lips_input import Lips
+from .runtimes.base import LipsKind, PoolRuntime
 
 
 class EnhancerPool:
@@ -68,12 +68,8 @@ class EnhancerPool:
                 f"the pool is full with {len(self._seats)} streams: let one leave, or make a larger pool"
             )
         row = self._free.pop(0)
-
-        def encode_lips(crop: UInt8) -> Float32:
-            return self._runtime.encode_lips(row, crop)
-
         self._runtime.reset(row)
-        channel = Channel(self._runtime.spec, self._latency, controls, encode_lips)
+        channel = Channel(self._runtime.spec, self._latency, controls, _RowEncoder(self._runtime, row))
         stream = next(self._names)
         self._seats[stream] = _Seat(row, channel, controls)
         return stream
@@ -160,6 +156,11 @@ class EnhancerPool:
         return self._runtime.streams
 
     @property
+    def lips(self) -> LipsKind:
+        """What the model sees of a face, and `process` takes: "crops" or "landmarks"."""
+        return self._runtime.spec.lips
+
+    @property
     def sample_rate(self) -> int:
         """Rate of all chunks in Hz."""
         return self._latency.sample_rate
@@ -194,6 +195,19 @@ class EnhancerPool:
         )
         for seat in seats:
             seat.channel.take(out[seat.row], float(alphas[seat.row]))
+
+
+class _RowEncoder(NamedTuple):
+    """The `LipsEncoder` of one row of a runtime."""
+
+    runtime: PoolRuntime
+    row: int
+
+    def encode_lips(self, crop: UInt8) -> Float32:
+        return self.runtime.encode_lips(self.row, crop)
+
+    def see(self, landmarks: Float32, age_s: float) -> Float32:
+        return self.runtime.see(self.row, landmarks, age_s)
 
 
 class _Seat(NamedTuple):

@@ -214,7 +214,7 @@ def _listen(
     # Bypassed, the enhancer gives what it heard, as late as ever, and its model goes on listening.
     enhancer = Enhancer(sample_rate=RATE, runtime=witness, bypass=True)
     pipeline = LivePipeline(enhancer, heard_by, played_by, config, clock)
-    pipeline.lips = SimulatedCamera(clock, witness.spec.embedding_size, camera_s)
+    pipeline.lips = SimulatedCamera(clock, witness.spec, camera_s)
     buffer_ms: list[float] = []
     run_simulated(
         pipeline,

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.arrays import Float32, UInt8
+from ...models.lips.points import POINTS
 from ...stream.dsp.clock import ManualClock
-from ...stream.runtimes.base import NO_VIDEO_AGE_S, Runtime
+from ...stream.runtimes.base import NO_VIDEO_AGE_S, Runtime, StreamSpec
 from ...stream.video.frames import LipFrame
 from .measurements import VIDEO_FPS
+
+#: In pixels, of the faces that it shows.
+_EYE_DISTANCE = 60.0
 
 
 class SimulatedCamera:
@@ -16,13 +20,14 @@ class SimulatedCamera:
 
     Args:
         clock: simulated time.
-        size: of an embedding. All of frame n's numbers are n.
-        delay_s: from the moment of a video frame until its embedding lies there.
+        spec: of the model. All numbers of the embedding of frame n are n; or in its landmarks one coordinate
+            is n distances of the eyes.
+        delay_s: from the moment of a video frame until its lips lie there.
     """
 
-    def __init__(self, clock: ManualClock, size: int, delay_s: float) -> None:
+    def __init__(self, clock: ManualClock, spec: StreamSpec, delay_s: float) -> None:
         self._clock = clock
-        self._size = size
+        self._spec = spec
         self._delay_s = delay_s
 
     def newest_since(self, sequence: int) -> LipFrame | None:
@@ -30,7 +35,18 @@ class SimulatedCamera:
         newest = int((self._clock.now() - self._delay_s) * VIDEO_FPS)
         if newest <= max(sequence, 0):
             return None
-        return LipFrame(newest, newest / VIDEO_FPS, embedding=np.full(self._size, newest, np.float32))
+        if self._spec.lips == "landmarks":
+            return LipFrame(newest, newest / VIDEO_FPS, landmarks=_face(newest))
+        embedding = np.full(self._spec.embedding_size, newest, np.float32)
+        return LipFrame(newest, newest / VIDEO_FPS, embedding=embedding)
+
+
+def _face(number: int) -> Float32:
+    """Landmarks float32 ``[44, 3]`` of video frame ``number``."""
+    landmarks = np.zeros((len(POINTS), 3), np.float32)
+    landmarks[POINTS.index(263), 0] = _EYE_DISTANCE
+    landmarks[0, 0] = number * _EYE_DISTANCE
+    return landmarks
 
 
 @dataclass(frozen=True)
@@ -93,6 +109,10 @@ class Witness:
 
     def encode_lips(self, crop: UInt8) -> Float32:
         return self._runtime.encode_lips(crop)
+
+    def see(self, landmarks: Float32, age_s: float) -> Float32:
+        """A cue that tells the video frame, as embeddings do."""
+        return np.full(self.spec.embedding_size, landmarks[0, 0] / _EYE_DISTANCE, np.float32)
 
     def delays(self) -> CameraDelays:
         """Of all video frames noted."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...stream.enhancer import Enhancer
-from ...stream.lips_bound import BoundedRuntime
+from ...stream.lips_bound import bounded_runtime
 from ...stream.runtimes import Runtime, load_runtime
 from ..data.recordings import NOISY, Recordings
 from ..metrics import SAMPLE_RATE
@@ -64,7 +64,7 @@ def parse_system(text: str, videos: Sequence[str], recordings: Sequence[Recordin
         return OfflineSystem(name or f"{model} offline", model, weights)
     graphs = weights is not None and weights.is_dir()
     runtime_name = match["runtime"] or ("onnx" if weights is None or graphs else "eager")
-    runtime = BoundedRuntime(partial(_runtime, model, runtime_name, weights))
+    runtime = bounded_runtime(partial(_runtime, model, runtime_name, weights))
     clips = [clip for entry in recordings for clip in entry.videos]
     shown = name or (weights.stem if weights and not graphs else model)
     return ModelSystem(shown, Enhancer(model, SAMPLE_RATE, runtime), videos, clips, model, runtime_name)

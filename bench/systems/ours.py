@@ -10,6 +10,7 @@ import numpy as np
 from ...core.arrays import Float32, UInt8
 from ...errors import InputError
 from ...stream.enhancer import Enhancer
+from ...stream.runtimes.base import LipsKind
 from ..data.recordings import Item, require_noisy
 from ..speed.cost import OFFLINE, Cost, measure_costs
 from .base import Output, System
@@ -23,7 +24,7 @@ CHUNK_SAMPLES = 320
 #: Hops that are timed for the cost of a system.
 COST_HOPS = 400
 
-StampedLips = Sequence[tuple[float, UInt8]]
+StampedLips = Sequence[tuple[float, UInt8 | Float32]]
 
 
 class ModelSystem(System):
@@ -57,7 +58,7 @@ class ModelSystem(System):
         if item.video is None:
             return outputs
         for kind in self._videos:
-            lips = shown_lips(kind, item, self.clips)
+            lips = shown_lips(kind, item, self.clips, self._enhancer.lips)
             if lips:
                 signal = video_signal(self.name, kind)
                 outputs[signal] = Output(*enhance_in_chunks(self._enhancer, item.noisy, lips))
@@ -151,7 +152,7 @@ def enhance_in_chunks(
     Args:
         enhancer: is reset first.
         wave: float32 ``[samples]`` at the enhancer's rate.
-        lips: crops uint8 ``[96, 96, 3]`` RGB with their times in seconds; each counts from its time on.
+        lips: as the model sees them, with their times in seconds; each counts from its time on.
 
     Returns:
         float32 ``[samples]``, aligned with ``wave``, and alpha at the end of each chunk of `CHUNK_SAMPLES`.
@@ -166,15 +167,17 @@ def enhance_in_chunks(
 
 
 @lru_cache(maxsize=4)  # one video belongs to several recordings, which follow each other
-def lips_of(video: Path) -> StampedLips:
-    """The lip crops of a video with their times in seconds; frames without a face are left out.
+def lips_of(video: Path, kind: LipsKind) -> StampedLips:
+    """The lips of a video, crops or landmarks, with their times in seconds; without a face there are none.
 
     Raises:
         InputError: as `lipstream.stream.video.files.read_lips`.
     """
     from ...stream.video.files import read_lips
 
-    return [(frame.time_s, frame.crop) for frame in read_lips(video) if frame.crop is not None]
+    frames = read_lips(video, lips=kind)
+    shown = [(frame.time_s, frame.landmarks if kind == "landmarks" else frame.crop) for frame in frames]
+    return [(time_s, lips) for time_s, lips in shown if lips is not None]
 
 
 def video_signal(system: str, kind: str) -> str:
@@ -182,7 +185,9 @@ def video_signal(system: str, kind: str) -> str:
     return f"{system} + video" if kind == "good" else f"{system} + {kind} video"
 
 
-def shown_lips(kind: str, item: Item, clips: Sequence[tuple[str, Path]]) -> StampedLips:
+def shown_lips(
+    kind: str, item: Item, clips: Sequence[tuple[str, Path]], seen: LipsKind = "crops"
+) -> StampedLips:
     """What a camera of some kind shows of the speaker of a recording; nothing where it cannot be made.
 
     Args:
@@ -190,16 +195,17 @@ def shown_lips(kind: str, item: Item, clips: Sequence[tuple[str, Path]]) -> Stam
             them, ``stuck`` stands still from half way, ``wrong`` is the next clip of another speaker.
         item: has a video.
         clips: speaker and file of all videos of the set.
+        seen: what the model sees of a face; all landmarks at 0 are no face, as a black video shows none.
     """
     assert item.video is not None
     if kind == "wrong":
         files = [path for _, path in clips]
         start = files.index(item.video) + 1 if item.video in files else 0
         others = [path for speaker, path in [*clips[start:], *clips[:start]] if speaker != item.speaker]
-        return lips_of(others[0]) if others else []
-    lips = lips_of(item.video)
+        return lips_of(others[0], seen) if others else []
+    lips = lips_of(item.video, seen)
     if kind == "black":
-        return [(time_s, np.zeros_like(crop)) for time_s, crop in lips]
+        return [(time_s, np.zeros_like(shown)) for time_s, shown in lips]
     if kind == "frozen":
         return [(time_s, lips[0][1]) for time_s, _ in lips]
     if kind == "stuck":

@@ -9,6 +9,8 @@ from ..config import ModelConfig, preset
 
 #: Age in seconds that stands for "there is no video": far beyond where alpha has faded to exactly 0.
 NO_VIDEO_AGE_S = 1e6
+#: What models see of a face: pixels of the mouth, or points of the face.
+LipsKind = Literal["crops", "landmarks"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class StreamSpec:
     hop_samples: int
     embedding_size: int
     lips_size: int
-    lips: Literal["crops", "landmarks"] = "crops"
+    lips: LipsKind = "crops"
 
     @classmethod
     def of(cls, config: ModelConfig) -> "StreamSpec":

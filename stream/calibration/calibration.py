@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core.arrays import Float32
 from ...errors import InputError
+from ...models.lips.points import POINTS
 from ..audio_files import open_audio
 from ..devices.endpoints import AudioSource
 from ..dsp.clock import Clock, MonotonicClock
@@ -15,14 +16,17 @@ from ..video.camera.capture import open_camera
 from ..video.camera.grabber import Grabber
 from ..video.camera.status import Backoff, Camera, camera_name
 from ..video.files import read_frames
-from ..video.frames import VideoFrame
-from ..video.lips.faces import FaceChooser, FaceFinder, mouth_opening
+from ..video.frames import LipFrame, VideoFrame
+from ..video.lips.crop import LEFT_EYE, RIGHT_EYE
+from ..video.lips.faces import LOWER_LIP, UPPER_LIP
+from ..video.lips.lip_reader import LipReader
 from .estimator import OffsetEstimate, estimate_offset
 
 #: Takes seconds done and seconds in all.
 Progress = Callable[[float, float], None]
 
 _MAX_FPS = 25.0
+_MOUTH_AND_EYES = tuple(POINTS.index(point) for point in (UPPER_LIP, LOWER_LIP, LEFT_EYE, RIGHT_EYE))
 #: A camera may take so long to give a video frame, at first and later.
 _PATIENCE_S = 8.0
 
@@ -61,7 +65,7 @@ def calibrate_live(
                 if not source.alive:
                     raise InputError(f"input {source.info.name} was lost: plug it in, and start again")
                 if (frame := grabber.take(0.2)) is not None:
-                    mouth.look(frame)
+                    mouth.watch(frame)
                     frame_s = now_s
                 elif now_s - frame_s > _PATIENCE_S:
                     raise _lost(grabber, camera)
@@ -94,25 +98,31 @@ def calibrate_files(
         for frame in frames:
             if frame.time_s * rate >= len(samples):
                 break
-            mouth.look(frame)
+            mouth.watch(frame)
             progress(frame.time_s, len(samples) / rate)
     return estimate_offset(np.array(mouth.times_s), np.array(mouth.openings), samples, rate)
 
 
-class _Mouth(FaceFinder):
+class _Mouth(LipReader):
     """Writes down when the speaker's mouth was how far open; NaN where no face was."""
 
     def __init__(self, face_model: Path | None) -> None:
-        super().__init__(face_model)
-        self._chooser = FaceChooser()
+        super().__init__("landmarks", face_model)
         self.times_s: list[float] = []
         self.openings: list[float] = []
 
-    def look(self, frame: VideoFrame) -> None:
-        face = self._chooser.update(self.detect(frame), frame.time_s)
-        opening = None if face is None else mouth_opening(face.landmarks)
+    def watch(self, frame: VideoFrame) -> None:
+        """Look at the next video frame."""
+        seen = self.look(frame)
         self.times_s.append(frame.time_s)
-        self.openings.append(np.nan if opening is None else opening)
+        self.openings.append(_opening(seen.landmarks) if isinstance(seen, LipFrame) else np.nan)
+
+
+def _opening(landmarks: Float32 | None) -> float:
+    """Distance of the inner lips in distances of the outer eye corners."""
+    assert landmarks is not None
+    upper, lower, left, right = landmarks[list(_MOUTH_AND_EYES), :2]
+    return float(np.hypot(*(lower - upper)) / np.hypot(*(right - left)))
 
 
 class _Sound:

@@ -68,7 +68,7 @@ def estimate_offset(
     Args:
         times_s: when each video frame was captured, as its stamp says, float64 ``[n]``, rising, in seconds
             of the sound: 0 is its first sample.
-        openings: of the mouth in each frame as `mouth_opening` gives it, float64 ``[n]``; NaN: no face.
+        openings: of the mouth in each frame in distances of the eyes, float64 ``[n]``; NaN: no face.
         samples: the sound, float32 ``[m]``.
         sample_rate: of the sound, in Hz.
     """

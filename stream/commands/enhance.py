@@ -31,14 +31,12 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         "--video",
         type=Path,
         metavar="V",
-        help="experimental: video of the speaker, in time with IN, for lips (default: audio only). Lips help "
-        "the nine speakers of their training and may harm others, by at most 6 dB; they cost more than twice "
-        "the time",
+        help="video of the speaker, in time with IN, for lips (default: audio only)",
     )
     parser.add_argument(
         "--lips",
         action="store_true",
-        help="experimental: as --video, with the picture of IN itself, for any number of inputs",
+        help="as --video, with the picture of IN itself, for any number of inputs",
     )
     parser.add_argument(
         "--no-video", dest="video", action="store_const", const=None, help="audio only; undoes --video"
@@ -161,20 +159,21 @@ def _enhance_one(source: Path, output: Path, args: argparse.Namespace) -> "FileR
             runtime=args.runtime,
             atten_limit_db=args.atten_limit,
             chunk_ms=args.chunk_ms,
-            progress=_noting(bar) if args.lips or args.video is not None else bar,
+            progress=_noting(bar, args.model) if args.lips or args.video is not None else bar,
         )
 
 
-def _noting(bar: ProgressBar) -> "Progress":
+def _noting(bar: ProgressBar, model: str) -> "Progress":
     """Tells what lips are worth when they are first read: a video that cannot be read is told in one line."""
     told = False
 
     def progress(done_s: float, total_s: float) -> None:
         nonlocal told
         if not told:
-            from ..lips_bound import NOTICE
+            from ..lips_bound import notice
 
-            complain("note", NOTICE)
+            if (words := notice(model)) is not None:
+                complain("note", words)
             told = True
         bar(done_s, total_s)
 

@@ -38,8 +38,8 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser = subparsers.add_parser(
         "live",
         help="clean a microphone while it runs",
-        description="Clean a microphone in real time. No camera is opened unless --camera asks for one: what "
-        "lips do is experimental. Keys: b bypass, +/- attenuation limit, v video, m mute, q quit.",
+        description="Clean a microphone in real time. No camera is opened unless --camera asks for one. "
+        "Keys: b bypass, +/- attenuation limit, v video, m mute, q quit.",
     )
     parser.set_defaults(run=live)
     _add_sound(parser)
@@ -62,9 +62,10 @@ def live(args: argparse.Namespace) -> int:
 
     config = _config(args)
     if config.camera is not None:
-        from ..lips_bound import NOTICE
+        from ..lips_bound import notice
 
-        complain("note", NOTICE)
+        if (words := notice(config.model)) is not None:
+            complain("note", words)
     others = set(threading.enumerate())
     try:
         with _Interruption() as interruption, ExitStack() as stack:
@@ -212,9 +213,8 @@ def _add_video(parser: argparse.ArgumentParser) -> None:
         default="none",
         const="0",
         metavar="C",
-        help="experimental: use lips, seen by the camera of this index or URL, or in a video file (%(const)s "
-        "without C; default: %(default)s, audio only). Lips help the nine speakers of their training and may "
-        "harm others, by at most 6 dB; they cost twice the time and a process for the camera",
+        help="use lips, seen by the camera of this index or URL, or in a video file (%(const)s without C; "
+        "default: %(default)s, audio only)",
     )
     video.add_argument(
         "--no-video", dest="camera", action="store_const", const="none", help="audio only: --camera none"

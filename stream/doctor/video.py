@@ -1,6 +1,6 @@
 """The doctor's look at video: OpenCV, MediaPipe and its face model, and a camera's true rate.
 
-Only the experimental lips need any of it, so what is missing is no fault unless a camera is named.
+Only lips need any of it, so what is missing is no fault unless a camera is named.
 """
 
 import time
@@ -47,7 +47,7 @@ def _wanted(check: Check, camera: str | None) -> Check:
     """The check, without a warning where nobody asks for a camera: live use does without, unless told."""
     if camera is not None or check.verdict != "warn":
         return check
-    return ok(check.name, f"{check.finding} (only the experimental lips need it: {check.fix})")
+    return ok(check.name, f"{check.finding} (only lips need it: {check.fix})")
 
 
 def _opencv() -> Check:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...errors import InputError
 from ..controls import NO_LIMIT_DB, Controlled
+from ..video.frames import LipFrame
 from .pcm import Int16, PcmEnhancer
 
 try:
@@ -55,6 +56,14 @@ class LipstreamProcessor(Controlled, FrameProcessor[AudioFrame]):
     def latency_ms(self) -> float:
         """How far the output lags the input, at the rate of the last frame."""
         return self._pcm.latency_ms
+
+    def show(self, frame: LipFrame) -> None:
+        """Take the newest lips of the speaker's video, as `lipstream.LipReader` gives them; from any thread.
+
+        Raises:
+            InputError: they are not of the kind that the model sees.
+        """
+        self._pcm.show(frame)
 
     def flush(self) -> AudioFrame:
         """The last `latency_ms` of the stream, for callers that record; the next frame begins a new one."""

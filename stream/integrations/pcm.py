@@ -5,10 +5,12 @@ import numpy.typing as npt
 
 from ...core.arrays import Float32
 from ...errors import InputError
-from .. import runtimes
 from ..controls import NO_LIMIT_DB, Controls
 from ..enhancer import Enhancer
+from ..lips_bound import load_bounded_runtime
+from ..lips_input import Image
 from ..runtimes.base import Runtime
+from ..video.frames import LipFrame
 
 Int16 = npt.NDArray[np.int16]
 Samples = bytes | bytearray | memoryview | Int16
@@ -39,6 +41,7 @@ class PcmEnhancer:
         self, model: str = "lite", runtime: str = "onnx", atten_limit_db: float = NO_LIMIT_DB
     ) -> None:
         self._names = (model, runtime)
+        self._lips: Image | None = None
         self._runtimes: list[Runtime] = []
         self.controls = Controls(atten_limit_db)
         self._enhancers = self._opened(_FIRST_RATE, 1)
@@ -77,10 +80,26 @@ class PcmEnhancer:
         block = _as_float(samples, channels)
         if (sample_rate, channels) != (self.sample_rate, self.channels):
             self._enhancers = self._opened(sample_rate, channels)
+        lips, self._lips = self._lips, None
         columns = [
-            enhancer.process(channel) for enhancer, channel in zip(self._enhancers, block, strict=True)
+            enhancer.process(channel, lips) for enhancer, channel in zip(self._enhancers, block, strict=True)
         ]
         return _as_int16(columns)
+
+    def show(self, frame: LipFrame) -> None:
+        """Take the newest lips of a video, from any thread; they count as captured with the next samples.
+
+        Args:
+            frame: as `lipstream.LipReader` gives it.
+
+        Raises:
+            InputError: it does not show what the model sees.
+        """
+        seen = self._enhancers[0].lips
+        shown = frame.landmarks if seen == "landmarks" else frame.crop
+        if shown is None:
+            raise InputError(f"the model sees {seen} of lips: make frames with lipstream.LipReader('{seen}')")
+        self._lips = shown
 
     def flush(self) -> Int16:
         """The end of the stream, int16 ``[latency * channels]``; the next samples begin a new one."""
@@ -95,7 +114,7 @@ class PcmEnhancer:
 
     def _opened(self, sample_rate: int, channels: int) -> list[Enhancer]:
         while len(self._runtimes) < channels:
-            self._runtimes.append(runtimes.load_runtime(*self._names))
+            self._runtimes.append(load_bounded_runtime(*self._names))
         model = self._names[0]
         return [
             Enhancer(model, sample_rate, runtime, controls=self.controls)

@@ -9,6 +9,7 @@ import asyncio
 
 from ...errors import InputError
 from ..controls import NO_LIMIT_DB
+from ..video.frames import LipFrame
 from .pcm import PcmEnhancer
 
 try:
@@ -73,6 +74,14 @@ class LipstreamFilter(BaseAudioFilter):
         if self._sample_rate is None:
             return audio
         return (await asyncio.to_thread(self._pcm.process, audio, self._sample_rate)).tobytes()
+
+    def show(self, frame: LipFrame) -> None:
+        """Take the newest lips of the speaker's video, as `lipstream.LipReader` gives them; from any thread.
+
+        Raises:
+            InputError: they are not of the kind that the model sees.
+        """
+        self._pcm.show(frame)
 
     async def flush(self) -> bytes:
         """The last `latency_ms` of the stream, for callers that record; the next samples begin a new one."""

@@ -25,8 +25,8 @@ class Camera(Protocol):
     def status(self) -> CameraStatus: ...
 
 
-#: Makes a camera that encodes crops by the first and fills the second.
-MakeCamera = Callable[[Encode, LipsMailbox], Camera]
+#: Makes a camera that encodes crops by the first (None: gives landmarks) and fills the second.
+MakeCamera = Callable[[Encode | None, LipsMailbox], Camera]
 
 
 def camera_maker(
@@ -37,19 +37,20 @@ def camera_maker(
     Args:
         camera: which one.
         face_model: path of ``face_landmarker.task``; None finds or fetches it.
-        model: the preset whose visual encoder is to run in that process; None: crops are encoded in this one.
+        model: the preset whose visual encoder is to run in that process, if it has one that sees crops; None:
+            crops are encoded in this one.
         tell: says one line to the user.
     """
     if camera is None:
         return None
 
-    def make(encode: Encode, mailbox: LipsMailbox) -> Camera:
+    def make(encode: Encode | None, mailbox: LipsMailbox) -> Camera:
         for package in ("cv2", "mediapipe"):  # to be found; they are loaded in the process
             if find_spec(package) is None:
                 raise InputError(f"video needs {package}: pip install 'lipstream[video]'")
         if local_face_model(face_model) is None:
             tell("fetching MediaPipe's face model (3.8 MB), once")
-        return CameraProcess(camera, model or encode, mailbox, face_model)
+        return CameraProcess(camera, encode and (model or encode), mailbox, face_model)
 
     return make
 
@@ -59,14 +60,14 @@ class CameraWatch:
 
     Args:
         make: makes the camera; None: there is none.
-        encode: of the session's model.
+        encode: crops of the session's model; None: it sees landmarks.
         tell: says one line to the user.
 
     Attributes:
         opened: whether `open` was called.
     """
 
-    def __init__(self, make: MakeCamera | None, encode: Encode, tell: Callable[[str], None]) -> None:
+    def __init__(self, make: MakeCamera | None, encode: Encode | None, tell: Callable[[str], None]) -> None:
         self._make = make
         self._encode = encode
         self._tell = tell

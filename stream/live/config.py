@@ -110,7 +110,7 @@ class LiveConfig:
         channel: channel of the input to use, from 1; None: the first of a file, all of a device mixed.
         sample_rate: rate of the devices in Hz; None: their own.
         block: samples of the devices' blocks; None: 10 ms.
-        camera: index, URL or video file; None: audio only. What lips do is experimental, see `Enhancer`.
+        camera: index, URL or video file; None: audio only.
         face_model: path of ``face_landmarker.task``; None finds or fetches it.
         model: name of a preset.
         runtime: name of a runtime; "auto": the fastest that starts at once.

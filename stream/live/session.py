@@ -21,7 +21,7 @@ from ..lips_bound import load_bounded_runtime
 from ..recording.recorder import Recorder
 from ..recording.recording import RecordingInfo
 from ..runtimes import AUTO, fastest_runtime
-from ..runtimes.base import Runtime
+from ..runtimes.base import Runtime, StreamSpec
 from .camera_watch import CameraWatch, MakeCamera, camera_maker
 from .config import LiveConfig, LiveLatency
 from .endpoints import choose_endpoints, watch_over
@@ -199,10 +199,11 @@ class LiveSession(Controlled):
             self._clock,
             threads=True,
         )
-        self._camera = CameraWatch(self._make_camera, runtime.encode_lips, self._tell)
+        crops = runtime.spec.lips == "crops"
+        self._camera = CameraWatch(self._make_camera, runtime.encode_lips if crops else None, self._tell)
         self._tell(f"model {runtime.spec.name} on {chosen}: {self._pipeline.latency.text()}")
         if config.record is not None:
-            self._recorder = self._recorder_in(config.record, chosen, runtime.spec.embedding_size)
+            self._recorder = self._recorder_in(config.record, chosen, runtime.spec)
             opened.callback(self._end_recording, self._recorder)
         self._watchdog = watch_over(self._source, self._sink, self._pipeline, self._clock, self._tell)
         opened.callback(self._threads.end, RELEASE_S, self._watchdog.close, self._camera.close)
@@ -214,7 +215,7 @@ class LiveSession(Controlled):
         self._watchdog.start()
         self._threads.start("monitor", self._monitor, lambda: TICK_S)
 
-    def _recorder_in(self, folder: Path, runtime: str, embedding_size: int) -> Recorder:
+    def _recorder_in(self, folder: Path, runtime: str, spec: StreamSpec) -> Recorder:
         enhancer, config = self._enhancer, self._config
         info = RecordingInfo(
             sample_rate=enhancer.sample_rate,
@@ -222,12 +223,12 @@ class LiveSession(Controlled):
             runtime=runtime,
             atten_limit_db=enhancer.atten_limit_db,
             latency_samples=enhancer.latency_samples,
-            embedding_size=embedding_size,
+            embedding_size=spec.embedding_size,
+            lips=spec.lips,
         )
-        if self._make_camera is not None:
-            with suppress(
-                ImportError
-            ):  # it writes the lips with it: loaded later, it would hold up the sound
+        if self._make_camera is not None and spec.lips == "crops":
+            # It writes them with OpenCV: loaded later, that would hold up the sound.
+            with suppress(ImportError):
                 import_module("cv2")
         recorder = Recorder(folder, info, self._tell)
         self._pipeline.on_enhanced = recorder.take

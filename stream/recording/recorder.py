@@ -25,7 +25,7 @@ QUICK_S, SLOW_S = 1.0, 20.0
 
 
 class Recorder:
-    """Writes ``noisy.wav``, ``clean.wav``, ``lips.npy`` and ``lips.mkv`` into a folder.
+    """Writes ``noisy.wav``, ``clean.wav``, ``lips.npy`` and, of crops, ``lips.mkv`` into a folder.
 
     The WAV files are mono float32 at the rate of the input device, and sample n of ``clean.wav`` is sample n
     of ``noisy.wav``, enhanced. All can be read at any moment, also after a crash. A thread of the recorder's
@@ -46,7 +46,7 @@ class Recorder:
         self._made = _make_place(folder, info)
         self._info = info
         self._tell = tell
-        self._row = lips_row(info.embedding_size)
+        self._row = lips_row(info)
         self._noisy = GrowingFile(folder / NOISY, wav_header(info.sample_rate))
         self._clean = GrowingFile(folder / CLEAN, wav_header(info.sample_rate))
         self._lips = GrowingFile(folder / LIPS, npy_header(self._row))
@@ -77,7 +77,7 @@ class Recorder:
         Args:
             noisy: what went in, float32 ``[n]``.
             clean: what came out for it, float32 ``[n]``.
-            lips: the frame, with crop and embedding, that the enhancer got before ``noisy``.
+            lips: the frame, with landmarks or crop and embedding, that the enhancer got before ``noisy``.
         """
         if not self._active:
             return
@@ -138,7 +138,8 @@ class Recorder:
             self._clean.append(clean)
             self._written += len(noisy)
         for sample, lips in frames:
-            self._lips.append(np.array((sample, lips.time_s, lips.embedding), self._row))
+            seen = lips.landmarks if self._info.lips == "landmarks" else lips.embedding
+            self._lips.append(np.array((sample, lips.time_s, seen), self._row))
             if lips.crop is not None:
                 self._video.add(lips.time_s, lips.crop)
         self._video.reach(self.seconds)

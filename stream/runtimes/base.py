@@ -1,15 +1,15 @@
 """What every runtime of a streaming model offers: hop in, hop out, state kept inside."""
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from ...core.arrays import Bool, Float32, UInt8
 from ...errors import InputError
 from ...models.config import STALE_AGE_S
-from ...models.store.registry import NO_VIDEO_AGE_S, StreamSpec
+from ...models.store.registry import NO_VIDEO_AGE_S, LipsKind, StreamSpec
 
-__all__ = ["NO_VIDEO_AGE_S", "PoolRuntime", "Runtime", "StreamSpec", "any_fresh", "check_sees"]
+__all__ = ["NO_VIDEO_AGE_S", "LipsKind", "PoolRuntime", "Runtime", "StreamSpec", "any_fresh", "check_sees"]
 
 
 class Runtime(Protocol):
@@ -71,7 +71,7 @@ class Runtime(Protocol):
 
         Args:
             landmarks: float32 ``[44, 3]`` in pixels, depth in the unit of x, the newest there are; see
-                `models.lips.landmarks.POINTS`. Zeros: no face yet.
+                `models.lips.points.POINTS`. Zeros: no face yet.
             age_s: seconds since they were captured.
 
         Returns:
@@ -130,7 +130,7 @@ class PoolRuntime(Protocol):
         ...
 
 
-def check_sees(spec: StreamSpec, lips: Literal["crops", "landmarks"]) -> None:
+def check_sees(spec: StreamSpec, lips: LipsKind) -> None:
     """Let a visual encoder be given what it sees.
 
     Raises:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +14,9 @@ from ...core.arrays import UInt8
 from ...errors import InputError
 from ..media.ffmpeg import NoContainerError, failures, is_cover, open_container, start_s
 from ..media.sources import Seekable
+from ..runtimes.base import LipsKind
 from .frames import LipFrame, VideoFrame
-from .lips.crop import LipCropper
-from .lips.landmarks import FaceLandmarks
+from .lips.lip_reader import LipReader
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -28,9 +29,12 @@ _FALLBACK_FPS = 25.0
 
 
 def read_lips(
-    path: str | Path, face_model: str | Path | None = None, origin_s: float = 0.0
+    path: str | Path,
+    face_model: str | Path | None = None,
+    lips: LipsKind = "landmarks",
+    origin_s: float = 0.0,
 ) -> Generator[LipFrame, None, None]:
-    """Read a video and crop the lips out of each of its frames.
+    """Read a video and find the speaker's lips in each of its frames.
 
     Everything that FFmpeg reads will do (mp4, mkv, webm, avi, mpg, ...), at any and at varying frame
     rates; rotated phone videos come upright. One frame is in memory at a time.
@@ -38,18 +42,20 @@ def read_lips(
     Args:
         path: the video file.
         face_model: path of ``face_landmarker.task``; None looks it up (see `find_face_model`).
+        lips: as in `LipReader`.
         origin_s: what counts as time 0, in seconds of the container's clock.
 
     Returns:
-        An iterator over all frames in the order of their time stamps. Close it (``contextlib.closing``) where
-        it may not run to its end: MediaPipe complains if Python exits while its graph is open.
+        An iterator over all frames in the order of their time stamps; those without a usable face show no
+        lips. Close it (``contextlib.closing``) where it may not run to its end: MediaPipe complains if
+        Python exits while its graph is open.
 
     Raises:
         InputError: the video is missing or unreadable, or the face model cannot be had. Raised by the call
             itself, before the first frame is asked for.
     """
     frames = read_frames(path, origin_s)
-    return _lip_frames(frames, FaceLandmarks(face_model), origin_s)
+    return _lip_frames(frames, LipReader(lips, face_model), origin_s)
 
 
 def read_frames(path: str | Path, origin_s: float = 0.0) -> Generator[VideoFrame, None, None]:
@@ -77,15 +83,14 @@ def _with_first(
 
 
 def _lip_frames(
-    frames: Generator[VideoFrame, None, None], landmarks: FaceLandmarks, origin_s: float
+    frames: Generator[VideoFrame, None, None], reader: LipReader, origin_s: float
 ) -> Generator[LipFrame, None, None]:
     """The lips of each frame; closes both."""
-    cropper = LipCropper()
-    with closing(frames), landmarks:
+    with closing(frames), reader:
         for sequence, frame in enumerate(frames, 1):
-            clock_s = frame.time_s + origin_s  # which never is below 0
-            points = landmarks.detect(frame.rgb, clock_s)
-            yield LipFrame(sequence, frame.time_s, cropper.update(frame.rgb, points, clock_s))
+            seen = reader.look(VideoFrame(frame.time_s + origin_s, frame.rgb))  # which never is below 0
+            lips = seen if isinstance(seen, LipFrame) else LipFrame(sequence, frame.time_s)
+            yield replace(lips, sequence=sequence, time_s=frame.time_s)
 
 
 def _decoded(video: Path, origin_s: float) -> Generator[VideoFrame, None, None]:

@@ -57,6 +57,9 @@ class PassThrough:
     def encode_lips(self, crop: np.ndarray) -> np.ndarray:
         return np.array([crop[0, 0, 0]], np.float32)
 
+    def see(self, landmarks: np.ndarray, age_s: float) -> np.ndarray:
+        return np.array([landmarks[0, 0]], np.float32)
+
 
 @pytest.fixture
 def pass_through() -> PassThrough:

@@ -36,5 +36,5 @@ def test_it_reads_what_make_demo_writes(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(SCRIPT), str(tmp_path)], capture_output=True, text=True, check=True
     )
-    for words in ("noisy ", "audio-only ", "with lips (experimental) ", "level  -6.0 dB", "change nothing"):
+    for words in ("noisy ", "audio-only ", "with lips ", "level  -6.0 dB", "change nothing"):
         assert words in done.stdout

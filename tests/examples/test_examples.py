@@ -20,6 +20,7 @@ TESTED = {
     "evaluate_folders",
     "full_band",
     "lips_from_video",
+    "lips_of_pictures",
     "live_session",
     "livekit_processor",
     "pipecat_filter",
@@ -100,6 +101,15 @@ def test_lips_come_from_a_video(noisy: Path, tmp_path: Path) -> None:
     shown = run("lips_from_video", noisy, DEMO / "example.mp4", tmp_path)
     assert "mean trust in the video: 0." in shown or "mean trust in the video: 1." in shown
     assert soundfile.info(tmp_path / "with-video.wav").frames == soundfile.info(noisy).frames
+
+
+@pytest.mark.slow
+def test_lips_come_from_pictures_one_by_one(noisy: Path, tmp_path: Path) -> None:
+    needs("mediapipe")
+    shown = run("lips_of_pictures", noisy, DEMO / "example.mp4", tmp_path / "clean.wav")
+    pictures = int(shown.split("lips in ")[1].split()[0])
+    assert pictures > 0.9 * 25 * SECONDS - 1
+    assert_cleaned(noisy, tmp_path / "clean.wav", late=0)
 
 
 @pytest.mark.slow

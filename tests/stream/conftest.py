@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lipstream.core.arrays import Float32, UInt8
-from lipstream.stream.runtimes.base import StreamSpec
+from lipstream.stream.runtimes.base import LipsKind, StreamSpec
 from lipstream.tests.stream.sound_servers import (
     PrivatePipeWire,
     PrivatePipeWireAlone,
@@ -24,11 +24,15 @@ WEIGHTS = Path(__file__).resolve().parents[2] / "models" / "weights" / "lite.onn
 class PassThrough:
     """Hann-weighted overlap-add with a gain in place of a network: the framing of a real model, invertible.
 
-    Writes down the first element of each embedding and each age it is given. Alpha is 1 / (1 + age in hops).
+    Writes down the first element of each embedding and each age it is given, and what it sees: the first
+    coordinate of landmarks, which is all of their cue, and the age. Alpha is 1 / (1 + age in hops).
     """
 
-    def __init__(self, gain: float = 1.0, window: int = 400, hop: int = 200) -> None:
-        self.spec = StreamSpec("pass-through", 16_000, window, hop, 512, 96)
+    def __init__(
+        self, gain: float = 1.0, window: int = 400, hop: int = 200, lips: LipsKind = "crops"
+    ) -> None:
+        size = 10 if lips == "landmarks" else 512
+        self.spec = StreamSpec("pass-through", 16_000, window, hop, size, 96, lips)
         self.state_bytes = 0
         self._gain = gain
         self._root = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window))
@@ -41,6 +45,7 @@ class PassThrough:
         self.embeddings: list[float] = []
         self.ages_s: list[float] = []
         self.encoded: list[int] = []
+        self.seen: list[tuple[float, float]] = []
 
     def process_hop(
         self, hop: Float32, embedding: Float32, video_age_s: float, dry: float
@@ -60,19 +65,25 @@ class PassThrough:
         self.encoded.append(int(crop[0, 0, 0]))
         return np.full(self.spec.embedding_size, crop[0, 0, 0], np.float32)
 
+    def see(self, landmarks: Float32, age_s: float) -> Float32:
+        self.seen.append((float(landmarks[0, 0]), age_s))
+        return np.full(self.spec.embedding_size, landmarks[0, 0], np.float32)
+
 
 @pytest.fixture(scope="session")
 def pass_through() -> Callable[..., PassThrough]:
-    """Makes pass-through runtimes: ``gain`` scales the enhanced signal, ``window`` and ``hop`` in samples."""
+    """Makes pass-through runtimes: ``gain`` of the output, ``window`` and ``hop`` in samples, ``lips``."""
     return PassThrough
 
 
 @pytest.fixture
 def pass_through_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every model name loads a pass-through runtime, for what is told by names."""
+    """Every model name loads a pass-through runtime that sees landmarks."""
     from lipstream.stream import runtimes
 
-    monkeypatch.setattr(runtimes, "load_runtime", lambda model, runtime: PassThrough(), raising=False)
+    monkeypatch.setattr(
+        runtimes, "load_runtime", lambda model, runtime: PassThrough(lips="landmarks"), raising=False
+    )
 
 
 @pytest.fixture(scope="session")

@@ -94,8 +94,8 @@ def test_resampling_there_and_back_keeps_speech_in_place(pass_through: Make, rat
         (np.zeros(10, np.float32), [(0.0, np.zeros((64, 64, 3), np.uint8))], r"\[96, 96, 3\]"),
         (np.zeros(10, np.float32), [(0.0, None)], "NoneType"),
         (np.zeros(10, np.float32), [(np.nan, np.zeros((96, 96, 3), np.uint8))], "finite"),
-        (np.zeros(10, np.float32), (0.0, np.zeros((96, 96, 3), np.uint8)), r"\(time_s, crop\)"),
-        (np.zeros(10, np.float32), 5, r"\(time_s, crop\)"),
+        (np.zeros(10, np.float32), (0.0, np.zeros((96, 96, 3), np.uint8)), r"\(time_s, array\)"),
+        (np.zeros(10, np.float32), 5, r"\(time_s, array\)"),
         (np.full(10, np.nan, np.float32), np.zeros((96, 96, 3), np.uint8), "NaN"),
     ],
 )

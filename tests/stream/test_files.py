@@ -3,9 +3,9 @@
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,6 +13,8 @@ import soundfile
 
 from lipstream import InputError, enhance_file
 from lipstream.stream.files import FileReport
+from lipstream.stream.video.frames import LipFrame
+from lipstream.tests.stream.faces import face
 
 pytestmark = pytest.mark.usefixtures("pass_through_model")
 
@@ -162,16 +164,12 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
     assert peak_bytes(15) < peak_bytes(3) + 50_000  # one byte for each sample more would be 96,000
 
 
-class Frame(NamedTuple):
-    time_s: float
-    crop: np.ndarray | None
-
-
-def video_of(monkeypatch: pytest.MonkeyPatch, frames: list[Frame]) -> list[str]:
+def video_of(monkeypatch: pytest.MonkeyPatch, frames: list[LipFrame]) -> list[str]:
     """Play these frames as every video; gives a list in which the closing of one is noted."""
     closed: list[str] = []
 
-    def read_lips(path: Path, face_model: Path | None, origin_s: float) -> Iterator[Frame]:
+    def read_lips(path: Path, face_model: Path | None, lips: str, origin_s: float) -> Iterator[LipFrame]:
+        assert lips == "landmarks"
         try:
             yield from frames
         finally:
@@ -183,9 +181,9 @@ def video_of(monkeypatch: pytest.MonkeyPatch, frames: list[Frame]) -> list[str]:
     return closed
 
 
-def frames_until(end_s: float, seen: bool = True) -> list[Frame]:
-    crops = np.random.default_rng(0).integers(0, 256, (round(25 * end_s), 96, 96, 3), np.uint8)
-    return [Frame(index / 25, crop if seen else None) for index, crop in enumerate(crops)]
+def frames_until(end_s: float, seen: bool = True) -> list[LipFrame]:
+    marks = np.random.default_rng(0).uniform(0, 60, round(25 * end_s))
+    return [LipFrame(k + 1, k / 25, landmarks=face(mark) if seen else None) for k, mark in enumerate(marks)]
 
 
 def enhanced_with(video: str | None, wav: Path) -> FileReport:
@@ -201,7 +199,7 @@ def test_without_video_nothing_is_said_of_it(wav: Path) -> None:
 def test_the_report_tells_how_much_of_the_video_had_a_face(
     wav: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    frames = [frame._replace(crop=None) if frame.time_s < 0.24 else frame for frame in frames_until(5)]
+    frames = [replace(frame, landmarks=None) if frame.time_s < 0.24 else frame for frame in frames_until(5)]
     closed = video_of(monkeypatch, frames)
     report = enhanced_with("face.mp4", wav)
     assert (report.video_frames, report.face_frames) == (26, 20)  # the 4 s without audio do not count

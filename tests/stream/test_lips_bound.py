@@ -17,13 +17,16 @@ from lipstream.stream.enhancer import Enhancer
 from lipstream.stream.lips_bound import (
     BOUND_DB,
     FADE_HOPS,
+    NOTICE,
     SHARE,
     BoundedMix,
-    BoundedPool,
-    BoundedRuntime,
+    bounded_pool,
+    bounded_runtime,
+    notice,
 )
 from lipstream.stream.pool import EnhancerPool
 from lipstream.stream.runtimes import load_runtime
+from lipstream.tests.stream.faces import face
 from lipstream.tests.stream.test_pool import PassThroughPool, noise
 
 HOP = 200
@@ -114,7 +117,7 @@ def test_an_enhancer_keeps_the_bound_whatever_the_network_makes_of_lips(
 ) -> None:
     sound = noise(sample_rate)
     make = Adversary(pass_through, gain)
-    bounded = Enhancer(sample_rate=sample_rate, runtime=BoundedRuntime(make))
+    bounded = Enhancer(sample_rate=sample_rate, runtime=bounded_runtime(make))
     alone = Enhancer(sample_rate=sample_rate, runtime=pass_through())
     out, audio = bounded.process(sound, crops(25)), alone.process(sound)
     assert bounded.latency == alone.latency
@@ -129,7 +132,7 @@ def test_without_lips_no_second_stream_is_made_and_the_output_is_the_audio_only_
 ) -> None:
     make = Adversary(pass_through, 0.0)
     sound = noise(16_000)
-    bounded, alone = Enhancer(runtime=BoundedRuntime(make)), Enhancer(runtime=pass_through())
+    bounded, alone = Enhancer(runtime=bounded_runtime(make)), Enhancer(runtime=pass_through())
     np.testing.assert_array_equal(bounded.process(sound), alone.process(sound))
     assert len(make.made) == 1
 
@@ -139,7 +142,7 @@ def test_when_lips_are_gone_the_output_is_the_audio_only_one_again_and_costs_as_
 ) -> None:
     make = Adversary(pass_through, 0.0)
     sound = noise(48_000)
-    bounded, alone = Enhancer(runtime=BoundedRuntime(make)), Enhancer(runtime=pass_through())
+    bounded, alone = Enhancer(runtime=bounded_runtime(make)), Enhancer(runtime=pass_through())
     out, audio = bounded.process(sound, crops(25)), alone.process(sound)
     # The last video frame is of 0.96 s; it ages for half a second, and its effect fades over 0.1 s.
     gone = round((0.96 + STALE_AGE_S) * 16_000) + (FADE_HOPS + 3) * HOP
@@ -178,7 +181,7 @@ def test_a_network_that_breaks_down_on_lips_is_begun_again(pass_through: Make) -
         made.append(Poisoned(adversary()) if made else adversary())
         return made[-1]
 
-    bounded = Enhancer(sample_rate=16_000, runtime=BoundedRuntime(make))
+    bounded = Enhancer(sample_rate=16_000, runtime=bounded_runtime(make))
     out, audio = bounded.process(sound, crops(25)), Enhancer(runtime=pass_through()).process(sound)
     assert np.isfinite(out).all()
     assert_bounded(out, audio)
@@ -189,7 +192,7 @@ def test_a_network_that_breaks_down_on_lips_is_begun_again(pass_through: Make) -
 
 def test_a_reset_forgets_the_lips(pass_through: Make) -> None:
     sound, lips = noise(16_000), crops(25)
-    enhancer = Enhancer(runtime=BoundedRuntime(Adversary(pass_through, -1.0), ready=True))
+    enhancer = Enhancer(runtime=bounded_runtime(Adversary(pass_through, -1.0), ready=True))
     first = enhancer.process(sound, lips)
     enhancer.reset()
     np.testing.assert_array_equal(enhancer.process(sound, lips), first)
@@ -205,9 +208,9 @@ def test_each_stream_of_a_pool_is_bounded_as_alone(pass_through: Make) -> None:
         made.append(PassThroughPool(pass_through, gain=-3.0 if made else 1.0))
         return made[-1]
 
-    pool = EnhancerPool(3, runtime=BoundedPool(make))
+    pool = EnhancerPool(3, runtime=bounded_pool(make))
     with_lips, without = pool.join(), pool.join()
-    alone = Enhancer(runtime=BoundedRuntime(Adversary(pass_through, -3.0)))
+    alone = Enhancer(runtime=bounded_runtime(Adversary(pass_through, -3.0)))
     audio_only = Enhancer(runtime=pass_through())
     sound = noise(32_000)
     lips = crops(20)
@@ -225,7 +228,9 @@ def test_each_stream_of_a_pool_is_bounded_as_alone(pass_through: Make) -> None:
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "eager", "native"])
-def test_the_shipped_lips_are_bounded_by_name_and_the_same_each_time(runtime: str, request: Any) -> None:
+def test_the_shipped_lips_leave_sound_alone_without_video_and_are_the_same_each_time(
+    runtime: str, request: Any
+) -> None:
     request.getfixturevalue("shipped_weights")
     if runtime == "eager":
         pytest.importorskip("torch")
@@ -236,9 +241,18 @@ def test_the_shipped_lips_are_bounded_by_name_and_the_same_each_time(runtime: st
     audio = Enhancer("lite", runtime=load_runtime("lite", runtime)).process(sound)
     np.testing.assert_array_equal(enhancer.process(sound), audio)
     enhancer.reset()
-    out = enhancer.process(sound, crops(19))
-    assert enhancer.mean_alpha > 0.1
+    lips = [(k / 25, face(10 + 5 * random.standard_normal())) for k in range(19)]
+    out = enhancer.process(sound, lips)
+    assert enhancer.mean_alpha > 0.0
     assert not np.array_equal(out, audio)
-    assert_bounded(out, audio)
     enhancer.reset()
-    np.testing.assert_array_equal(enhancer.process(sound, crops(19)), out)
+    np.testing.assert_array_equal(enhancer.process(sound, lips), out)
+
+
+def test_models_that_see_landmarks_are_neither_bounded_nor_warned_of(pass_through: Make) -> None:
+    runtime = pass_through(lips="landmarks")
+    assert bounded_runtime(lambda: runtime) is runtime
+    pool = PassThroughPool(pass_through, lips="landmarks")
+    assert bounded_pool(lambda: pool) is pool
+    assert notice("lite") is None
+    assert notice("base") == NOTICE

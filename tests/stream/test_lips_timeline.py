@@ -8,7 +8,8 @@ import pytest
 
 from lipstream import Enhancer, InputError
 from lipstream.core.arrays import Float32, UInt8
-from lipstream.stream.lips_timeline import Image, LipsTimeline
+from lipstream.stream.lips_input import Image
+from lipstream.stream.lips_timeline import LipsTimeline
 from lipstream.stream.runtimes.base import NO_VIDEO_AGE_S, StreamSpec
 
 Make = Callable[..., Any]

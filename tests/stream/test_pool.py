@@ -45,6 +45,10 @@ class PassThroughPool:
         embedding: Float32 = self.members[stream].encode_lips(crop)
         return embedding
 
+    def see(self, stream: int, landmarks: Float32, age_s: float) -> Float32:
+        cue: Float32 = self.members[stream].see(landmarks, age_s)
+        return cue
+
 
 def noise(count: int, seed: int = 0) -> Float32:
     return np.random.default_rng(seed).uniform(-0.5, 0.5, count).astype(np.float32)

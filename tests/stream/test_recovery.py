@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lipstream import Enhancer, EnhancerPool
 from lipstream.core.arrays import Float32
 from lipstream.models.config import SAMPLE_LIMIT
+from lipstream.stream.landmarks_timeline import MOST_PIXELS
 
 RATE = 16_000
 #: Sound before the speech, and the speech.
@@ -101,10 +102,11 @@ def test_streams_of_a_pool_limit_and_count_each_their_own(speech: Float32) -> No
 
 
 @pytest.mark.parametrize("runtime", ["native", "onnx", "eager"])
-def test_no_embedding_of_lips_spoils_what_follows(runtime: str, speech: Float32) -> None:
+def test_no_landmarks_spoil_what_follows(runtime: str, speech: Float32) -> None:
     enhancer = Enhancer(runtime=runtime)
-    wild = np.full(512, 3e38, np.float32)
-    output = np.concatenate([enhancer.process(speech, [(0.0, wild), (0.1, -wild)]), enhancer.process(speech)])
+    wild = (MOST_PIXELS * np.random.default_rng(0).uniform(-1, 1, (12, 44, 3))).astype(np.float32)
+    with_lips = [(0.04 * k, landmarks) for k, landmarks in enumerate(wild)]
+    output = np.concatenate([enhancer.process(speech, with_lips), enhancer.process(speech)])
     assert np.isfinite(output).all()
     assert enhancer.mean_alpha <= 1.0
     output = output[-RATE:]

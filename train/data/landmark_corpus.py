@@ -1,7 +1,6 @@
 """Talking-face clips as face landmarks and sound, extracted once: what encoder C is trained on."""
 
 from collections import Counter
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,7 @@ class LandmarkClip:
 
     Attributes:
         speaker: who is seen and heard.
-        landmarks: float32 ``[N, 44, 3]`` in pixels, see `models.lips.landmarks.POINTS`; zeros without a face.
+        landmarks: float32 ``[N, 44, 3]`` in pixels, see `models.lips.points.POINTS`; zeros without a face.
         times_s: float64 ``[N]``, when each frame is shown, from the start of the sound.
         sound: float32 at 16 kHz.
         split: "train" or "valid".
@@ -59,16 +58,12 @@ def read_landmarks(path: Path) -> tuple[npt.NDArray[np.float64], Float32]:
         InputError: the film is missing or unreadable, or the face model cannot be had.
     """
     # Here, not above: MediaPipe and OpenCV take a second to load.
-    from ...stream.video.files import read_frames
-    from ...stream.video.lips.landmarks import FaceLandmarks
+    from ...stream.video.files import read_lips
 
-    frames, times_s, points = read_frames(path), [], []
-    with closing(frames), FaceLandmarks() as landmarks:
-        for frame in frames:
-            face = next(iter(landmarks.detect_with_depth(frame.rgb, frame.time_s)), None)
-            times_s.append(frame.time_s)
-            points.append(np.zeros((len(POINTS), 3), np.float32) if face is None else face[list(POINTS)])
-    return np.array(times_s), np.stack(points)
+    frames = list(read_lips(path))
+    blank = np.zeros((len(POINTS), 3), np.float32)
+    points = [blank if frame.landmarks is None else frame.landmarks for frame in frames]
+    return np.array([frame.time_s for frame in frames]), np.stack(points)
 
 
 def read_landmark_clips(library: Library, cache: Path, most: int = 0) -> tuple[LandmarkClip, ...]:

@@ -73,7 +73,7 @@ def _extract(path: Path, file: Path) -> None:
     from ...stream.video.files import read_lips
 
     sound = read_sound(path)
-    frames = list(read_lips(path))
+    frames = list(read_lips(path, lips="crops"))
     blank = np.zeros((96, 96, 3), np.uint8)
     np.savez(
         file,

@@ -17,6 +17,7 @@ import numpy as np
 
 from ....core.arrays import Float32, UInt8
 from ....errors import InputError
+from ...runtimes.base import LipsKind
 from ..frames import LipFrame
 from .status import Camera, CameraState, CameraStatus, LipsMailbox
 
@@ -35,11 +36,13 @@ class CameraJob(NamedTuple):
     Attributes:
         camera: index, URL or video file.
         face_model: path of ``face_landmarker.task``; None looks it up.
-        model: whose visual encoder to run; None: crops go home with an empty embedding.
+        lips: "landmarks", or "crops".
+        model: whose visual encoder is to embed crops; None: they go home with an empty embedding.
     """
 
     camera: Camera
     face_model: Path | None
+    lips: LipsKind
     model: str | None
 
 
@@ -87,7 +90,8 @@ def _watch(job: CameraJob, outbox: Outbox) -> None:
     _do_without_matplotlib()
     from .thread import CameraThread
 
-    camera = CameraThread(job.camera, _encoder(job.model), outbox, face_model=job.face_model)
+    encode = _encoder(job.model) if job.lips == "crops" else None
+    camera = CameraThread(job.camera, encode, outbox, face_model=job.face_model)
     camera.start()
     waiting = threading.Event()
     while not waiting.wait(TURN_S):

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from ....core.arrays import Float32, UInt8
 from ...dsp.clock import Clock, MonotonicClock
+from ...runtimes.base import LipsKind
 from ..frames import LipFrame
 from .main import EXIT_FAILED, CameraJob
 from .status import Backoff, Camera, CameraState, CameraStatus, LipsMailbox
@@ -40,8 +41,9 @@ class CameraProcess:
 
     Args:
         camera: index, URL (MJPEG over HTTP, RTSP) or video file (played in real time, over and over).
-        encoder: name of a preset, whose visual encoder runs in that process as well; or a function that turns
-            a crop uint8 ``[96, 96, 3]`` into its embedding, called on a thread of this process.
+        encoder: None for lips as landmarks. For crops the name of a preset, whose visual encoder runs in that
+            process as well; or a function that turns a crop uint8 ``[96, 96, 3]`` into its embedding, called
+            on a thread of this process.
         mailbox: where lips go; from one thread.
         face_model: path of ``face_landmarker.task``; None looks it up (see `find_face_model`).
         retry: the pauses before a crashed process is started again; None for the usual ones.
@@ -51,14 +53,15 @@ class CameraProcess:
     def __init__(
         self,
         camera: Camera,
-        encoder: str | Callable[[UInt8], Float32],
+        encoder: str | Callable[[UInt8], Float32] | None,
         mailbox: LipsMailbox,
         face_model: Path | None = None,
         retry: Backoff | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._encode = None if isinstance(encoder, str) else encoder
-        self._job = CameraJob(camera, face_model, encoder if isinstance(encoder, str) else None)
+        lips: LipsKind = "landmarks" if encoder is None else "crops"
+        self._job = CameraJob(camera, face_model, lips, encoder if isinstance(encoder, str) else None)
         self._mailbox = mailbox
         self._retry = retry or Backoff(RETRY_S, LONGEST_RETRY_S)
         self._clock = clock or MonotonicClock()

@@ -1,4 +1,4 @@
-"""The camera thread: video frame, face, lips, embedding, mailbox. Whatever fails here, the audio goes on."""
+"""The camera thread: video frame, face, lips, mailbox. Whatever fails here, the audio goes on."""
 
 import threading
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from ..frames import LipFrame, Sight
 from ..lips.lip_reader import LipReader
 from .capture import open_camera
 from .diagnosis import CameraLimits, Observed, RateMeter, judge
+from .frame_watch import FrameWatch
 from .grabber import Grabber
 from .status import Backoff, Camera, CameraState, CameraStatus, LipsMailbox
 
@@ -59,7 +60,8 @@ class CameraThread:
 
     Args:
         camera: index, URL (MJPEG over HTTP, RTSP) or video file (played in real time, over and over).
-        encode: turns a crop uint8 ``[96, 96, 3]`` into its embedding; called on this thread alone.
+        encode: turns a crop uint8 ``[96, 96, 3]`` into its embedding; called on this thread alone. None: the
+            lips are landmarks.
         mailbox: where lips go; from this thread alone.
         config: how to work; None for the defaults.
         face_model: path of ``face_landmarker.task``; None looks it up (see `find_face_model`).
@@ -69,7 +71,7 @@ class CameraThread:
     def __init__(
         self,
         camera: Camera,
-        encode: Callable[[UInt8], Float32],
+        encode: Callable[[UInt8], Float32] | None,
         mailbox: LipsMailbox,
         config: CameraConfig | None = None,
         face_model: str | Path | None = None,
@@ -84,6 +86,7 @@ class CameraThread:
         retry_camera = Backoff(config.retry_s, config.longest_retry_s)
         self._grabber = Grabber(lambda: open_camera(camera, clock), config.max_fps, retry_camera)
         self._meter = RateMeter(clock)
+        self._watch = FrameWatch(config.limits.frozen_after_s)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lipstream-camera", daemon=True)
         # Written by the thread, each in one piece, and read by `status`.
@@ -141,7 +144,7 @@ class CameraThread:
         """Read lips until `close`; begin again, after a pause, when landmarks or encoder fail."""
         while not self._stopping.is_set():
             try:
-                with LipReader(self._encode, self._face_model, self._config.limits.frozen_after_s) as reader:
+                with LipReader("crops" if self._encode else "landmarks", self._face_model) as reader:
                     self._work(reader)
             except InputError as error:  # no face model or no MediaPipe: trying again changes nothing
                 self._problem = str(error)
@@ -159,7 +162,7 @@ class CameraThread:
             if frame is None:
                 continue
             began_s = self._clock.now()
-            self._note(frame.time_s, reader.read(frame))
+            self._note(frame.time_s, self._watch.look(frame) or reader.look(frame))
             worked_s = self._clock.now() - began_s
             self._stopping.wait(worked_s / self._config.max_load - worked_s)
 
@@ -167,10 +170,15 @@ class CameraThread:
         """Pass lips on, and write down for `status` how it went."""
         if isinstance(seen, LipFrame):
             self._frames += 1
-            self._mailbox.put(replace(seen, sequence=self._frames))
+            self._mailbox.put(replace(self._encoded(seen), sequence=self._frames))
             self._lips_s, self._sight = captured_s, None
             self._retry.reset()
         elif seen is not Sight.REPEATED:
             self._sight = seen
         self._looked_s = captured_s
         self._problem = ""
+
+    def _encoded(self, lips: LipFrame) -> LipFrame:
+        if self._encode is None or lips.crop is None:
+            return lips
+        return replace(lips, embedding=self._encode(lips.crop))

@@ -56,7 +56,6 @@ class LipCropper:
 
     def __init__(self) -> None:
         self._last: _Smoothed | None = None
-        self._motion = Placement(0j, 0j)  # of the crop between the last two updates, a second
 
     def reset(self) -> None:
         """Forget the face: the next frame is the first of a new video."""
@@ -69,42 +68,28 @@ class LipCropper:
 
         Args:
             rgb: uint8 ``[height, width, 3]``.
-            landmarks: float32 ``[478, 2]`` in pixels as `FaceLandmarks.detect` gives them, or None: no face.
+            landmarks: float32 ``[478, 2]`` in pixels, or with depth, of `FaceLandmarks`; None: no face.
             time_s: when the frame was captured, in seconds.
 
         Returns:
             uint8 ``[96, 96, 3]`` RGB, or None where no mouth of usable size lies in the image.
         """
-        placement = None if landmarks is None else place_crop(landmarks)
-        if placement is None or not _inside(placement.centre, rgb):
+        placement = None if landmarks is None else mouth_placement(rgb, landmarks)
+        if placement is None:
             return None
         last = self._last
         if last is None or not 0 < time_s - last.time_s <= MAX_GAP_S:
             last = _Smoothed(placement, 0j, 0j, time_s)
-            self._last, self._motion = last, Placement(0j, 0j)
+            self._last = last
         else:
             self._last = _smooth(last, placement, time_s)
-            self._motion = _motion(last, self._last)
         return cut(rgb, self._last.placement)
 
-    def carry_on(self, rgb: npt.NDArray[np.uint8], time_s: float) -> npt.NDArray[np.uint8] | None:
-        """Crop a frame without landmarks of its own, moving on as between the last two updates.
 
-        Args:
-            rgb: uint8 ``[height, width, 3]``.
-            time_s: when the frame was captured, in seconds; not before the last update.
-
-        Returns:
-            As `update`; None also where no mouth was seen just before.
-        """
-        last = self._last
-        if last is None or not 0 <= time_s - last.time_s <= MAX_GAP_S:
-            return None
-        ahead_s = time_s - last.time_s
-        placement = Placement(
-            *(at + ahead_s * motion for at, motion in zip(last.placement, self._motion, strict=True))
-        )
-        return cut(rgb, placement) if _inside(placement.centre, rgb) else None
+def mouth_placement(rgb: npt.NDArray[np.uint8], landmarks: npt.NDArray[np.float32]) -> Placement | None:
+    """As `place_crop`; None also where the mouth lies outside of the image."""
+    placement = place_crop(landmarks)
+    return placement if placement is not None and _inside(placement.centre, rgb) else None
 
 
 def place_crop(landmarks: npt.NDArray[np.float32]) -> Placement | None:
@@ -113,7 +98,7 @@ def place_crop(landmarks: npt.NDArray[np.float32]) -> Placement | None:
     The axis is the least-squares similarity from the canonical face z to the image w, both centred complex
     numbers: ``sum(conj(z) w) / sum(|z|^2)`` (S. Umeyama, IEEE TPAMI 13(4), 1991, in two dimensions).
     """
-    points = landmarks.astype(np.float64) @ np.array([1, 1j])
+    points = landmarks[:, :2].astype(np.float64) @ np.array([1, 1j])
     stable = points[list(_STABLE_POINTS)]
     face_axis = np.vdot(_CENTRED_FACE, stable - stable.mean()) / np.vdot(_CENTRED_FACE, _CENTRED_FACE).real
     centre = (points[LEFT_CORNER] + points[RIGHT_CORNER]) / 2
@@ -184,13 +169,6 @@ def _smooth(last: _Smoothed, new: Placement, time_s: float) -> _Smoothed:
         last.placement.axis + axis_weight * (new.axis - last.placement.axis),
     )
     return _Smoothed(placement, centre_speed, axis_speed, time_s)
-
-
-def _motion(before: _Smoothed, after: _Smoothed) -> Placement:
-    """The change of a placement, a second."""
-    elapsed = after.time_s - before.time_s
-    (centre, axis), (old_centre, old_axis) = after.placement, before.placement
-    return Placement((centre - old_centre) / elapsed, (axis - old_axis) / elapsed)
 
 
 def _ema_weight(cutoff_hz: float, elapsed_s: float) -> float:

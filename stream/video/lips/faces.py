@@ -33,7 +33,7 @@ class ChosenFace(NamedTuple):
 
     Attributes:
         track: the same number for the same face, from frame to frame.
-        landmarks: float32 ``[478, 2]``.
+        landmarks: float32 ``[478, 3]``.
     """
 
     track: int
@@ -65,7 +65,7 @@ class FaceChooser:
         """Choose among the faces of the next frame.
 
         Args:
-            faces: landmarks of each, float32 ``[478, 2]`` in pixels.
+            faces: landmarks of each, float32 ``[478, 3]`` in pixels, see `FaceLandmarks.detect_with_depth`.
             time_s: when it was captured, in seconds; rises from frame to frame.
 
         Returns:
@@ -142,16 +142,16 @@ def _followed(track: _Track, face: Float32, time_s: float) -> _Track:
 
 
 def _centre(face: Float32) -> complex:
-    return complex(*face[[LEFT_EYE, RIGHT_EYE]].mean(axis=0))
+    return complex(*face[[LEFT_EYE, RIGHT_EYE], :2].mean(axis=0))
 
 
 def _eye_distance(face: Float32) -> float:
-    return float(np.hypot(*(face[RIGHT_EYE] - face[LEFT_EYE])))
+    return float(np.hypot(*(face[RIGHT_EYE, :2] - face[LEFT_EYE, :2])))
 
 
 def _opening(face: Float32) -> float:
     eyes = _eye_distance(face)
-    return float(np.hypot(*(face[LOWER_LIP] - face[UPPER_LIP]))) / eyes if eyes > 0 else math.nan
+    return float(np.hypot(*(face[LOWER_LIP, :2] - face[UPPER_LIP, :2]))) / eyes if eyes > 0 else math.nan
 
 
 _MAX_FACES = 3
@@ -177,14 +177,14 @@ class FaceFinder:
         self._next_scan_s = -math.inf
 
     def detect(self, frame: VideoFrame) -> list[Float32]:
-        """The landmarks of each face in the next frame (of a time from 0), float32 ``[478, 2]`` in pixels."""
+        """The landmarks of each face in the next frame (of a time from 0), float32 ``[478, 3]`` in pixels."""
         if self._seen_several or frame.time_s >= self._next_scan_s:
             self._next_scan_s = frame.time_s + _SCAN_EVERY_S
-            faces = self._several.detect_all(frame.rgb, frame.time_s)
+            faces = self._several.detect_with_depth(frame.rgb, frame.time_s)
             self._seen_several = len(faces) > 1
             if self._seen_several:
                 return faces
-        return self._one.detect_all(frame.rgb, frame.time_s)
+        return self._one.detect_with_depth(frame.rgb, frame.time_s)
 
     def close(self) -> None:
         """Free MediaPipe's graphs."""

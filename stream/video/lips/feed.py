@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ...runtimes.base import LipsKind
 from ..frames import LipFrame
 
 #: A video may end this much before the audio without a warning.
@@ -34,7 +35,7 @@ class LipsFeed:
         while self._next is not None and self._next.time_s <= time_s:
             self.video_frames += 1
             self._last_s = self._next.time_s
-            if self._next.crop is not None:
+            if self._next.shows_lips:
                 self.face_frames += 1
                 lips.append(self._next)
             self._next = next(self._frames, None)
@@ -53,13 +54,17 @@ class LipsFeed:
 
 @contextmanager
 def open_lips(
-    video: Path | None, face_model: Path | None = None, origin_s: float = 0.0
+    video: Path | None,
+    face_model: Path | None = None,
+    lips: LipsKind = "landmarks",
+    origin_s: float = 0.0,
 ) -> Iterator[LipsFeed | None]:
     """The feed of a video file, closed at the end; None without video.
 
     Args:
         video: the file.
-        face_model: as for `read_lips`.
+        face_model: as in `read_lips`.
+        lips: as in `LipReader`.
         origin_s: where on the clock of the video its sound starts, in seconds: time 0 of the frames.
 
     Raises:
@@ -70,7 +75,7 @@ def open_lips(
         return
     from ..files import read_lips
 
-    frames = read_lips(video, face_model, origin_s)
+    frames = read_lips(video, face_model, lips, origin_s)
     try:
         yield LipsFeed(frames)
     finally:

@@ -45,14 +45,11 @@ class FaceLandmarks:
         Returns:
             float32 ``[478, 2]``: x and y in pixels of this frame, inside it or not. None: no face.
         """
-        return next(iter(self.detect_all(rgb, time_s)), None)
-
-    def detect_all(self, rgb: npt.NDArray[np.uint8], time_s: float) -> list[npt.NDArray[np.float32]]:
-        """All faces of the next frame, at most `max_faces`; otherwise as `detect`."""
-        return [points[:, :2] for points in self.detect_with_depth(rgb, time_s)]
+        faces = self.detect_with_depth(rgb, time_s)
+        return faces[0][:, :2] if faces else None
 
     def detect_with_depth(self, rgb: npt.NDArray[np.uint8], time_s: float) -> list[npt.NDArray[np.float32]]:
-        """As `detect_all`, each face float32 ``[478, 3]``: x, y and depth z in pixels of the frame."""
+        """As `detect`, all faces: float32 ``[478, 3]`` each, x, y and depth z in pixels of the frame."""
         # MediaPipe counts whole milliseconds and refuses to stand still or go back.
         self._last_ms = max(self._last_ms + 1, round(1000 * time_s))
         image = self._mediapipe.Image(

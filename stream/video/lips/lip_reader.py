@@ -1,66 +1,118 @@
-"""From a camera's video frame to the speaker's encoded lips, frame after frame."""
+"""From a picture to the speaker's lips, frame after frame: of a camera, a video file or a program's own."""
 
-from collections.abc import Callable
+import math
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from ....core.arrays import Float32, UInt8
-from ..camera.landmark_schedule import FrameWatch, LandmarkSchedule
+import numpy as np
+
+from ....core.arrays import UInt8
+from ....errors import InputError
+from ....models.lips.points import POINTS
+from ...runtimes.base import LipsKind
 from ..frames import LipFrame, Sight, VideoFrame
-from .crop import LipCropper
-from .faces import FaceChooser, FaceFinder
+from .crop import LipCropper, mouth_placement
+from .faces import ChosenFace, FaceChooser, FaceFinder
 
 
 class LipReader:
-    """Reads the lips of one camera; a context manager, for one thread.
+    """Finds the speaker's lips in pictures, for `Enhancer.process`; a context manager, for one thread::
 
-    Landmarks are most of the work, so while one calm face is there only every other frame is searched for
-    them. The lips are cut out of each frame, where they are to be expected.
+        enhancer = lipstream.Enhancer("lite", sample_rate=48_000)
+        with lipstream.LipReader() as reader:
+            for chunk, picture, time_s in capture():  # your own
+                frame = reader(picture, time_s)
+                clean = enhancer.process(chunk, [frame] if frame else None)
+
+    It follows one face from picture to picture, so each video needs a reader of its own. Where several faces
+    are seen, it takes the one whose mouth moves. Needs the extra ``video``.
 
     Args:
-        encode: turns a crop into its embedding; called once for each, in order.
-        face_model: as in `FaceLandmarks`, which also says what is raised.
-        frozen_after_s: as in `FrameWatch`.
+        lips: what the model sees, as `Enhancer.lips` says: "landmarks" or "crops".
+        face_model: path of MediaPipe's ``face_landmarker.task``; None finds or fetches it.
+
+    Raises:
+        InputError: another kind of lips, the extra is not installed, or the face model cannot be had.
     """
 
-    def __init__(
-        self, encode: Callable[[UInt8], Float32], face_model: str | Path | None, frozen_after_s: float
-    ) -> None:
-        self._encode = encode
+    def __init__(self, lips: LipsKind = "landmarks", face_model: str | Path | None = None) -> None:
+        if lips not in ("landmarks", "crops"):
+            raise InputError(f"lips must be 'landmarks' or 'crops', as Enhancer.lips says, not {lips!r}")
         self._finder = FaceFinder(face_model)
-        self._watch = FrameWatch(frozen_after_s)
         self._chooser = FaceChooser()
-        self._schedule = LandmarkSchedule()
-        self._cropper = LipCropper()
+        self._cropper = LipCropper() if lips == "crops" else None
         self._track: int | None = None
         self._count = 0
+        self._latest_s = -math.inf
 
-    def read(self, frame: VideoFrame) -> Sight | LipFrame:
-        """The encoded lips in the next frame, or what it shows instead; its time is from 0 and rises."""
-        useless = self._watch.look(frame)
-        if useless is not None:
-            return useless
-        if not self._schedule.due(frame.time_s):
-            crop = self._cropper.carry_on(frame.rgb, frame.time_s)
-        else:
-            faces = self._finder.detect(frame)
-            face = self._chooser.update(faces, frame.time_s)
-            if face is None:
-                self._schedule.looked(None, frame.time_s)
-                return Sight.NO_FACE
-            if face.track != self._track:  # else the crop would glide from the one face to the other
-                self._cropper.reset()
-                self._track = face.track
-            crop = self._cropper.update(frame.rgb, face.landmarks, frame.time_s)
-            followed = crop is not None and len(faces) == 1
-            self._schedule.looked(face.landmarks if followed else None, frame.time_s)
-        if crop is None:
-            return Sight.NO_MOUTH
-        self._count += 1
-        return LipFrame(self._count, frame.time_s, crop, self._encode(crop))
+    def read(self, picture: UInt8, time_s: float, rgb: bool = False) -> LipFrame | None:
+        """The lips in the next picture.
+
+        Args:
+            picture: uint8 ``[height, width, 3]`` of any size, BGR as OpenCV gives it.
+            time_s: when it was captured, in seconds of the sound that the enhancer gets: of input since the
+                start or the last reset. It does not go back.
+            rgb: whether the picture is RGB.
+
+        Returns:
+            The lips with their time, to be handed to `Enhancer.process`; None without a usable face.
+
+        Raises:
+            InputError: no such picture, or a time that is not finite or goes back.
+        """
+        _check_picture(picture)
+        if not (math.isfinite(time_s) and time_s >= self._latest_s):
+            raise InputError(
+                f"pictures must come in order of time, in seconds: {time_s} came after {self._latest_s:.3f}"
+            )
+        self._latest_s = time_s
+        seen = self.look(VideoFrame(time_s, picture if rgb else picture[:, :, ::-1]))
+        return seen if isinstance(seen, LipFrame) else None
+
+    __call__ = read
+
+    def look(self, frame: VideoFrame) -> LipFrame | Sight:
+        """The lips in the next video frame, or what it shows instead; its time does not go back."""
+        face = self._chooser.update(self._finder.detect(frame), frame.time_s)
+        if face is None:
+            return Sight.NO_FACE
+        lips = self._landmarks(frame, face) if self._cropper is None else self._crop(frame, face)
+        return lips or Sight.NO_MOUTH
+
+    def close(self) -> None:
+        """Free MediaPipe's graphs; nothing can be read any more."""
+        self._finder.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._finder.close()
+        self.close()
+
+    def _landmarks(self, frame: VideoFrame, face: ChosenFace) -> LipFrame | None:
+        if mouth_placement(frame.rgb, face.landmarks) is None:
+            return None
+        self._count += 1
+        return LipFrame(self._count, frame.time_s, landmarks=face.landmarks[list(POINTS)])
+
+    def _crop(self, frame: VideoFrame, face: ChosenFace) -> LipFrame | None:
+        assert self._cropper is not None
+        if face.track != self._track:  # else the crop would glide from the one face to the other
+            self._cropper.reset()
+            self._track = face.track
+        crop = self._cropper.update(frame.rgb, face.landmarks, frame.time_s)
+        if crop is None:
+            return None
+        self._count += 1
+        return LipFrame(self._count, frame.time_s, crop)
+
+
+def _check_picture(picture: Any) -> None:
+    is_array = isinstance(picture, np.ndarray)
+    if is_array and picture.dtype == np.uint8 and picture.shape[2:] == (3,) and picture.size:
+        return
+    given = f"{picture.dtype} {list(picture.shape)}" if is_array else type(picture).__name__
+    raise InputError(
+        f"a picture must be uint8 [height, width, 3], BGR or with rgb=True RGB, not {given}: "
+        "convert it, for instance with cv2.cvtColor"
+    )

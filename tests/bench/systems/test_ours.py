@@ -76,7 +76,7 @@ def filmed(monkeypatch: pytest.MonkeyPatch) -> Item:
     monkeypatch.setattr(
         ours,
         "lips_of",
-        lambda path: [(0.04 * k, crop(bright[path.name] + k)) for k in range(4)],
+        lambda path, seen: [(0.04 * k, crop(bright[path.name] + k)) for k in range(4)],
     )
     return Item("n1", "talker", 0.0, WAVE, WAVE, "seen", Path("a.mp4"), "anna")
 

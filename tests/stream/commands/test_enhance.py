@@ -16,6 +16,7 @@ from lipstream.stream.commands import enhance as commands
 from lipstream.stream.lips_bound import NOTICE
 from lipstream.stream.video.frames import LipFrame
 from lipstream.stream.video.lips.feed import LipsFeed
+from lipstream.tests.stream.faces import face
 
 pytestmark = pytest.mark.usefixtures("pass_through_model")
 
@@ -185,16 +186,17 @@ def test_a_warning_does_not_change_the_exit_code(
     assert "usable face in 0% of 25 video frames" in out
 
 
-def test_lips_are_called_experimental_once_and_only_where_they_are_asked_for(
-    folder: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("words", [None, NOTICE])
+def test_what_lips_of_a_model_are_worth_is_told_once_where_they_are_asked_for(
+    folder: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch, words: str | None
 ) -> None:
-    feed = LipsFeed(LipFrame(k + 1, k / 25, np.full((96, 96, 3), k, np.uint8)) for k in range(12))
-    monkeypatch.setattr(files, "open_lips", lambda video, model, origin_s: nullcontext(feed))
+    feed = LipsFeed(LipFrame(k + 1, k / 25, landmarks=face(5.0 * k)) for k in range(12))
+    monkeypatch.setattr(files, "open_lips", lambda video, face_model, lips, origin_s: nullcontext(feed))
+    monkeypatch.setattr("lipstream.stream.lips_bound.notice", lambda model: words)
     assert main(["enhance", "in.wav", "--video", "face.mp4", "--json", "--chunk-ms", "20"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["video_frames"] == 12
-    assert err == f"lipstream: note: {NOTICE}\n"
-    assert "experimental" in err
+    assert err == ("" if words is None else f"lipstream: note: {NOTICE}\n")
 
 
 def test_a_video_beside_the_audio_is_not_looked_at(folder: Path, capsys: Captured) -> None:

@@ -19,7 +19,6 @@ import soundfile
 
 from lipstream import InputError
 from lipstream.stream.commands import live as commands
-from lipstream.stream.lips_bound import NOTICE
 
 pytestmark = pytest.mark.usefixtures("shipped_weights")
 
@@ -134,7 +133,7 @@ def test_ctrl_c_while_the_camera_is_made_ready_is_clean_too(
     time.sleep(wait_s)  # somewhere in the loading of MediaPipe
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=90)
-    assert (process.returncode, errors) == (0, f"lipstream: note: {NOTICE}\n")
+    assert (process.returncode, errors) == (0, "")
     assert soundfile.info("out.wav").frames > 0
 
 
@@ -145,11 +144,11 @@ def test_no_camera_is_opened_unless_one_is_asked_for() -> None:
     assert commands._config(parsed("--camera", str(EXAMPLE))).camera is not None
 
 
-def test_the_help_says_that_lips_are_experimental_and_off(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_says_that_lips_are_off(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parsed("--help")
     words = " ".join(capsys.readouterr().out.split())
-    assert "experimental: use lips" in words
+    assert "use lips" in words
     assert "default: none, audio only" in words
 
 

@@ -138,7 +138,7 @@ def test_video_that_is_not_installed_is_a_warning_where_a_camera_is_asked_for(
     assert "lipstream[video]" in check.fix
     (check,) = check_video(None, None)
     assert (check.name, check.verdict) == ("video", "ok")
-    assert "only the experimental lips need it" in check.finding
+    assert "only lips need it" in check.finding
 
 
 def test_a_face_model_that_is_missing_is_told_apart_from_one_that_was_misnamed(

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from lipstream import InputError
 from lipstream.stream import runtimes
 from lipstream.stream.integrations.pcm import PcmEnhancer
+from lipstream.stream.video.frames import LipFrame
+from lipstream.tests.stream.conftest import PassThrough
+from lipstream.tests.stream.faces import face
 
 pytestmark = pytest.mark.usefixtures("pass_through_model")
 
@@ -112,3 +115,16 @@ def test_controls_reach_every_channel(use_gain: Callable[[float], None]) -> None
     pcm.process(signal, 16_000, 2)
     limited = pcm.process(signal, 16_000, 2)[800:]
     np.testing.assert_allclose(limited, signal[:-800] / 10, atol=1)
+
+
+def test_lips_that_are_shown_count_from_the_next_samples_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = PassThrough(lips="landmarks")
+    monkeypatch.setattr("lipstream.stream.runtimes.load_runtime", lambda model, name: runtime)
+    pcm = PcmEnhancer()
+    block = np.zeros(640, np.int16)
+    for mark in (5.0, 10.0, 15.0):
+        pcm.show(LipFrame(1, 0.0, landmarks=face(mark)))
+        pcm.process(block, 16_000)
+    assert [mark for mark, _ in runtime.seen] == [10, 15]
+    with pytest.raises(InputError, match=r"LipReader\('landmarks'\)"):
+        pcm.show(LipFrame(1, 0.0, np.zeros((96, 96, 3), np.uint8)))

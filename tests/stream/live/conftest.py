@@ -14,7 +14,7 @@ from lipstream.stream.devices.endpoints import EndpointInfo
 from lipstream.stream.dsp.buffers import SampleFifo
 from lipstream.stream.dsp.clock import ManualClock
 from lipstream.stream.latency import LatencyBudget
-from lipstream.stream.lips_timeline import Lips
+from lipstream.stream.lips_input import Lips
 from lipstream.stream.live.pipeline import LivePipeline, PipelineConfig
 from lipstream.stream.live.simulation import DeviceTiming, SimulatedSink, SimulatedSource, run_simulated
 from lipstream.stream.live.stats import PipelineStats
@@ -43,6 +43,9 @@ class Wire:
         return last, 0.0
 
     def encode_lips(self, crop: UInt8) -> Float32:
+        return np.zeros(self.spec.embedding_size, np.float32)
+
+    def see(self, landmarks: Float32, age_s: float) -> Float32:
         return np.zeros(self.spec.embedding_size, np.float32)
 
 

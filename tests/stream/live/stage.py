@@ -15,6 +15,7 @@ from lipstream.stream.live.session import LiveSession
 from lipstream.stream.runtimes.base import Runtime
 from lipstream.stream.video.camera.status import CameraState, CameraStatus, LipsMailbox
 from lipstream.stream.video.frames import LipFrame
+from lipstream.tests.stream.faces import face
 
 RATE, BLOCK = 16_000, 160
 
@@ -47,9 +48,9 @@ class Endpoint:
 
 
 class FakeCamera:
-    """Encodes crops of one grey each, when told to."""
+    """Encodes crops of one grey each, when told to; or gives landmarks with a mark of that, times 5."""
 
-    def __init__(self, encode: Encode, mailbox: LipsMailbox) -> None:
+    def __init__(self, encode: Encode | None, mailbox: LipsMailbox) -> None:
         self._encode, self._mailbox = encode, mailbox
         self.frames = 0
         self.state, self.reason = CameraState.TRACKING, ""
@@ -65,9 +66,12 @@ class FakeCamera:
 
     def see(self, grey: int) -> None:
         self.frames += 1
+        captured_s = time.perf_counter() - 0.05
+        if self._encode is None:
+            self._mailbox.put(LipFrame(self.frames, captured_s, landmarks=face(5.0 * grey)))
+            return
         crop: UInt8 = np.full((96, 96, 3), grey, np.uint8)
-        frame = LipFrame(self.frames, time.perf_counter() - 0.05, crop, self._encode(crop))
-        self._mailbox.put(frame)
+        self._mailbox.put(LipFrame(self.frames, captured_s, crop, self._encode(crop)))
 
 
 class Stage:
@@ -86,7 +90,7 @@ class Stage:
             on_message=self.said.append,
         )
 
-    def _make_camera(self, encode: Encode, mailbox: LipsMailbox) -> Camera:
+    def _make_camera(self, encode: Encode | None, mailbox: LipsMailbox) -> Camera:
         self.camera = FakeCamera(encode, mailbox)
         return self.camera
 

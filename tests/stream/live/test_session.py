@@ -108,10 +108,11 @@ def test_controls_change_while_it_runs(stage: Callable[..., Stage]) -> None:
         assert session.atten_limit_db == 6.0
 
 
+@pytest.mark.parametrize("lips", ["crops", "landmarks"])
 def test_lips_reach_the_model_and_a_recording_can_be_replayed(
-    stage: Callable[..., Stage], pass_through: Make, tmp_path: Path
+    stage: Callable[..., Stage], pass_through: Make, tmp_path: Path, lips: str
 ) -> None:
-    runtime = pass_through()
+    runtime = pass_through(lips=lips)
     on = stage(runtime, record=tmp_path / "take")
     sound = noise(1.0)
     with on.session as session:
@@ -126,7 +127,7 @@ def test_lips_reach_the_model_and_a_recording_can_be_replayed(
     rows = np.load(tmp_path / "take" / "lips.npy")
     assert len(rows) > 3
     assert len(noisy) == len(clean)
-    again = pass_through()
+    again = pass_through(lips=lips)
     np.testing.assert_array_equal(replay(tmp_path / "take", Enhancer(sample_rate=RATE, runtime=again)), clean)
     # Not only the same sound: the same lips at the same hops, with the same age.
     assert again.embeddings == runtime.embeddings  # type: ignore[attr-defined]
@@ -193,7 +194,7 @@ def test_stop_comes_back_while_a_device_hangs(stage: Callable[..., Stage]) -> No
 def test_without_video_the_sound_goes_on(
     stage: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(encode: Encode, mailbox: LipsMailbox) -> Camera:
+    def missing(encode: Encode | None, mailbox: LipsMailbox) -> Camera:
         raise InputError("video needs OpenCV: pip install 'lipstream[video]'")
 
     on = stage()
@@ -207,7 +208,7 @@ def test_without_video_the_sound_goes_on(
 def test_a_camera_that_opens_while_the_session_ends_is_closed_again() -> None:
     made: list[FakeCamera] = []
 
-    def make(encode: Encode, mailbox: LipsMailbox) -> Camera:
+    def make(encode: Encode | None, mailbox: LipsMailbox) -> Camera:
         watch.close()
         made.append(FakeCamera(encode, mailbox))
         return made[0]

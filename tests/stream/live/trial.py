@@ -151,8 +151,8 @@ def _keeping(cameras: list[CameraProcess], config: LiveConfig) -> MakeCamera | N
     if camera is None:
         return None
 
-    def make(encode: Encode, mailbox: LipsMailbox) -> CameraProcess:
-        cameras.append(CameraProcess(camera, config.model, mailbox))
+    def make(encode: Encode | None, mailbox: LipsMailbox) -> CameraProcess:
+        cameras.append(CameraProcess(camera, encode and config.model, mailbox))
         return cameras[-1]
 
     return make

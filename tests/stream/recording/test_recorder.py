@@ -1,5 +1,6 @@
 """Recordings: aligned, always readable, enhanced again to the same samples; a full disk only ends them."""
 
+import json
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -19,6 +20,7 @@ from lipstream.stream.recording.recorder import Recorder
 from lipstream.stream.recording.recording import RecordingInfo, lips_row, replay
 from lipstream.stream.runtimes.base import Runtime
 from lipstream.stream.video.frames import LipFrame
+from lipstream.tests.stream.faces import face
 from lipstream.tests.stream.waiting import until
 
 RATE = 48_000
@@ -27,7 +29,8 @@ Make = Callable[..., Runtime]
 
 
 def info_of(enhancer: Enhancer) -> RecordingInfo:
-    return RecordingInfo(RATE, "lite", "onnx", 100.0, enhancer.latency_samples, 512)
+    size = 10 if enhancer.lips == "landmarks" else 512
+    return RecordingInfo(RATE, "lite", "onnx", 100.0, enhancer.latency_samples, size, enhancer.lips)
 
 
 @pytest.fixture
@@ -46,7 +49,9 @@ def record(folder: Path, enhancer: Enhancer, sound: Float32, told: list[str]) ->
     random = np.random.default_rng(0)
     for index, start in enumerate(range(0, len(sound), BLOCK)):
         lips = None
-        if index % 3 == 2:
+        if index % 3 == 2 and enhancer.lips == "landmarks":
+            lips = LipFrame(index, start / RATE - 0.07, landmarks=face(5.0 * index))
+        elif index % 3 == 2:
             crop = np.full((96, 96, 3), index, np.uint8)
             embedding = random.standard_normal(512).astype(np.float32)
             lips = LipFrame(index, start / RATE - 0.07, crop, embedding)
@@ -79,6 +84,35 @@ def test_a_replay_gives_the_recorded_samples_bit_for_bit(
     np.testing.assert_array_equal(replay(tmp_path), clean)
 
 
+def test_landmarks_are_recorded_as_the_model_got_them(
+    tmp_path: Path, pass_through: Make, sound: Float32, told: list[str]
+) -> None:
+    enhancer = Enhancer(sample_rate=RATE, runtime=pass_through(lips="landmarks"))
+    record(tmp_path, enhancer, sound, told).close(enhancer.flush())
+    rows = np.load(tmp_path / "lips.npy")
+    assert rows.dtype == lips_row(RecordingInfo.of(tmp_path))
+    np.testing.assert_array_equal(rows["landmarks"][:, 0, 0], 5.0 * np.arange(2, 100, 3))
+    assert not (tmp_path / "lips.mkv").exists()
+    again = pass_through(lips="landmarks")
+    clean, _ = soundfile.read(tmp_path / "clean.wav", dtype="float32")
+    np.testing.assert_array_equal(replay(tmp_path, Enhancer(sample_rate=RATE, runtime=again)), clean)
+    assert max(again.embeddings) > 0  # type: ignore[attr-defined]
+
+
+def test_a_recording_of_crops_names_the_fix_where_the_model_sees_landmarks(
+    tmp_path: Path, pass_through: Make, sound: Float32, told: list[str]
+) -> None:
+    enhancer = Enhancer(sample_rate=RATE, runtime=pass_through())
+    record(tmp_path, enhancer, sound, told).close(enhancer.flush())
+    described = json.loads((tmp_path / "session.json").read_text())
+    del described["lips"]  # as recordings were before there were landmarks
+    (tmp_path / "session.json").write_text(json.dumps(described))
+    assert RecordingInfo.of(tmp_path).lips == "crops"
+    newer = Enhancer(sample_rate=RATE, runtime=pass_through(lips="landmarks"))
+    with pytest.raises(InputError, match="holds lips as crops and the model now sees landmarks: clean"):
+        replay(tmp_path, newer)
+
+
 def test_a_replay_without_lips_is_audio_only(
     tmp_path: Path, pass_through: Make, sound: Float32, told: list[str]
 ) -> None:
@@ -98,7 +132,7 @@ def test_the_lips_are_a_video_in_step_with_the_sound(
     enhancer = Enhancer(sample_rate=RATE, runtime=pass_through())
     record(tmp_path, enhancer, sound, told).close(enhancer.flush())
     rows = np.load(tmp_path / "lips.npy")
-    assert rows.dtype == lips_row(512)
+    assert rows.dtype == lips_row(info_of(enhancer))
     assert rows["sample"].tolist() == list(range(2 * BLOCK, 100 * BLOCK, 3 * BLOCK))
     capture = cv2.VideoCapture(str(tmp_path / "lips.mkv"))
     shown = []

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Generator
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from lipstream.errors import InputError
 from lipstream.stream.audio_files import open_audio
 from lipstream.stream.video.files import read_frames, read_lips
 from lipstream.stream.video.frames import LipFrame
+from lipstream.stream.video.lips.lip_reader import LipReader
 
 Picture = npt.NDArray[np.uint8]
 FPS = 25
@@ -37,6 +39,10 @@ def times(frames: list[LipFrame]) -> list[float]:
     return [frame.time_s for frame in frames]
 
 
+def read_crops(path: Path, face_model: str | None = None) -> Generator[LipFrame, None, None]:
+    return read_lips(path, face_model, "crops")
+
+
 def mean_difference(a: list[LipFrame], b: list[LipFrame]) -> float:
     differences = []
     for one, other in zip(a, b, strict=True):
@@ -53,7 +59,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory, example_frames: list[Picture]
 
 @pytest.fixture(scope="module")
 def lips(clip: Path) -> list[LipFrame]:
-    return list(read_lips(clip))
+    return list(read_crops(clip))
 
 
 def test_every_frame_has_its_time_and_its_lips(lips: list[LipFrame], example_frames: list[Picture]) -> None:
@@ -77,7 +83,7 @@ def test_crops_are_rgb(lips: list[LipFrame]) -> None:
 def test_containers_give_the_same_times_and_lips(
     container: str, codec: str, lips: list[LipFrame], tmp_path: Path, example_frames: list[Picture]
 ) -> None:
-    frames = list(read_lips(write(tmp_path / f"clip.{container}", codec, example_frames)))
+    frames = list(read_crops(write(tmp_path / f"clip.{container}", codec, example_frames)))
     np.testing.assert_allclose(times(frames), times(lips), atol=2e-3)
     assert mean_difference(frames, lips) < 8
 
@@ -88,7 +94,7 @@ def test_a_varying_frame_rate_keeps_its_time_stamps(container: str, clip: Path, 
     half_speed_from_frame_10 = "setpts='if(lt(N,10),N,2*N-10)/25/TB'"
     ffmpeg("-i", clip, "-vf", half_speed_from_frame_10, "-vsync", "vfr", path)
     expected = [(k if k < 10 else 2 * k - 10) / FPS for k in range(24)]
-    np.testing.assert_allclose(times(list(read_lips(path))), expected, atol=2e-3)
+    np.testing.assert_allclose(times(list(read_crops(path))), expected, atol=2e-3)
 
 
 @pytest.mark.parametrize("container", ["mkv", "mp4"])
@@ -98,13 +104,13 @@ def test_a_camera_that_starts_after_the_microphone_stays_late(
     path = tmp_path / f"late.{container}"
     sound = example_video.with_suffix(".flac")
     ffmpeg("-itsoffset", "0.4", "-i", clip, "-i", sound, "-map", "0:v", "-map", "1:a", "-c:v", "copy", path)
-    assert next(read_lips(path)).time_s == pytest.approx(0.4, abs=0.5 / FPS)
+    assert next(read_crops(path)).time_s == pytest.approx(0.4, abs=0.5 / FPS)
 
 
 def test_the_clock_of_a_program_stream_starts_anywhere(clip: Path, tmp_path: Path) -> None:
     path = tmp_path / "clip.mpg"
     ffmpeg("-i", clip, "-c:v", "mpeg2video", path)
-    frames = list(read_lips(path))
+    frames = list(read_crops(path))
     assert len(frames) == 24
     np.testing.assert_allclose(times(frames), np.arange(24) / FPS, atol=2e-3)
 
@@ -119,12 +125,12 @@ def test_a_phone_video_held_upright_is_turned(
     matrix = content.index(b"tkhd") + 44  # in the track header, ISO/IEC 14496-12, section 8.3.2
     content[matrix : matrix + 36] = turn_clockwise
     path.write_bytes(content)
-    assert mean_difference(list(read_lips(path)), lips) < 8
+    assert mean_difference(list(read_crops(path)), lips) < 8
 
 
 def test_frames_without_a_face_have_no_crop(tmp_path: Path) -> None:
     snow = np.random.default_rng(0).integers(0, 255, (8, 120, 160, 3), dtype=np.uint8)
-    frames = list(read_lips(write(tmp_path / "snow.avi", "MJPG", list(snow))))
+    frames = list(read_crops(write(tmp_path / "snow.avi", "MJPG", list(snow))))
     assert [frame.crop for frame in frames] == [None] * 8
     np.testing.assert_allclose(times(frames), np.arange(8) / FPS, atol=1e-6)
 
@@ -132,15 +138,15 @@ def test_frames_without_a_face_have_no_crop(tmp_path: Path) -> None:
 def test_a_face_that_goes_and_comes_back(tmp_path: Path, example_frames: list[Picture]) -> None:
     wall = [np.full_like(example_frames[0], 90)] * 8
     path = write(tmp_path / "gone.avi", "MJPG", example_frames[:8] + wall + example_frames[:8])
-    found = [frame.crop is not None for frame in read_lips(path)]
+    found = [frame.crop is not None for frame in read_crops(path)]
     assert found == [True] * 8 + [False] * 8 + [True] * 8
 
 
 def test_a_missing_video_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere\.mp4 does not exist"):
-        read_lips(tmp_path / "nowhere.mp4")
+        read_crops(tmp_path / "nowhere.mp4")
     with pytest.raises(InputError, match="not a file"):
-        read_lips(tmp_path)
+        read_crops(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"only text\n" * 50, b"\x00\x00\x00\x18ftypmp42" + bytes(400)])
@@ -150,18 +156,29 @@ def test_what_is_no_video_is_refused_at_once_and_quietly(
     path = tmp_path / "fake.mp4"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"fake\.mp4 cannot be read"):
-        read_lips(path)
+        read_crops(path)
     assert capfd.readouterr().err == ""
 
 
 def test_a_file_with_sound_only_is_refused(example_video: Path) -> None:
     with pytest.raises(InputError, match="no video in it"):
-        read_lips(example_video.with_suffix(".flac"))
+        read_crops(example_video.with_suffix(".flac"))
 
 
 def test_a_face_model_that_does_not_exist_is_named(clip: Path) -> None:
     with pytest.raises(InputError, match=r"--face-model"):
-        read_lips(clip, face_model="nowhere.task")
+        read_crops(clip, face_model="nowhere.task")
+
+
+def test_landmarks_are_those_of_the_reader_frame_by_frame(clip: Path, lips: list[LipFrame]) -> None:
+    frames = list(read_lips(clip))
+    assert times(frames) == times(lips)
+    with LipReader() as reader:
+        for frame, picture in zip(frames, read_frames(clip), strict=True):
+            seen = reader.look(picture)
+            assert isinstance(seen, LipFrame)
+            assert (frame.sequence, frame.crop) == (seen.sequence, None)
+            np.testing.assert_array_equal(frame.landmarks, seen.landmarks)
 
 
 def test_avi_with_frames_out_of_order_begins_at_its_start(clip: Path, tmp_path: Path) -> None:

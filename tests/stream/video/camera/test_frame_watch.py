@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lipstream.stream.video.camera.landmark_schedule import FrameWatch
+from lipstream.stream.video.camera.frame_watch import FrameWatch
 from lipstream.stream.video.frames import Sight, VideoFrame
 
 Image = npt.NDArray[np.uint8]

@@ -100,6 +100,17 @@ def test_lips_come_and_come_again_after_a_crash(
     assert camera.status().state is CameraState.STOPPED
 
 
+def test_landmarks_come_as_they_are_and_nothing_is_encoded(mailbox: LipsMailbox, example_video: Path) -> None:
+    with CameraProcess(example_video, None, mailbox):
+        until(lambda: mailbox.newest_since(0))
+        frame = mailbox.newest_since(0)
+    assert frame is not None
+    assert frame.landmarks is not None
+    assert frame.landmarks.shape == (44, 3)
+    assert np.isfinite(frame.landmarks).all()
+    assert (frame.crop, frame.embedding) == (None, None)
+
+
 def test_an_encoder_of_this_process_that_fails_is_told_and_begun_anew(
     mailbox: LipsMailbox, example_video: Path
 ) -> None:

@@ -23,11 +23,11 @@ Opening = Callable[[float], float]
 
 def face(x: float, eye_distance: float = 60.0, opening: float = 0.05) -> Float32:
     """Landmarks of an upright face whose eyes have their middle at (x, 100); other points are NaN."""
-    points = np.full((478, 2), np.nan, np.float32)
-    points[LEFT_EYE] = x - eye_distance / 2, 100
-    points[RIGHT_EYE] = x + eye_distance / 2, 100
-    points[UPPER_LIP] = x, 150
-    points[LOWER_LIP] = x, 150 + opening * eye_distance
+    points = np.full((478, 3), np.nan, np.float32)
+    points[LEFT_EYE, :2] = x - eye_distance / 2, 100
+    points[RIGHT_EYE, :2] = x + eye_distance / 2, 100
+    points[UPPER_LIP, :2] = x, 150
+    points[LOWER_LIP, :2] = x, 150 + opening * eye_distance
     return points
 
 

@@ -1,81 +1,118 @@
-"""Lips of a camera's frames: as those of file mode, from half the looks for landmarks."""
+"""The speaker's lips in pictures of any origin: landmarks or crops of real faces; one line for bad input."""
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from lipstream.core.arrays import Float32, UInt8
+from lipstream import InputError, LipReader
+from lipstream.core.arrays import UInt8
+from lipstream.models.lips.points import POINTS
+from lipstream.stream.runtimes.base import LipsKind
 from lipstream.stream.video.frames import LipFrame, Sight, VideoFrame
 from lipstream.stream.video.lips.crop import LipCropper
-from lipstream.stream.video.lips.faces import FaceFinder
 from lipstream.stream.video.lips.landmarks import FaceLandmarks
-from lipstream.stream.video.lips.lip_reader import LipReader
 
 FPS = 25.0
 
 
-def encode(crop: UInt8) -> Float32:
-    return np.full(512, crop.mean(), np.float32)
-
-
-@pytest.fixture
-def looked_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The times of the frames in which faces were looked for."""
-    times_s: list[float] = []
-    detect = FaceFinder.detect
-
-    def noted(self: FaceFinder, frame: VideoFrame) -> list[Float32]:
-        times_s.append(frame.time_s)
-        return detect(self, frame)
-
-    monkeypatch.setattr(FaceFinder, "detect", noted)
-    return times_s
-
-
 @pytest.fixture(scope="module")
-def frames(example_frames: list[UInt8]) -> list[UInt8]:
+def pictures(example_frames: list[UInt8]) -> list[UInt8]:
     return [np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), dtype=np.uint8) for frame in example_frames]
 
 
-def read(frames: list[UInt8], show: Callable[[UInt8], UInt8] = lambda rgb: rgb) -> list[Sight | LipFrame]:
-    with LipReader(encode, None, frozen_after_s=2.0) as reader:
-        return [reader.read(VideoFrame(k / FPS, show(rgb))) for k, rgb in enumerate(frames)]
+def read(
+    pictures: list[UInt8], lips: LipsKind, show: Callable[[UInt8], UInt8] = lambda rgb: rgb
+) -> list[Sight | LipFrame]:
+    with LipReader(lips) as reader:
+        return [reader.look(VideoFrame(k / FPS, show(rgb))) for k, rgb in enumerate(pictures)]
 
 
-def test_a_calm_face_gives_the_crops_of_file_mode_from_every_other_look(
-    frames: list[UInt8], looked_s: list[float]
-) -> None:
-    seen = read(frames)
-    assert len(looked_s) <= 8 + (len(frames) - 8) / 2 + 1
-    cropper, differences = LipCropper(), []
+def test_pictures_of_opencv_become_landmarks_with_their_time(example_frames: list[UInt8]) -> None:
+    with LipReader() as reader:
+        frames = [reader(picture, 3.0 + k / FPS) for k, picture in enumerate(example_frames[:4])]
     with FaceLandmarks() as landmarks:
-        for k, (rgb, lips) in enumerate(zip(frames, seen, strict=True)):
-            crop = cropper.update(rgb, landmarks.detect(rgb, k / FPS), k / FPS)
-            assert crop is not None
+        for k, (picture, frame) in enumerate(zip(example_frames[:4], frames, strict=True)):
+            (face,) = landmarks.detect_with_depth(picture[..., ::-1], 3.0 + k / FPS)
+            assert frame is not None
+            assert (frame.sequence, frame.time_s, frame.crop) == (k + 1, 3.0 + k / FPS, None)
+            assert frame.landmarks is not None
+            assert frame.landmarks.dtype == np.float32
+            np.testing.assert_allclose(frame.landmarks, face[list(POINTS)], atol=1e-3)
+
+
+def test_a_picture_may_be_rgb_and_of_any_size(example_frames: list[UInt8]) -> None:
+    picture = example_frames[0]
+    with LipReader() as one, LipReader() as other, LipReader() as large:
+        bgr = one.read(picture, 0.0)
+        rgb = other.read(np.ascontiguousarray(picture[..., ::-1]), 0.0, rgb=True)
+        doubled = large.read(np.asarray(cv2.resize(picture, None, fx=2, fy=2), np.uint8), 0.0)
+    assert bgr is not None
+    assert rgb is not None
+    assert doubled is not None
+    assert doubled.landmarks is not None
+    np.testing.assert_array_equal(bgr.landmarks, rgb.landmarks)
+    np.testing.assert_allclose(doubled.landmarks, 2 * np.asarray(bgr.landmarks), atol=6)
+
+
+def test_crops_are_those_of_the_face_in_each_picture(pictures: list[UInt8]) -> None:
+    cropper = LipCropper()
+    with FaceLandmarks() as landmarks:
+        for k, (rgb, lips) in enumerate(zip(pictures[:6], read(pictures[:6], "crops"), strict=True)):
             assert isinstance(lips, LipFrame)
-            assert lips.crop is not None
-            np.testing.assert_array_equal(lips.embedding, encode(lips.crop))
-            differences.append(np.abs(lips.crop.astype(float) - crop).mean())
-    assert max(differences[:8]) == 0  # a new face is looked at all the time, as in file mode
-    assert np.mean(differences) < 2
+            assert lips.landmarks is None
+            crop = cropper.update(rgb, landmarks.detect(rgb, k / FPS), k / FPS)
+            np.testing.assert_array_equal(lips.crop, crop)
 
 
-def test_two_faces_are_looked_for_in_each_frame(frames: list[UInt8], looked_s: list[float]) -> None:
-    few = frames[:14]
-    seen = read(few, lambda rgb: np.hstack([rgb, rgb[:, ::-1]]))
-    assert len(looked_s) == len(few)
-    assert all(isinstance(lips, LipFrame) for lips in seen[1:])
+def test_of_two_faces_one_is_read_in_each_picture(pictures: list[UInt8]) -> None:
+    seen = read(pictures[:6], "landmarks", lambda rgb: np.hstack([rgb, rgb[:, ::-1]]))
+    shown = [lips.landmarks for lips in seen[1:] if isinstance(lips, LipFrame)]
+    places = [landmarks[:, 0].mean() for landmarks in shown if landmarks is not None]
+    assert len(places) == 5
+    assert np.ptp(places) < 20
 
 
-def test_a_face_that_goes_is_noticed_within_a_frame_and_one_that_comes_at_once(
-    frames: list[UInt8], looked_s: list[float]
-) -> None:
-    rest = np.full_like(frames[0], 90)
-    noise = np.random.default_rng(0).integers(0, 9, (4, *rest.shape), dtype=np.uint8)
-    seen = read([*frames[:14], *(rest + noise), *frames[14:18]])
-    assert Sight.NO_FACE not in seen[:14]
-    assert seen[15:18] == [Sight.NO_FACE] * 3
-    assert all(isinstance(lips, LipFrame) for lips in seen[18:])
-    assert looked_s[-4:] == [k / FPS for k in range(18, 22)]
+def test_a_face_that_goes_is_noticed_and_one_that_comes_back_is_read(pictures: list[UInt8]) -> None:
+    grey = [np.full_like(pictures[0], 90)] * 3
+    seen = read([*pictures[:3], *grey, *pictures[3:6]], "landmarks")
+    assert seen[3:6] == [Sight.NO_FACE] * 3
+    assert all(isinstance(lips, LipFrame) for lips in (*seen[:3], *seen[7:]))
+
+
+def test_a_picture_without_a_face_gives_none() -> None:
+    with LipReader() as reader:
+        assert reader(np.zeros((48, 64, 3), np.uint8), 0.0) is None
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.zeros((48, 64), np.uint8),
+        np.zeros((48, 64, 4), np.uint8),
+        np.zeros((48, 64, 3), np.float32),
+        np.zeros((0, 64, 3), np.uint8),
+        None,
+    ],
+    ids=["grey", "alpha", "float", "empty", "none"],
+)
+def test_what_is_no_picture_is_refused_in_one_line(picture: Any) -> None:
+    with (
+        LipReader() as reader,
+        pytest.raises(InputError, match=r"must be uint8 \[height, width, 3\]") as caught,
+    ):
+        reader(picture, 0.0)
+    assert "\n" not in str(caught.value)
+
+
+def test_times_that_go_back_and_unknown_lips_are_refused() -> None:
+    black = np.zeros((48, 64, 3), np.uint8)
+    with LipReader() as reader:
+        reader(black, 1.0)
+        for time_s in (0.5, np.nan):
+            with pytest.raises(InputError, match="order of time"):
+                reader(black, time_s)
+    with pytest.raises(InputError, match="'landmarks' or 'crops'"):
+        LipReader("teeth")  # type: ignore[arg-type]

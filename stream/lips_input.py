@@ -1,0 +1,70 @@
+"""What a caller may give for lips, turned into frames with times."""
+
+from collections.abc import Callable, Sequence
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import Float32, UInt8
+from ..errors import InputError
+from .video.frames import LipFrame
+
+#: A crop ``[96, 96, 3]``, its embedding ``[512]``, or face landmarks ``[44, 3]``.
+Image = UInt8 | Float32
+#: What `Enhancer.process` takes for lips: those of one video frame, or several with their times in seconds.
+Lips = Image | Sequence[LipFrame | tuple[float, Image]]
+
+
+def stamped(
+    lips: Lips | None, now_s: float, latest_s: float, check: Callable[[LipFrame], None]
+) -> list[LipFrame]:
+    """Each of the lips with its time, in order.
+
+    Args:
+        lips: as in `Enhancer.process`; None for no new frame.
+        now_s: the time that lips without their own get.
+        latest_s: the time of the newest frame before these.
+        check: raises InputError for a frame that shows nothing the model can see.
+
+    Raises:
+        InputError: by ``check``, or a time that is not finite or goes backwards.
+    """
+    if lips is None:
+        return []
+    given = [(now_s, lips)] if isinstance(lips, np.ndarray) else lips
+    try:
+        frames = [each if isinstance(each, LipFrame) else _as_frame(*each) for each in given]
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            "lips must be an array or a sequence of (time_s, array): [(0.04, array)] is a frame at 40 ms, "
+            "and lipstream.LipReader makes such frames of pictures"
+        ) from error
+    for frame in frames:
+        if not isfinite(frame.time_s):
+            raise InputError(f"the time of lips must be finite, in seconds, not {frame.time_s}")
+        check(frame)
+        if frame.time_s < latest_s:
+            raise InputError(
+                f"lips must come in order of time: {frame.time_s:.3f} s came after {latest_s:.3f} s "
+                "(seconds of input since the start or the last reset)"
+            )
+        latest_s = frame.time_s
+    return frames
+
+
+def described(lips: Any) -> str:
+    """What was given, in words for an error."""
+    return f"{lips.dtype} {list(lips.shape)}" if isinstance(lips, np.ndarray) else type(lips).__name__
+
+
+def _as_frame(time_s: float, image: Any) -> LipFrame:
+    """A copy, as a caller may use an array again while the frame still waits."""
+    if not isinstance(image, np.ndarray):
+        return LipFrame(0, float(time_s), image)
+    copied = image.copy()
+    if copied.ndim == 1:
+        return LipFrame(0, float(time_s), embedding=copied)
+    if copied.ndim == 2:
+        return LipFrame(0, float(time_s), landmarks=copied)
+    return LipFrame(0, float(time_s), copied)
