@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import gc
-import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,15 +11,13 @@ from typing import TYPE_CHECKING
 
 from ..core.console import ProgressBar, complain
 from ..errors import InputError
+from .run.stopping import EXIT_INTERRUPTED, stopped_by_ctrl_c
 
 if TYPE_CHECKING:
     from .recipe import Recipe
-    from .run.loop import Trainer
 
 #: The recipes that come with the package, which can be named without their path.
 RECIPES = Path(__file__).parent / "recipes"
-
-EXIT_INTERRUPTED = 130
 
 
 def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -81,7 +78,7 @@ def train(args: argparse.Namespace) -> int:
         if group.leads:
             _get_ready(recipe, args.cache)
         trainer = Trainer(recipe, folder, args.cache, group, args.tensorboard)
-        with _stopped_by_ctrl_c(trainer):
+        with stopped_by_ctrl_c(trainer):
             trainer.run()
     if trainer.progress.step < recipe.steps:
         if group.leads:
@@ -210,19 +207,3 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be made ({error.strerror})") from error
-
-
-@contextlib.contextmanager
-def _stopped_by_ctrl_c(trainer: "Trainer") -> Iterator[None]:
-    """The first Ctrl-C lets the step that runs end; a second one interrupts at once, as elsewhere."""
-    usual = signal.getsignal(signal.SIGINT)
-
-    def stop(*_: object) -> None:
-        signal.signal(signal.SIGINT, usual)
-        trainer.stop()
-
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, usual)

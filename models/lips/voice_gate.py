@@ -137,6 +137,16 @@ class VoiceGate(nn.Module):
         after = begun_anew(GateState(trust, torch.stack(hidden, dim=1)), freshness(age_s) == 0)
         return self._opening(row, alpha), alpha, after
 
+    def confidence(self, spectrum: Tensor, kept: Tensor, gain: Tensor, cue: Tensor, age_s: Tensor) -> Tensor:
+        """Alpha ``[B, T]`` alone, from the start of a recording, for training it: see `forward`."""
+        alpha, _ = self.trust(self.levels(_power(spectrum, gain), _power(kept, gain)), cue, age_s)
+        return alpha
+
+    def opening(self, spectrum: Tensor, kept: Tensor, gain: Tensor, cue: Tensor, alpha: Tensor) -> Tensor:
+        """The gate ``[B, T, F]`` for an alpha ``[B, T]`` that is given, from the start, for training it."""
+        rows, _ = self.rows(self._fuse([_power(spectrum, gain), _power(kept, gain)], cue, alpha))
+        return self._opening(rows, alpha)
+
     def _fuse(self, powers: list[Tensor], cue: Tensor, alpha: Tensor) -> Tensor:
         """Rows ``[..., squeezed]`` of powers ``[..., F]``, a cue ``[..., 10]`` and alpha ``[...]``."""
         bands = torch.stack(

@@ -1,5 +1,7 @@
 """One file of weights out of three parts that are trained apart: network for sound, encoder C, voice gate."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -9,13 +11,16 @@ from torch import Tensor
 from ...core.storage import written_whole
 from ...errors import InputError
 from ..config import preset
+from ..lips.voice_gate import VoiceGate
 from ..lite_avse import LiteAVSEMamba
 from .checkpoint import form_metadata
 from .landmark_weights import cue_metadata
 from .registry import require_shipped, weights_file
 
 #: Of the names of all tensors that are not those of the network for sound.
-_ENCODER, _GATE, _LIPS = "visual.", "gate.", ("visual.", "gate.", "fusion.")
+_ENCODER, GATE_PREFIX, _LIPS = "visual.", "gate.", ("visual.", "gate.", "fusion.")
+#: Of the metadata that say how a gate was trained.
+_ABOUT_GATE = "lipstream-gate"
 
 
 def join_weights(name: str, sound: Path | None, cue: Path | None, gate: Path | None, out: Path) -> None:
@@ -42,19 +47,42 @@ def join_weights(name: str, sound: Path | None, cue: Path | None, gate: Path | N
     shipped = weights_file(name)
     sources = [require_shipped(shipped, name) if file is None else file for file in (sound, cue, gate)]
     tensors = {key: value for key, value in _read(sources[0]).items() if not key.startswith(_LIPS)}
-    tensors |= _part(sources[1], _ENCODER) | _part(sources[2], _GATE)
+    tensors |= _part(sources[1], _ENCODER) | _part(sources[2], GATE_PREFIX)
     model = LiteAVSEMamba(config)
     wanted = {key: value.shape for key, value in model.state_dict().items()}
     for key in wanted.keys() | tensors.keys():
         if key not in tensors or wanted.get(key) != tensors[key].shape:
-            source = sources[1 if key.startswith(_ENCODER) else 2 if key.startswith(_GATE) else 0]
+            source = sources[1 if key.startswith(_ENCODER) else 2 if key.startswith(GATE_PREFIX) else 0]
             raise InputError(
                 f"{source} does not fit preset '{name}': {key} is missing, unknown or of other sizes"
             )
     metadata = form_metadata(name, False, ()) | cue_metadata(sources[1])
+    _write(out, {key: tensors[key] for key in wanted}, metadata)
+
+
+def with_gate(name: str, weights: Path, gate: VoiceGate, about: Mapping[str, object], out: Path) -> None:
+    """Write the weights of a model with another voice gate; all other tensors stay as they are, to the bit.
+
+    Args:
+        name: of the preset.
+        weights: of it, with encoder C.
+        gate: that takes the place of theirs, or comes to them.
+        about: how it was trained, what json can write.
+        out: the file to write; one that is there is replaced when all is done.
+
+    Raises:
+        InputError: weights that cannot be read, or an unwritable file.
+    """
+    tensors = {key: value for key, value in _read(weights).items() if not key.startswith(GATE_PREFIX)}
+    tensors |= {GATE_PREFIX + key: value for key, value in gate.state_dict().items()}
+    metadata = form_metadata(name, False, ()) | cue_metadata(weights)
+    _write(out, tensors, metadata | {_ABOUT_GATE: json.dumps(dict(about))})
+
+
+def _write(out: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     try:
         with written_whole(out) as partial:
-            save_file({key: tensors[key].contiguous() for key in wanted}, partial, metadata)
+            save_file({key: value.contiguous() for key, value in tensors.items()}, partial, metadata)
     except (OSError, SafetensorError) as error:
         raise InputError(f"cannot write '{out}': {error}") from error
 

@@ -1,4 +1,4 @@
-"""The commands ``lipstream cue ...``: train encoder C, judge it, and fit how it errs. Light at import."""
+"""The commands ``lipstream cue ...``: encoder C, how it errs, and its voice gate. Light at import."""
 
 import argparse
 from dataclasses import asdict
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
+from ..gate import commands as gate_commands
 
 if TYPE_CHECKING:
     from .training import CueRecipe
@@ -19,9 +20,10 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     """Register the commands."""
     cue = subparsers.add_parser(
         "cue",
-        help="train encoder C, which tells from lips how loud their voice is",
-        description="Train and judge encoder C: from landmarks of a face to a cue, the level of its own "
-        "voice in four bands. Needs the extra 'train'. See docs/training.md.",
+        help="train what lips are worth: encoder C, and the voice gate",
+        description="Train and judge encoder C, from landmarks of a face to a cue, the level of its own "
+        "voice in four bands; and the voice gate, which takes away what the cue does not tell of. Needs the "
+        "extra 'train'. See docs/training.md.",
     )
     kinds = cue.add_subparsers(title="what to do", metavar="WHAT", required=True)
     parser = _add(kinds, "train", train, "train on all speakers but those held out, and write the weights")
@@ -45,6 +47,7 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         "weights", type=Path, metavar="WEIGHTS", help="a safetensors file of encoder C, or of a model with it"
     )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the data folder")
+    gate_commands.add_parsers(kinds)
     _add_join(kinds)
 
 

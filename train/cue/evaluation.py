@@ -199,20 +199,28 @@ def _correlation(first: Float32, second: Float32) -> Float32:
     return np.asarray((first * second).sum(0) / power, np.float32)
 
 
+def read_test_rows(data: Path) -> list[dict[str, str]]:
+    """The table ``test/av.csv`` of a data folder: a row for each clip and condition.
+
+    Raises:
+        InputError: it is missing.
+    """
+    table = data / "test" / "av.csv"
+    if not table.is_file():
+        raise InputError(f"{table} is missing: give the data folder that holds it")
+    with table.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
 def read_test_clips(data: Path) -> tuple[tuple[LandmarkClip, bool], ...]:
     """Clips of ``test/av.csv`` in a data folder with tables, and whether the speaker is in its training set.
 
     Raises:
         InputError: the table or a clip is missing.
     """
-    table = data / "test" / "av.csv"
-    if not table.is_file():
-        raise InputError(f"{table} is missing: give the data folder that holds it")
-    with table.open(encoding="utf-8", newline="") as handle:
-        rows = {row["id"]: row for row in csv.DictReader(handle)}
+    rows, folder = {row["id"]: row for row in read_test_rows(data)}, data / "test" / "av"
     clips = []
     for name, row in rows.items():
-        folder = table.parent / "av"
         times_s, landmarks = read_landmarks(folder / f"{name}.mp4")
         sound = read_audio(folder / f"{name}.{row['condition']}.clean.flac")
         clips.append(

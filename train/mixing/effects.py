@@ -7,6 +7,10 @@ from ..data.recordings import SAMPLE_RATE
 
 #: Where a tilt changes nothing, and below which it does not grow any more.
 _PIVOT_HZ, _LOWEST_HZ = 1000.0, 60.0
+#: Samples over which speech falls silent or begins again: 30 ms.
+_FADE = 480
+#: Level, against that of the whole, below which too little speech is left.
+_LEAST_LEFT = 0.3
 
 
 def rms(x: Float32) -> float:
@@ -38,3 +42,21 @@ def overload(x: Float32, over_db: float) -> Float32:
     """The sound cut off where its peak is ``over_db`` above the end of scale."""
     limit = float(np.max(np.abs(x))) * 10 ** (-over_db / 20)
     return np.clip(x, -limit, limit).astype(np.float32)
+
+
+def with_pauses(speech: Float32, pause_s: tuple[float, float], rng: np.random.Generator) -> Float32:
+    """The speech with one to three stretches of silence; as it is where hardly any speech would be left.
+
+    Args:
+        speech: ``[N]``.
+        pause_s: least and most length of a pause, in seconds; it may begin before the speech or end after it.
+        rng: drives it.
+    """
+    loudness = np.ones(len(speech), np.float32)
+    for _ in range(int(rng.integers(1, 4))):
+        length = round(rng.uniform(*pause_s) * SAMPLE_RATE)
+        start = int(rng.integers(-(length // 2), max(len(speech) - length // 2, 1)))
+        loudness[max(start, 0) : start + length] = 0.0
+    fade = np.hanning(_FADE + 2)[1:-1]
+    paused = (speech * np.convolve(loudness, fade / fade.sum(), "same")).astype(np.float32)
+    return paused if rms(paused) > _LEAST_LEFT * rms(speech) else speech

@@ -9,7 +9,7 @@ from ...core.arrays import Float32
 from ...errors import InputError
 from ..data.corpus import Corpus
 from ..data.recordings import SAMPLE_RATE
-from .effects import overload, rms, tilt
+from .effects import overload, rms, tilt, with_pauses
 from .speech import Voices, by_source, root_of_length
 from .synthesis import shape_spectrum, synthetic_noise
 
@@ -21,6 +21,7 @@ _PROBABILITIES = (
     "reshape_probability",
     "overload_probability",
     "pair_probability",
+    "pause_probability",
 )
 
 
@@ -42,6 +43,8 @@ class MixConfig:
         overload_probability: how often the mixture is cut off at the end of scale, the clean speech not.
         overload_db: how far the peaks would go beyond it.
         pair_probability: how often speech that comes with a noisy twin is taken together with it.
+        pause_probability: how often the speaker, or a competing talker, is silent for stretches of
+            ``pause_s`` seconds: corpora are cut to speech, people are not.
 
     Raises:
         InputError: a value out of its range.
@@ -70,11 +73,15 @@ class MixConfig:
     overload_probability: float = 0.03
     overload_db: tuple[float, float] = (1.0, 12.0)
     pair_probability: float = 0.0
+    pause_probability: float = 0.0
+    pause_s: tuple[float, float] = (0.25, 1.6)
 
     def __post_init__(self) -> None:
         if self.seconds <= 0:
             raise InputError("seconds must be above 0")
-        for name in ("snr_db", "level_dbfs", "overload_db"):
+        if self.pause_s[0] <= 0:
+            raise InputError("pause_s must be above 0")
+        for name in ("snr_db", "level_dbfs", "overload_db", "pause_s"):
             low, high = getattr(self, name)
             if low > high:
                 raise InputError(f"{name} must run from low to high, not from {low} to {high}")
@@ -121,15 +128,26 @@ class Mixer:
 
     def draw(self, rng: np.random.Generator) -> tuple[Float32, Float32]:
         """One mixture and its clean speech, float32 ``[length]`` each; the mixture stays within +-0.99."""
+        noisy, clean, _ = self._draw(rng)
+        return noisy, clean
+
+    def draw_with_other(self, rng: np.random.Generator) -> tuple[Float32, Float32, Float32]:
+        """As `draw`, and other speech with pauses as the speaker's: of somebody else, where there is one."""
+        noisy, clean, speaker = self._draw(rng)
+        avoid = speaker if self.voices.has_others(speaker) else ""
+        return noisy, clean, self.voice(self.voices.draw(self.config.length, rng, avoid)[1], False, rng)
+
+    def _draw(self, rng: np.random.Generator) -> tuple[Float32, Float32, str]:
+        """A mixture, its clean speech and whose it is."""
         in_room = bool(self.rooms) and rng.random() < self.config.rir_probability
         clip, speech = self.voices.draw(self.config.length, rng)
         if clip.noisy is not None and rng.random() < self.config.pair_probability:
             clean, noisy = clip.read_pair(self.config.length, rng)
-            return self._record(noisy, clean, rng)
+            return *self._record(noisy, clean, rng), clip.group
         clean = self.voice(speech, in_room, rng)
         kind = self.possible(int(rng.choice(5, p=self.config.noise_kinds)), clip.group)
         noise = None if kind == NONE else self.interference(kind, in_room, rng, clip.group)
-        return self.mix(clean, noise, rng, either=kind == TALKER)
+        return *self.mix(clean, noise, rng, either=kind == TALKER), clip.group
 
     def mix(
         self, clean: Float32, noise: Float32 | None, rng: np.random.Generator, either: bool = False
@@ -157,7 +175,9 @@ class Mixer:
         return recorded, (clean * gain).astype(np.float32)
 
     def voice(self, speech: Float32, in_room: bool, rng: np.random.Generator) -> Float32:
-        """Speech through a microphone of a random tilt, in a random room or as it is."""
+        """Speech with pauses, through a microphone of a random tilt, in a random room or as it is."""
+        if self.config.pause_probability > 0 and rng.random() < self.config.pause_probability:
+            speech = with_pauses(speech, self.config.pause_s, rng)
         if self.config.tilt_db_per_octave > 0:
             speech = tilt(speech, rng.uniform(-1, 1) * self.config.tilt_db_per_octave)
         return self._place(speech, in_room, rng)

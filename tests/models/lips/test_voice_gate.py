@@ -278,3 +278,12 @@ def test_no_finite_sound_or_cue_spoils_the_comparison() -> None:
         found[wild] = features
         assert all(tensor.abs().max() < 1e5 for tensor in state)
     assert found[True].isfinite().all()
+
+
+def test_what_training_sees_apart_is_what_runs_together() -> None:
+    torch.manual_seed(0)
+    seen, gate = scene(30), VoiceGate(SMALL, BANDS, STFT)
+    with torch.no_grad():
+        opening, alpha, _ = gate(*seen)
+        torch.testing.assert_close(gate.confidence(*seen), alpha)
+        torch.testing.assert_close(gate.opening(*seen[:4], alpha), opening)

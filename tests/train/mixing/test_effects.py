@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lipstream.train.data.recordings import SAMPLE_RATE
-from lipstream.train.mixing.effects import overload, rms, tilt
+from lipstream.train.mixing.effects import overload, rms, tilt, with_pauses
 
 
 def tone(hertz: float) -> np.ndarray:
@@ -37,3 +37,21 @@ def test_overload_cuts_peaks_and_nothing_else() -> None:
     np.testing.assert_array_equal(cut[below], x[below])
     np.testing.assert_array_equal(overload(x, 0.0), x)
     assert not overload(np.zeros(5, np.float32), 6.0).any()
+
+
+def test_pauses_silence_stretches_and_leave_the_rest_as_it_was() -> None:
+    silent = 0
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        speech = rng.standard_normal(3 * SAMPLE_RATE).astype(np.float32)
+        paused = with_pauses(speech, (0.3, 0.9), rng)
+        gone = np.abs(paused) < 1e-6
+        assert np.mean(np.isclose(paused, speech, atol=1e-6) | gone) > 0.9  # but for fades
+        silent += gone.sum() > 0.2 * SAMPLE_RATE
+    assert silent > 40
+
+
+def test_speech_that_pauses_would_leave_nothing_of_stays() -> None:
+    speech = np.random.default_rng(1).standard_normal(SAMPLE_RATE // 2).astype(np.float32)
+    paused = with_pauses(speech, (30.0, 30.0), np.random.default_rng(2))
+    np.testing.assert_array_equal(paused, speech)

@@ -219,6 +219,29 @@ def test_the_tempo_makes_sounds_higher_and_deeper_and_changes_no_lengths(
         assert np.abs(wave[-400:]).max() > 0.3 * np.abs(wave).max()  # to the end
 
 
+def test_other_speech_comes_with_the_same_mixture_and_is_of_somebody_else(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixer, heard = Mixer(corpus, CONFIG), list[str]()
+    draw_voice = mixer.voices.draw
+
+    def noted(length: int, rng: np.random.Generator, avoid: str = "") -> tuple[Clip, np.ndarray]:
+        clip, speech = draw_voice(length, rng, avoid)
+        heard.append(clip.group)
+        return clip, speech
+
+    for seed in range(10):
+        noisy, clean, other = mixer.draw_with_other(np.random.default_rng(seed))
+        np.testing.assert_array_equal(np.stack([noisy, clean]), np.stack(draw(mixer, seed)))
+        assert other.shape == (8000,)
+        assert rms(other) > 1e-3
+        with monkeypatch.context() as patched:
+            patched.setattr(mixer.voices, "draw", noted)
+            mixer.draw_with_other(np.random.default_rng(seed))
+        assert heard[0] != heard[-1]
+        heard.clear()
+
+
 def test_up_to_an_snr_a_talker_belongs_to_the_clean_speech(corpus: Corpus) -> None:
     for snr_db, kept in ((5.0, True), (7.0, False)):
         config = of_kind(TALKER, snr_db=(snr_db, snr_db), keep_talker_below_db=6.0)
@@ -256,6 +279,9 @@ def test_a_corpus_with_nothing_to_mix_is_told(corpus: Corpus) -> None:
         ({"snr_db": (10.0, -5.0)}, "snr_db must run from low to high"),
         ({"level_dbfs": (-10.0, -40.0)}, "level_dbfs must run from low to high"),
         ({"rir_probability": 1.5}, "rir_probability"),
+        ({"pause_probability": 1.5}, "pause_probability"),
+        ({"pause_s": (0.0, 1.0)}, "pause_s must be above 0"),
+        ({"pause_s": (2.0, 1.0)}, "pause_s must run from low to high"),
         ({"tilt_db_per_octave": -1.0}, "tilt_db_per_octave and overload_db must not be negative"),
         ({"tilt_db_per_octave": float("nan")}, "tilt_db_per_octave"),
         ({"tempo": 0.6}, "tempo must lie in"),

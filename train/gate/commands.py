@@ -1,0 +1,111 @@
+"""The commands ``lipstream cue gate`` and ``lipstream cue judge``. Light at import."""
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...core.console import complain
+from ...errors import InputError
+from ..run.stopping import EXIT_INTERRUPTED, stopped_by_ctrl_c
+
+#: The recipe that ships.
+RECIPE = Path(__file__).parent / "gate.toml"
+
+
+def add_parsers(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the commands below ``lipstream cue``."""
+    parser = kinds.add_parser(
+        "gate",
+        help="train the voice gate beside a network for sound that stays as it is",
+        description="Train the voice gate on simulated cues, and write the weights of the whole model. All "
+        "but the gate stays as it was, to the bit. The same command goes on where a run stopped; Ctrl-C "
+        "ends it after the step that runs.",
+    )
+    parser.set_defaults(run=gate)
+    parser.add_argument(
+        "recipe", type=Path, nargs="?", default=RECIPE, metavar="RECIPE", help="a TOML file (the shipped one)"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the safetensors file to write"
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path("runs/cache"),
+        metavar="DIR",
+        help="folder for decoded recordings (%(default)s)",
+    )
+    parser.add_argument("--data", metavar="DATA", help="data folder or manifest instead of the recipe's")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of torch (default: one a core)")
+    parser = kinds.add_parser(
+        "judge",
+        help="score what lips do for a model, and what misleading ones do to it",
+        description="Score weights on the clips of test/av.csv in a data folder, seen speakers and strangers "
+        "apart, with right, wrong, late, still, frozen, slow, dropped and mirrored lips, against the "
+        "audio-only output of the same weights.",
+    )
+    parser.set_defaults(run=judge)
+    parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="a safetensors file of the model")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the data folder")
+    parser.add_argument("--preset", default="lite", metavar="NAME", help="of the model (%(default)s)")
+
+
+def gate(args: argparse.Namespace) -> int:
+    """``lipstream cue gate``.
+
+    Returns:
+        0, or 130 if the run was interrupted and its checkpoint written.
+    """
+    with _needs_extra():
+        import torch
+
+        from ..recipe import read_table
+        from .recipe import GateRecipe
+        from .training import GateTrainer
+    if args.threads is not None:
+        if args.threads < 1:
+            raise InputError("--threads must be at least 1")
+        torch.set_num_threads(args.threads)
+    recipe = read_table(GateRecipe, args.recipe, {} if args.data is None else {"data": args.data})
+    for folder in (args.out.parent, args.cache):
+        _make_folder(folder)
+    torch.set_flush_denormal(True)  # decaying states would crawl; the process is this command's own
+    trainer = GateTrainer(recipe, args.out, args.cache)
+    with stopped_by_ctrl_c(trainer):
+        trainer.run(_tell)
+    if not trainer.done:
+        complain("warning", f"stopped after step {trainer.place.total}: the same command goes on from there")
+        return EXIT_INTERRUPTED
+    print(args.out)
+    return 0
+
+
+def judge(args: argparse.Namespace) -> int:
+    """``lipstream cue judge``."""
+    with _needs_extra():
+        from ...models.store.checkpoint import load_model
+        from .judging import judge, read_judged, table_of
+    net = load_model(args.preset, args.weights)
+    print(table_of(list(judge(net, read_judged(args.data)))))
+    return 0
+
+
+def _tell(what: str, figures: dict[str, float]) -> None:
+    print(f"{what}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()), flush=True)
+
+
+@contextlib.contextmanager
+def _needs_extra() -> Iterator[None]:
+    """Around imports of what only the extra 'train' brings."""
+    try:
+        yield
+    except ImportError as error:
+        raise InputError(f"cue needs the extra 'train': pip install 'lipstream[train]' ({error})") from error
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be made ({error.strerror})") from error
