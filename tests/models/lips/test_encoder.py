@@ -78,8 +78,8 @@ def test_an_embedding_remembers_the_frames_before_it(crops_of: MakeCrops, make: 
 def test_lips_of_96_pixels_become_512_numbers(crops_of: MakeCrops, kind: type, encoder: str) -> None:
     config = VisualConfig(encoder=encoder)  # type: ignore[arg-type]
     layer = make_visual_encoder(config).eval()
-    assert type(layer) is kind
     embedding, state = layer.step(crops_of(1, 96)[:, 0], layer.init_state(2))
+    assert type(layer) is kind
     assert embedding.shape == (2, 512)
     assert all(torch.isfinite(tensor).all() for tensor in (embedding, *flatten_state(state)))
 

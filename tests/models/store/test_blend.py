@@ -54,6 +54,7 @@ def fused(file: Path) -> tuple[Tensor, Tensor, Tensor]:
     config, bands = model.config, load_file(file)["fusion.fsvg.prior"].numel()
     audio = torch.randn(1, config.channels, 5, bands, generator=generator)
     embedding = torch.randn(1, 5, config.visual.embedding_size, generator=generator)
+    assert model.fusion is not None
     with torch.no_grad():
         out, alpha, _ = model.fusion(audio, embedding, torch.zeros(1, 5), model.fusion.init_state(1))
         blind, _, _ = model.fusion(audio, embedding, torch.full((1, 5), 9.0), model.fusion.init_state(1))
