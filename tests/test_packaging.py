@@ -95,6 +95,7 @@ def test_the_wheel_carries_all_data_files_of_the_rooms(installed: Path) -> None:
         ("kernels/cpu", "*"),
         ("train/recipes", "*.toml"),
         ("train/cue", "*"),
+        ("train/gate", "*"),
         ("train/makers/grammars", "*.txt"),
         ("bench/report/templates", "*"),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-LARGEST_BYTES = 4 * 2**20
+LARGEST_BYTES = 8 * 2**20
 # Bytes, for an exported graph can carry the paths of its sources too.
 MACHINE_PATH = re.compile(rb"(?<![\w.$}])/(?:farm|home|root|tmp|work|Users)/\w+|[A-Z]:\\Users\\\w")
 

@@ -31,6 +31,8 @@ RATE, BLOCK, DEVICE_S = 48_000, 480, 0.01
 JITTER_S, DRIFT_PPM = 0.001, 50.0
 #: When the first chirp sounds (the loops that follow the clocks have settled), and the time between two.
 FIRST_CHIRP_S, CHIRP_EVERY_S = 10.0, 0.5
+#: Chirps pass the network's path nearly as they are; a bypass would go round it.
+_LIMIT_DB = 0.1
 #: A chirp: seconds, and the frequencies it runs through, in Hz.
 CHIRP_S, CHIRP_HZ = 0.03, (300.0, 6000.0)
 #: The simulated webcam hands a frame over so long after its moment: exposure, transfer, decoding. Typical.
@@ -211,8 +213,8 @@ def _listen(
     timing = DeviceTiming(ppm=DRIFT_PPM, jitter_s=JITTER_S)
     sink = SimulatedSink(played_by, clock, timing, keep_from_s=FIRST_CHIRP_S)
     witness = Witness(runtime, clock, from_s=FIRST_CHIRP_S)
-    # Bypassed, the enhancer gives what it heard, as late as ever, and its model goes on listening.
-    enhancer = Enhancer(sample_rate=RATE, runtime=witness, bypass=True)
+    # So limited, the model's path gives nearly what it heard, as late as ever.
+    enhancer = Enhancer(sample_rate=RATE, runtime=witness, atten_limit_db=_LIMIT_DB)
     pipeline = LivePipeline(enhancer, heard_by, played_by, config, clock)
     pipeline.lips = SimulatedCamera(clock, witness.spec, camera_s)
     buffer_ms: list[float] = []
@@ -227,7 +229,7 @@ def _listen(
     )
     times_s, played = sink.times_s, sink.played
     onsets = FIRST_CHIRP_S + CHIRP_EVERY_S * np.arange(chirps)
-    alone = Enhancer(sample_rate=RATE, runtime=runtime, bypass=True)
+    alone = Enhancer(sample_rate=RATE, runtime=runtime, atten_limit_db=_LIMIT_DB)
     varispeed = VariableResampler(RATE, RATE)
     return Setting(
         name=name,

@@ -25,7 +25,7 @@ def test_a_streaming_model_is_measured_in_a_process_of_its_own():
     assert stream.latency_ms == 25.0
     assert stream.parameters is not None
     assert stream.macs_per_second is not None
-    assert stream.macs_per_second <= 0.3e9
+    assert stream.macs_per_second <= 0.34e9
     assert stream.state_bytes
     assert stream.rtf
     # This process holds torch and all its libraries; that one held none of them when its peak was read.

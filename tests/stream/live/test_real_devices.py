@@ -112,7 +112,6 @@ def test_a_network_camera_gives_lips_to_the_real_model(
             assert until(lambda: (session.stats().recorded_s or 0.0) > seen_s + 1.0)
     assert any("camera tracking" in line for line in said)
     assert len(np.load(tmp_path / "take" / "lips.npy")) > 1
-    assert (tmp_path / "take" / "lips.mkv").stat().st_size > 0
     clean, _ = soundfile.read(tmp_path / "take" / "clean.wav", dtype="float32")
     np.testing.assert_array_equal(replay(tmp_path / "take"), clean)
 
