@@ -31,7 +31,14 @@ def test_the_layers_make_up_the_model(name: str):
 def test_the_report_names_each_block_and_its_axes():
     report = measure_layers(["lite"], hops=2)
     text = report.text()
-    for row in ("encode", "voice gate", "block 1 time", "block 1 frequency", "a hop", "visual encoder, a frame"):
+    for row in (
+        "encode",
+        "voice gate",
+        "block 1 time",
+        "block 1 frequency",
+        "a hop",
+        "visual encoder, a frame",
+    ):
         assert f"\n{row} " in text
     names = [entry.name for entry in report.measurements()]
     assert "layers.lite.block_0_time.state" in names
