@@ -10,7 +10,7 @@ VisualEncoderName = Literal["mobilenet", "conv3d", "landmarks"]
 #: The running input level: its time constant in seconds, and its floor in dB of full scale.
 LEVEL_TIME_CONSTANT_S, LEVEL_FLOOR_DBFS = 2.0, -75.0
 #: The peak that bounds the level is held for so many seconds, and then falls by so many dB a second.
-LEVEL_HOLD_S, LEVEL_FALL_DB_S = 0.3, 80.0
+LEVEL_HOLD_S, LEVEL_FALL_DB_S = 0.5, 80.0
 #: Samples are limited to this many times full scale (+18 dBFS): beyond what any microphone or mix gives.
 SAMPLE_LIMIT = 8.0
 #: Numbers of an embedding are limited to this; those of the visual encoders are a few ones.
