@@ -120,8 +120,8 @@ def test_something_loud_is_held_and_then_falls_at_its_pace(loud_db: float) -> No
     level_db = -20 * torch.log10(gain[0, 160:] * 0.01 * math.sqrt(2.0))  # above that of the quiet frames
     held = round(LEVEL_HOLD_S * RATE) - 1  # the first quiet frame has its own place among those
     falling = (loud_db - LEVEL_FALL_DB_S / RATE * torch.arange(1, 121 - held)).clamp(min=0.0)
-    # The mean itself falls by 1.1 dB meanwhile.
-    torch.testing.assert_close(level_db[:held], torch.full((held,), loud_db), atol=1.2, rtol=0)
+    # The mean itself falls by 1.6 dB meanwhile.
+    torch.testing.assert_close(level_db[:held], torch.full((held,), loud_db), atol=1.6, rtol=0)
     torch.testing.assert_close(level_db[held + 1 :], falling[1:], atol=0.1, rtol=0)
 
 
