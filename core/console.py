@@ -23,7 +23,7 @@ def say(line: str) -> bool:
 
     Returns:
         False if stdout takes nothing, which is told on stderr. Where a reader went away (``| head``), nothing
-        is told: he has had enough.
+        is told: it wanted no more.
     """
     return flush_stdout(f"{printable(line)}\n")
 

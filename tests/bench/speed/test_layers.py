@@ -28,6 +28,14 @@ def test_the_layers_make_up_the_model(name: str):
     assert sum(layer.us for layer in model.layers) <= model.hop_us
 
 
+def test_the_audio_of_the_shipped_model_and_its_gate_stay_within_their_budgets():
+    (model,) = measure_layers(["lite"], hops=1).models
+    macs = {layer.name: layer.products + layer.elementwise for layer in model.layers}
+    gate = macs.pop("voice gate")
+    assert sum(macs.values()) * 80 <= 0.3e9
+    assert gate <= sum(macs.values()) / 4
+
+
 def test_the_report_names_each_block_and_its_axes():
     report = measure_layers(["lite"], hops=2)
     text = report.text()
