@@ -33,7 +33,9 @@ SLOW = re.compile(
 
 #: Packages without which tests fail, though all that they import is there: a command or a thread tells of it.
 NEEDS = {
-    "cv2": re.compile(r"\[.*(--video|--camera \w+\.mp4|face)|/recording/test_recorder\.py"),
+    "cv2": re.compile(
+        r"\[.*(--video|--camera \w+\.mp4|face)|/recording/test_recorder\.py|recording_can_be_replayed\[crops"
+    ),
     "torch": re.compile(r"/bench/speed/test_cost\.py"),
 }
 
