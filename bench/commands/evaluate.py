@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..evaluation.results import Results
 
 EXIT_INTERRUPTED = 130
-SETS = ("audio", "av", "fidelity")
+SETS = ("audio", "av", "fidelity", "noise")
 VIDEOS = ("good", "black", "frozen", "stuck", "wrong")
 
 PAGE = "report.html"
@@ -53,12 +53,18 @@ def evaluate(args: argparse.Namespace) -> int:
     from ..evaluation.results import load_results
     from ..evaluation.run import RESULTS, EvaluateConfig, evaluate_systems
     from ..evaluation.summaries import save_by_snr_csv
-    from ..metrics.scoring import DEFAULT_FAMILIES, FIDELITY_FAMILIES, check_families
+    from ..metrics.scoring import (
+        DEFAULT_FAMILIES,
+        FIDELITY_FAMILIES,
+        NOISE_ALONE_FAMILIES,
+        check_families,
+    )
     from ..report.page import save_page
     from ..systems.named import parse_system
 
-    usual = FIDELITY_FAMILIES if args.set == ["fidelity"] else DEFAULT_FAMILIES
-    families = tuple(args.metrics or usual)
+    alone = {"fidelity": FIDELITY_FAMILIES, "noise": NOISE_ALONE_FAMILIES}
+    name = args.set[0] if args.set is not None and len(args.set) == 1 else ""
+    families = tuple(args.metrics or alone.get(name, DEFAULT_FAMILIES))
     check_families(families)
     config = EvaluateConfig(families, args.jobs, args.examples)
     recordings = _recordings(args)
@@ -153,7 +159,7 @@ def _add_recordings(parser: argparse.ArgumentParser) -> None:
         choices=SETS,
         metavar="SET",
         help="test sets: audio; av, with videos; fidelity, clean, quiet and whispered speech that should "
-        "stay as it is, made of audio (audio)",
+        "stay as it is, made of audio; noise, the noise of audio without speech (audio)",
     )
     add_data(group)
     add(
@@ -202,9 +208,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--metrics",
         nargs="+",
         metavar="METRIC",
-        help="pesq, stoi, si-sdr, composite (with pesq), level, over-suppression, dnsmos, utmos, nisqa, "
-        "scoreq (stoi si-sdr composite level dnsmos; for the set fidelity alone: pesq stoi level "
-        "over-suppression)",
+        help="pesq, stoi, si-sdr, composite (with pesq), level, over-suppression, attenuation, dnsmos, "
+        "utmos, nisqa, scoreq (stoi si-sdr composite level dnsmos; for the set fidelity alone: pesq stoi level "
+        "over-suppression; for noise alone: attenuation)",
     )
     group.add_argument(
         "--out-dir",
@@ -228,6 +234,7 @@ def _recordings(args: argparse.Namespace) -> "list[Recordings]":
     from ..data.builtin import RecordingSet
     from ..data.conditions import FidelitySet
     from ..data.custom import FolderPairs, ManifestPairs
+    from ..data.noise_alone import NoiseAloneSet
     from ..data.recordings import Sample
 
     recordings: list[Recordings] = []
@@ -238,8 +245,12 @@ def _recordings(args: argparse.Namespace) -> "list[Recordings]":
     elif args.noisy is not None:
         raise InputError("--noisy needs its references: name their folder with --clean")
     for name in args.set or ([] if recordings else ["audio"]):
-        made = FidelitySet(args.data) if name == FidelitySet.name else RecordingSet(name, args.data)
-        recordings.append(made)
+        if name == FidelitySet.name:
+            recordings.append(FidelitySet(args.data))
+        elif name == NoiseAloneSet.name:
+            recordings.append(NoiseAloneSet(args.data))
+        else:
+            recordings.append(RecordingSet(name, args.data))
     return recordings if args.limit is None else [Sample(entry, args.limit) for entry in recordings]
 
 

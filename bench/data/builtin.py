@@ -20,7 +20,10 @@ _COLUMNS = {"id", "condition", "snr_db"}
 
 
 class Entry(NamedTuple):
-    """What the list of a test set says of a recording, see `Item`; ``stem`` is where its files begin."""
+    """What the list of a test set says of a recording, see `Item`.
+
+    ``stem`` is where its files begin, ``interference`` which noise or talker it is mixed with.
+    """
 
     id: str
     condition: str
@@ -29,6 +32,7 @@ class Entry(NamedTuple):
     speaker: str
     video: Path | None
     stem: Path
+    interference: str
 
 
 class RecordingSet:
@@ -117,6 +121,7 @@ def _entry(row: dict[str, str], folder: Path, where: str) -> Entry:
         row.get("speaker") or "",
         video if filmed else None,
         folder / name,
+        row.get("interference") or "",
     )
 
 

@@ -1,4 +1,4 @@
-"""Whether speech keeps its level: an enhancer that turns it down along with the noise over-suppresses."""
+"""Levels: speech should keep its own, an enhancer that turns it down over-suppresses; noise should lose it."""
 
 import math
 
@@ -21,6 +21,12 @@ THRESHOLDS = 0.5 ** np.arange(1, 25)
 
 #: A frame of speech that has lost more than this counts as over-suppressed.
 OVER_SUPPRESSED_DB = 10.0
+
+#: What an enhancer takes to find out that nobody speaks is not counted by `attenuation_db`.
+SETTLING_S = 1.0
+
+#: More than this cannot be told from silence, and would rule a mean.
+MOST_ATTENUATION_DB = 80.0
 
 Float64 = npt.NDArray[np.float64]
 
@@ -116,6 +122,28 @@ def over_suppressed_percent(reference: Wave, estimate: Wave) -> float:
     speech = clean >= FRAME * 10 ** ((level_db - MARGIN_DB) / 10)
     lost = given < clean * 10 ** (-OVER_SUPPRESSED_DB / 10)
     return 100 * float(np.mean(lost[speech])) if speech.any() else math.nan
+
+
+def attenuation_db(reference: Wave, estimate: Wave) -> float:
+    """How far the estimate lies below a reference of which nothing should remain, such as noise alone.
+
+    Args:
+        reference, estimate: float ``[samples]`` at 16 kHz, aligned; the first `SETTLING_S` does not count.
+
+    Returns:
+        The attenuation, at most `MOST_ATTENUATION_DB`; NaN where nothing of the reference is left to count.
+
+    Raises:
+        InputError: as `check_pair`.
+    """
+    check_pair(reference, estimate)
+    settled = math.ceil(SETTLING_S * SAMPLE_RATE)
+    given, left = (
+        float(np.sum(np.square(wave[settled:], dtype=np.float64))) for wave in (reference, estimate)
+    )
+    if given == 0:
+        return math.nan
+    return min(10 * math.log10(given / left), MOST_ATTENUATION_DB) if left else MOST_ATTENUATION_DB
 
 
 def _frame_energies(wave: Wave) -> Float64:

@@ -8,7 +8,7 @@ from typing import Literal
 from ...errors import InputError
 from .composite import composite
 from .intrusive import Wave, check_pair, estoi, pesq_wb, si_sdr, stoi
-from .level import level_error_db, over_suppressed_percent, projected_gain_db
+from .level import attenuation_db, level_error_db, over_suppressed_percent, projected_gain_db
 from .non_intrusive import dnsmos, predict, require
 
 
@@ -45,6 +45,7 @@ METRICS: Mapping[str, Metric] = {
     "level_error_db": Metric("level, dB", 2, "zero"),
     "speech_level_db": Metric("speech level, dB", 2, "zero"),
     "over_suppressed_percent": Metric("over-suppressed, %", 2, "low"),
+    "attenuation_db": Metric("attenuation, dB", 1),
     "utmos": Metric("UTMOS", 2),
     "nisqa_mos": Metric("NISQA", 2),
     "nisqa_noisiness": Metric("NISQA noisiness", 2),
@@ -94,6 +95,9 @@ FAMILIES: Mapping[str, Family] = {
     "composite": Family(_composite),
     "level": Family(lambda reference, estimate: {"level_error_db": level_error_db(reference, estimate)}),
     "over-suppression": Family(_over_suppression),
+    "attenuation": Family(
+        lambda reference, estimate: {"attenuation_db": attenuation_db(reference, estimate)}
+    ),
     "dnsmos": Family(lambda _, estimate: dnsmos(estimate), partial(require, "dnsmos")),
     "utmos": _predictor("utmos"),
     "nisqa": _predictor("nisqa"),
@@ -105,6 +109,9 @@ CORE_FAMILIES = ("pesq", "stoi", "si-sdr")
 
 #: What is left of speech that should stay as it is.
 FIDELITY_FAMILIES = ("pesq", "stoi", "level", "over-suppression")
+
+#: What is left of noise alone.
+NOISE_ALONE_FAMILIES = ("attenuation",)
 
 #: What ``lipstream evaluate`` computes unless asked otherwise; ``composite`` brings PESQ with it.
 DEFAULT_FAMILIES = ("stoi", "si-sdr", "composite", "level", "dnsmos")

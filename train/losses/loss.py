@@ -18,6 +18,7 @@ TERMS: dict[str, Callable[[Comparison], Tensor]] = {
     "complex": loss_terms.complex_error,
     "consistency": loss_terms.consistency_error,
     "lost_speech": loss_terms.lost_speech,
+    "residual_noise": loss_terms.residual_noise,
     "si_sdr": loss_terms.negative_si_sdr,
     "snr": loss_terms.negative_snr,
     "time": loss_terms.time_error,
@@ -44,6 +45,7 @@ class LossConfig:
     complex: float = 0.4
     consistency: float = 0.0
     lost_speech: float = 0.7
+    residual_noise: float = 0.0
     si_sdr: float = 0.006
     snr: float = 0.0
     time: float = 0.0

@@ -18,6 +18,11 @@ Parts = tuple[Tensor, Tensor]
 EPS = 1e-5
 
 
+#: A frame of clean speech is a pause below this power, and what is left of noise below the other one is no
+#: longer worth an effort; both are means over the bins of a frame, relative to the mixture.
+PAUSE, INAUDIBLE = 10**-4.5, 10**-4.5
+
+
 class Signal(NamedTuple):
     """One side of a comparison.
 
@@ -60,6 +65,20 @@ def complex_error(pair: Comparison) -> Tensor:
 def lost_speech(pair: Comparison) -> Tensor:
     """Squared compressed magnitude that the estimate lacks: over-suppression hurts more than residue."""
     return (pair.clean.magnitude - pair.estimate.magnitude).clamp(min=0.0).square().mean()
+
+
+def residual_noise(pair: Comparison) -> Tensor:
+    """What is heard while nobody speaks: ``10 log10(1 + E / INAUDIBLE)`` over frames of power ``E``.
+
+    Frames in which the clean speech is louder than `PAUSE` count as 0. In dB, since an error of the compressed
+    magnitude that does not matter beside speech is loud where there is none.
+    """
+    heard, spoken = (
+        (signal.spectrum[0].square() + signal.spectrum[1].square()).mean(-1)
+        for signal in (pair.estimate, pair.clean)
+    )
+    left_db = 10.0 * torch.log10(1.0 + heard / INAUDIBLE)
+    return torch.where(spoken < PAUSE, left_db, 0.0).mean()
 
 
 def phase_error(pair: Comparison) -> Tensor:

@@ -134,6 +134,7 @@ def test_consistency_is_zero_for_the_spectrum_of_a_wave_and_not_for_another() ->
 @pytest.mark.parametrize("name", [*TERMS, *LISTENERS])
 def test_every_term_has_a_gradient_that_leads_downhill(name: str) -> None:
     clean, noisy = waves(0, length=8000), waves(1, length=8000)
+    clean[:, 4000:6000] = 0.0  # a pause, of which one term is about
     estimate = (0.5 * clean + 0.3 * noisy).requires_grad_()
     loss = loss_of(name)
 
@@ -199,3 +200,21 @@ def test_the_loss_of_a_batch_is_the_mean_of_those_of_its_halves() -> None:
         for half in (slice(0, 2), slice(2, 4))
     ]
     torch.testing.assert_close((halves[0] + halves[1]) / 2, whole, rtol=1e-5, atol=1e-6)
+
+
+def test_residual_noise_counts_decibels_in_pauses_alone() -> None:
+    noisy = waves(0, length=1600)
+    clean = noisy.clone()
+    clean[:, 800:] = 0.0
+    louder = torch.where(clean == 0.0, 0.1 * noisy, clean)
+    quieter = torch.where(clean == 0.0, 0.01 * noisy, clean)
+    term = loss_of("residual_noise")
+    untouched, loud, quiet = (float(term(estimate, clean, noisy)[0]) for estimate in (clean, louder, quieter))
+    assert untouched < 0.1  # the frames at the border hold both
+    in_pauses = 0.5 * (10 * math.log10(1 + 10**2.5) - 10 * math.log10(1 + 10**0.5))
+    assert loud - quiet == pytest.approx(in_pauses, rel=0.1)
+
+
+def test_residual_noise_does_not_see_what_speech_covers() -> None:
+    clean, noise = waves(0), waves(1)
+    assert float(loss_of("residual_noise")(clean + noise, clean, clean + noise)[0]) == 0.0
