@@ -209,8 +209,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="METRIC",
         help="pesq, stoi, si-sdr, composite (with pesq), level, over-suppression, attenuation, dnsmos, "
-        "utmos, nisqa, scoreq (stoi si-sdr composite level dnsmos; for the set fidelity alone: pesq stoi level "
-        "over-suppression; for noise alone: attenuation)",
+        "utmos, nisqa, scoreq (stoi si-sdr composite level dnsmos; for the set fidelity alone: pesq stoi "
+        "level over-suppression; for noise alone: attenuation)",
     )
     group.add_argument(
         "--out-dir",

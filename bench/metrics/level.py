@@ -1,4 +1,4 @@
-"""Levels: speech should keep its own, an enhancer that turns it down over-suppresses; noise should lose it."""
+"""Levels: speech should keep its own, or it is over-suppressed; noise should lose it."""
 
 import math
 

@@ -70,8 +70,8 @@ def lost_speech(pair: Comparison) -> Tensor:
 def residual_noise(pair: Comparison) -> Tensor:
     """What is heard while nobody speaks: ``10 log10(1 + E / INAUDIBLE)`` over frames of power ``E``.
 
-    Frames in which the clean speech is louder than `PAUSE` count as 0. In dB, since an error of the compressed
-    magnitude that does not matter beside speech is loud where there is none.
+    Frames in which the clean speech is louder than `PAUSE` count as 0. In dB, since an error of the
+    compressed magnitude that does not matter beside speech is loud where there is none.
     """
     heard, spoken = (
         (signal.spectrum[0].square() + signal.spectrum[1].square()).mean(-1)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from lipstream.bench.metrics.level import (
+    MOST_ATTENUATION_DB,
     active_level_db,
+    attenuation_db,
     level_error_db,
     over_suppressed_percent,
     projected_gain_db,
@@ -90,3 +92,13 @@ def test_the_projected_gain_leaves_noise_out(speech: np.ndarray):
     assert projected_gain_db(speech, 0.5 * speech + noise) == pytest.approx(20 * math.log10(0.5))
     assert math.isnan(projected_gain_db(speech, noise * 0))
     assert math.isnan(projected_gain_db(speech, -speech))
+
+
+def test_attenuation_is_of_what_remains_after_the_first_second() -> None:
+    noise = 0.1 * np.random.default_rng(0).standard_normal(48000).astype(np.float32)
+    left = 0.1 * noise
+    left[:16000] = noise[:16000]
+    assert attenuation_db(noise, left) == pytest.approx(20.0, abs=1e-3)
+    assert attenuation_db(noise, noise) == 0.0
+    assert attenuation_db(noise, 0.0 * noise) == MOST_ATTENUATION_DB
+    assert math.isnan(attenuation_db(0.0 * noise, noise))

@@ -134,7 +134,8 @@ def test_consistency_is_zero_for_the_spectrum_of_a_wave_and_not_for_another() ->
 @pytest.mark.parametrize("name", [*TERMS, *LISTENERS])
 def test_every_term_has_a_gradient_that_leads_downhill(name: str) -> None:
     clean, noisy = waves(0, length=8000), waves(1, length=8000)
-    clean[:, 4000:6000] = 0.0  # a pause, of which one term is about
+    if name == "residual_noise":
+        clean[:, 4000:6000] = 0.0  # it looks at pauses alone
     estimate = (0.5 * clean + 0.3 * noisy).requires_grad_()
     loss = loss_of(name)
 
