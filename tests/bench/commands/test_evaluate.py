@@ -39,11 +39,11 @@ def evaluate(folders: Path, run_evaluate: Run) -> Run:
 
 
 def test_the_videos_of_the_command_are_those_of_the_library():
-    from lipstream.bench.data import builtin, conditions
+    from lipstream.bench.data import builtin, conditions, noise_alone
     from lipstream.bench.systems import ours
 
     assert ours.VIDEOS == VIDEOS
-    assert (*builtin.SETS, conditions.FidelitySet.name) == SETS
+    assert (*builtin.SETS, conditions.FidelitySet.name, noise_alone.NoiseAloneSet.name) == SETS
 
 
 def test_three_folders_make_results_tables_and_a_page(
