@@ -65,6 +65,12 @@ def test_a_changed_header_of_another_folder_makes_another_library(sources: Path)
     assert build.library("train/number.cpp").number() == 2
 
 
+def test_no_header_of_ours_changes_unseen() -> None:
+    files = {path for path in build.SOURCES.rglob("*") if path.suffix in {".cpp", ".h"}}
+    seen = [text for path in files if path.suffix == ".cpp" for text in build._contents(path)]
+    assert {path.read_text() for path in files} == set(seen)
+
+
 def test_it_knows_what_it_has_built(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not build.is_built("answer.cpp", ["-DMORE=1"])
     build.library("answer.cpp", ["-DMORE=1"])
