@@ -17,10 +17,9 @@ from .audio_files import AudioReader, AudioWriter, check_output, open_audio
 from .controls import NO_LIMIT_DB
 from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Enhancer
 from .latency import LatencyBudget
-from .media.bit_rate import measured_bit_rate
 from .media.companions import Companions, tags_to_carry
 from .media.formats import choose_format, choose_piped, holds_cover, holds_pictures, is_lossy
-from .media.layout import AudioLayout
+from .media.layout import AudioLayout, measured_bit_rate
 from .media.riff import chunks_to_carry
 from .media.sources import is_pipe
 from .video.lips.feed import LipsFeed, open_lips
