@@ -33,8 +33,8 @@ from lipstream.models.config import preset  # noqa: E402
 from lipstream.models.store.registry import shipped_presets  # noqa: E402
 from lipstream.models.store.step_sizes import step_sizes  # noqa: E402
 
-#: Nothing of the compiler's own that another computer may lack; and no symbols that only a debugger reads.
-LINK = ("-static-libstdc++", "-static-libgcc", "-s") if sys.platform == "linux" else ()
+#: Without what only a debugger reads. The compiler's own libraries are there: ONNX Runtime needs them too.
+LINK = ("-s",) if sys.platform == "linux" else ()
 
 
 def levels_to_compile(editable: bool = False) -> tuple[str, ...]:
