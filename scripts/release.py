@@ -61,7 +61,7 @@ def check_repository(root: Path, version: str) -> None:
 
 
 def build(root: Path, folder: Path) -> list[Path]:
-    """Build the sdist from the tree and the wheel from the sdist, with the compiled step for all processors."""
+    """Build the sdist from the tree and the wheel from the sdist, with all compiled steps."""
     folder.mkdir(exist_ok=True)
     # What an earlier build left would be taken along.
     for leftover in (root / "build" / "lib", root / "lipstream.egg-info"):
@@ -102,8 +102,8 @@ def main() -> int:
         print(file)
     _git(ROOT, "tag", "--annotate", f"v{args.version}", "--message", f"v{args.version}\n\n{entries}")
     print(
-        f"built and tagged v{args.version}. Left to do: git push --follow-tags, then upload the sdist, and of "
-        "the wheels those of CI's job 'wheels': the one here asks for a system as new as this one"
+        f"built and tagged v{args.version}. Left to do: git push --follow-tags; upload the sdist and the wheels "
+        "of CI's job 'wheels', as the one here asks for a system as new as this one"
     )
     return 0
 
