@@ -102,8 +102,8 @@ def main() -> int:
         print(file)
     _git(ROOT, "tag", "--annotate", f"v{args.version}", "--message", f"v{args.version}\n\n{entries}")
     print(
-        f"built and tagged v{args.version}. Left to do: git push --follow-tags; upload the sdist and the wheels "
-        "of CI's job 'wheels', as the one here asks for a system as new as this one"
+        f"built and tagged v{args.version}. Left to do: git push --follow-tags; upload the sdist and the "
+        "wheels of CI's job 'wheels', as the one here asks for a system as new as this one"
     )
     return 0
 
