@@ -105,10 +105,11 @@ def _add_models(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
 def _models(args: argparse.Namespace) -> int:
     from .models.config import PRESETS
     from .models.store.registry import is_shipped
+    from .stream.runtimes import chosen_runtime
 
     for name, config in PRESETS.items():
         stft = config.stft
-        shipped = "weights shipped" if is_shipped(name) else "no weights shipped"
+        shipped = f"weights shipped, on {chosen_runtime(name)}" if is_shipped(name) else "no weights shipped"
         print(
             f"{name:8}{config.num_blocks} blocks of {config.channels} channels, "
             f"window {1000 * stft.window / stft.sample_rate:g} ms, "

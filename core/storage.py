@@ -9,6 +9,8 @@ from pathlib import Path
 
 import platformdirs
 
+from ..errors import InputError
+
 _APPLICATION = "lipstream"
 
 
@@ -29,6 +31,18 @@ def runtime_folder() -> Path:
     return (
         Path(base) / _APPLICATION if base else Path(tempfile.gettempdir()) / f"{_APPLICATION}-{os.getuid()}"
     )
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that a command writes into, unless it is there.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be made ({error.strerror}): choose another") from error
 
 
 def partial_path(path: Path) -> Path:

@@ -1,4 +1,9 @@
-"""Builds C++ sources with the system's compiler on first use and keeps the libraries in the user's cache."""
+"""C++ sources as libraries: shipped with the package, in the user's cache, or compiled into it on first use.
+
+What is shipped is compiled with the wheel (setup.py), for the levels of processors in `processors`; what is
+compiled here, for this very processor. A library is named by all that it is made of, so one of other sources
+is never taken. Only the standard library at import, for setup.py uses this before anything is installed.
+"""
 
 import ctypes
 import hashlib
@@ -17,11 +22,15 @@ from typing import NamedTuple
 if sys.platform != "win32":
     import fcntl
 
-#: Where the sources lie.
-SOURCES = Path(__file__).with_name("cpu")
+from . import processors
 
-_FAST = ("-O3", "-ffast-math", "-std=c++17", "-fPIC")
-_X86 = ("-mprefer-vector-width=512",) if platform.machine() in {"x86_64", "AMD64"} else ()
+#: Where the sources lie, and what setup.py compiled of them.
+SOURCES = Path(__file__).with_name("cpu")
+SHIPPED = SOURCES / "shipped"
+
+_FLAGS = ("-O3", "-ffast-math", "-std=c++17", "-fPIC")
+#: In -march: this very processor.
+_NATIVE = "native"
 _INCLUDE = re.compile(r'^#include "(.+)"$', re.MULTILINE)
 
 
@@ -29,72 +38,111 @@ class BuildError(RuntimeError):
     """A library can't be built here; the message says why, in a few words."""
 
 
-def library(source: str, flags: Sequence[str] = (), libraries: Sequence[str] = ()) -> ctypes.CDLL:
-    """The library of a source in `SOURCES`, compiled for this processor unless that was done before.
+class Code(NamedTuple):
+    """What a library is compiled from.
+
+    Attributes:
+        source: of the file, relative to `SOURCES`; it names its headers relative to itself.
+        flags: more flags of the compiler, such as macros.
+        libraries: what the linker needs.
+    """
+
+    source: str
+    flags: Sequence[str] = ()
+    libraries: Sequence[str] = ()
+
+    def file_name(self, march: str) -> str:
+        """Of its library for a processor, as ``-march`` names it: another one for any change."""
+        path = SOURCES / self.source
+        processor = processors.flags_line() if march == _NATIVE else ""
+        parts = [*_contents(path), *_march_flags(march), *self.flags, *self.libraries, processor]
+        key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        return f"{path.stem}-{march}-{key}.so"
+
+
+def library(code: Code) -> ctypes.CDLL:
+    """The library, compiled for this processor unless it was shipped or compiled before.
 
     The environment variable ``LIPSTREAM_MARCH`` names another processor for the compiler's ``-march``, such
     as ``x86-64-v3`` (AVX2) on one that has AVX-512.
 
+    Raises:
+        BuildError: it must be compiled, and there is no compiler, it fails, or the cache cannot be written.
+    """
+    built = find(code)
+    try:
+        if built is None:
+            march = os.environ.get("LIPSTREAM_MARCH", _NATIVE)
+            compiler = find_compiler()
+            if compiler is None:
+                raise BuildError("no C++ compiler")
+            built = _cache_folder() / code.file_name(march)
+            built.parent.mkdir(parents=True, exist_ok=True)
+            with _alone(built):
+                if not built.exists():
+                    compile_to(built, code, march, compiler)
+        return ctypes.CDLL(str(built))
+    except OSError as error:
+        raise BuildError(f"{built and built.parent} does not hold a library: {error}") from error
+
+
+def find(code: Code) -> Path | None:
+    """The library that `library` gives without compiling anything; None where it must compile."""
+    asked = os.environ.get("LIPSTREAM_MARCH")
+    for march in (asked,) if asked else processors.runnable_here():
+        if _loads(shipped := SHIPPED / code.file_name(march)):
+            return shipped
+    cached = _cache_folder() / code.file_name(asked or _NATIVE)
+    return cached if _loads(cached) else None
+
+
+def find_compiler() -> str | None:
+    """The path of the system's C++ compiler."""
+    return shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+
+
+def compile_to(target: Path, code: Code, march: str, compiler: str, link_flags: Sequence[str] = ()) -> None:
+    """Compile and link a library; it appears whole or not at all.
+
     Args:
-        source: of the file, relative to `SOURCES`; it names its headers relative to itself.
-        flags: more flags of the compiler, such as macros.
-        libraries: what the linker needs.
+        target: the file to write, in a folder that is there.
+        code: to compile.
+        march: the processor, as ``-march`` names it.
+        compiler: path of it.
+        link_flags: how to link, beyond what the code needs.
 
     Raises:
-        BuildError: there is no compiler, it fails, or the cache cannot be written.
+        BuildError: the compiler fails.
+        OSError: the file cannot be written.
     """
-    plan = _plan(source, flags, libraries)
+    flags = [*_march_flags(march), *code.flags]
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        compiled, linked = f"{folder}/compiled.o", Path(folder, target.name)
+        # Apart, without -ffast-math: with it the library would make whoever loads it flush denormals to zero.
+        for command in (
+            [compiler, *flags, "-c", str(SOURCES / code.source), "-o", compiled],
+            [compiler, "-shared", *link_flags, compiled, *code.libraries, "-o", str(linked)],
+        ):
+            done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+            if done.returncode != 0:
+                raise BuildError(f"{compiler} fails on {code.source}") from RuntimeError(done.stderr)
+        linked.replace(target)
+
+
+def _loads(path: Path) -> bool:
+    """Whether a library is there and fits this system."""
     try:
-        if not plan.built.exists():
-            plan.built.parent.mkdir(parents=True, exist_ok=True)
-            with _alone(plan.built):
-                if not plan.built.exists():
-                    _build(plan)
-        return ctypes.CDLL(str(plan.built))
-    except subprocess.CalledProcessError as error:
-        raise BuildError(f"{plan.link[0]} fails on {source}") from error
-    except OSError as error:
-        raise BuildError(f"{plan.built.parent} does not hold a library: {error}") from error
+        if path.is_file():
+            ctypes.CDLL(str(path))
+            return True
+    except OSError:  # made for another C library, or not ours to read
+        pass
+    return False
 
 
-def is_built(source: str, flags: Sequence[str] = (), libraries: Sequence[str] = ()) -> bool:
-    """Whether `library` would find what it needs in the cache, so that it comes at once."""
-    try:
-        return _plan(source, flags, libraries).built.exists()
-    except BuildError:
-        return False
-
-
-class _Plan(NamedTuple):
-    """The commands that make a library, but for where they write to, and the library."""
-
-    compilation: list[str]
-    link: list[str]
-    built: Path
-
-
-def _plan(source: str, flags: Sequence[str], libraries: Sequence[str]) -> _Plan:
-    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        raise BuildError("no C++ compiler")
-    path = SOURCES / source
-    flags = [*_FAST, f"-march={os.environ.get('LIPSTREAM_MARCH', 'native')}", *_X86, *flags]
-    compilation = [compiler, *flags, "-c", str(path)]
-    # Apart, without -ffast-math: with it the library would make whoever loads it flush denormals to zero.
-    link = [compiler, "-shared", *libraries]
-    parts = [*_contents(path), *flags, *link, _processor()]
-    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    return _Plan(compilation, link, _cache_folder() / f"{path.stem}-{key}.so")
-
-
-def _build(plan: _Plan) -> None:
-    """Compile and link; the library appears whole or not at all."""
-    compilation, link, built = plan
-    with tempfile.TemporaryDirectory(dir=built.parent) as folder:
-        compiled, linked = f"{folder}/compiled.o", Path(folder, built.name)
-        for command in ([*compilation, "-o", compiled], [*link, compiled, "-o", str(linked)]):
-            subprocess.run(command, capture_output=True, check=True)
-        linked.replace(built)
+def _march_flags(march: str) -> list[str]:
+    wide = ["-mprefer-vector-width=512"] if platform.machine() in {"x86_64", "AMD64"} else []
+    return [*_FLAGS, f"-march={march}", *wide]
 
 
 @contextmanager
@@ -125,12 +173,6 @@ def _contents(path: Path) -> list[str]:
 
 
 def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lipstream"
+    from ..core.storage import cache_folder
 
-
-def _processor() -> str:
-    """What ``-march=native`` depends on: a library built for another processor must not be loaded."""
-    info = Path("/proc/cpuinfo")
-    if not info.is_file():
-        return ""
-    return next((line for line in info.read_text().splitlines() if line.startswith("flags")), "")
+    return cache_folder()

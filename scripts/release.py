@@ -5,6 +5,7 @@ python scripts/release.py 1.2.3 --check      # only the checks that take no time
 """
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -60,7 +61,7 @@ def check_repository(root: Path, version: str) -> None:
 
 
 def build(root: Path, folder: Path) -> list[Path]:
-    """Build the sdist from the tree and the wheel from the sdist, as whoever has the sdist would."""
+    """Build the sdist from the tree and the wheel from the sdist, with all compiled steps."""
     folder.mkdir(exist_ok=True)
     # What an earlier build left would be taken along.
     for leftover in (root / "build" / "lib", root / "lipstream.egg-info"):
@@ -71,7 +72,8 @@ def build(root: Path, folder: Path) -> list[Path]:
     )
     sdist = folder / built.stdout.splitlines()[-1]
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*pip, "--wheel-dir", folder, sdist], check=True)
+    environment = os.environ | {"LIPSTREAM_LEVELS": "all"}
+    subprocess.run([*pip, "--wheel-dir", folder, sdist], check=True, env=environment)
     return [sdist, *folder.glob(f"{sdist.name.removesuffix('.tar.gz')}-*.whl")]
 
 
@@ -100,7 +102,8 @@ def main() -> int:
         print(file)
     _git(ROOT, "tag", "--annotate", f"v{args.version}", "--message", f"v{args.version}\n\n{entries}")
     print(
-        f"built and tagged v{args.version}. Left to do: git push --follow-tags, upload dist/*{args.version}*"
+        f"built and tagged v{args.version}. Left to do: git push --follow-tags; upload the sdist and the "
+        "wheels of CI's job 'wheels', as the one here asks for a system as new as this one"
     )
     return 0
 

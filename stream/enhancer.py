@@ -8,6 +8,7 @@ from .channel import Channel
 from .controls import NO_LIMIT_DB, Controlled, Controls
 from .latency import LatencyBudget
 from .lips_input import Lips
+from .runtimes import AUTO
 from .runtimes.base import LipsKind, Runtime
 
 __all__ = ["MAX_SAMPLE_RATE", "MIN_SAMPLE_RATE", "NO_LIMIT_DB", "Enhancer", "checked_sample_rate"]
@@ -33,8 +34,8 @@ class Enhancer(Controlled):
         model: name of a preset, as listed by ``lipstream models``.
         sample_rate: rate of the chunks in Hz, 6000 to 192000. The model hears what lies below 8 kHz;
             what lies above follows the gain that the model gives to 6-8 kHz.
-        runtime: name of a runtime ("onnx" needs no torch), or a `Runtime` of one's own, which then brings
-            its model and is taken as it is, without a bound on its lips.
+        runtime: name of a runtime ("auto": the fastest that starts at once), or a `Runtime` of one's own,
+            which then brings its model and is taken as it is, without a bound on its lips.
         atten_limit_db: attenuate no sound by more than this, in dB from 0; 100 and above: no limit.
         bypass: give the input itself, still delayed by the latency, while the model goes on listening.
         video: whether lips count. While it is False, frames are dropped unseen.
@@ -48,7 +49,7 @@ class Enhancer(Controlled):
         self,
         model: str = "lite",
         sample_rate: int = 16_000,
-        runtime: str | Runtime = "onnx",
+        runtime: str | Runtime = AUTO,
         atten_limit_db: float = NO_LIMIT_DB,
         bypass: bool = False,
         video: bool = True,

@@ -17,12 +17,12 @@ from .audio_files import AudioReader, AudioWriter, check_output, open_audio
 from .controls import NO_LIMIT_DB
 from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Enhancer
 from .latency import LatencyBudget
-from .media.bit_rate import measured_bit_rate
 from .media.companions import Companions, tags_to_carry
 from .media.formats import choose_format, choose_piped, holds_cover, holds_pictures, is_lossy
-from .media.layout import AudioLayout
+from .media.layout import AudioLayout, measured_bit_rate
 from .media.riff import chunks_to_carry
 from .media.sources import is_pipe
+from .runtimes import AUTO, chosen_runtime
 from .video.lips.feed import LipsFeed, open_lips
 
 #: Called now and then with the seconds done and the seconds there are.
@@ -40,6 +40,7 @@ class FileReport:
         output: the output file.
         sample_rate: of both, in Hz.
         channels: of both.
+        runtime: that ran.
         duration_s: length of both.
         elapsed_s: time that reading, enhancing and writing took, the loading of the model not counted.
         latency: of the stream; the file itself is aligned with its input.
@@ -54,6 +55,7 @@ class FileReport:
     output: str
     sample_rate: int
     channels: int
+    runtime: str
     duration_s: float
     elapsed_s: float
     latency: LatencyBudget
@@ -86,7 +88,7 @@ def enhance_file(
     video: str | Path | None = None,
     face_model: str | Path | None = None,
     model: str = "lite",
-    runtime: str = "onnx",
+    runtime: str = AUTO,
     atten_limit_db: float = NO_LIMIT_DB,
     chunk_ms: float = CHUNK_MS,
     progress: Progress | None = None,
@@ -105,7 +107,7 @@ def enhance_file(
             crops it is experimental: see `Enhancer`.
         face_model: path of ``face_landmarker.task``; None finds or fetches it.
         model: name of a preset.
-        runtime: name of a runtime.
+        runtime: name of a runtime; "auto": the fastest that starts at once.
         atten_limit_db: as for `Enhancer`.
         chunk_ms: length of the blocks read and enhanced; the output does not depend on it.
         progress: called after each block with the seconds done and the seconds there are.
@@ -122,8 +124,9 @@ def enhance_file(
         layout = reader.layout
         check_output(target, [source] if video is None else [source, Path(video)])
         output_layout = _output_layout(source, target, layout)
+        chosen = chosen_runtime(model, runtime)
         enhancers = [
-            Enhancer(model, layout.sample_rate, runtime, atten_limit_db) for _ in range(layout.channels)
+            Enhancer(model, layout.sample_rate, chosen, atten_limit_db) for _ in range(layout.channels)
         ]
         blocks = reader.blocks(round(layout.sample_rate * chunk_ms / 1000))
         started = time.perf_counter()
@@ -139,6 +142,7 @@ def enhance_file(
         output=str(target),
         sample_rate=layout.sample_rate,
         channels=layout.channels,
+        runtime=chosen,
         duration_s=frames / layout.sample_rate,
         elapsed_s=time.perf_counter() - started,
         latency=enhancers[0].latency,

@@ -1,6 +1,5 @@
 """Which landmarks count when: ticks for their encoder, and an age that only movement takes back."""
 
-from collections import deque
 from collections.abc import Callable
 from math import inf
 
@@ -9,7 +8,7 @@ import numpy as np
 from ..core.arrays import Float32
 from ..errors import InputError
 from ..models.lips.points import POINTS, TICK_S
-from .lips_input import Lips, described, stamped
+from .lips_input import WaitingLips, described
 from .runtimes.base import NO_VIDEO_AGE_S, StreamSpec
 from .video.frames import LipFrame
 
@@ -28,7 +27,7 @@ _NOSE, _LEFT_EYE, _RIGHT_EYE = (POINTS.index(point) for point in (1, 33, 263))
 _LEAST_EYE_DISTANCE = 1.0
 
 
-class LandmarksTimeline:
+class LandmarksTimeline(WaitingLips):
     """From landmarks of any frame rate to ticks of 25 a second, and from those to hops.
 
     At each tick the encoder sees the newest landmarks captured by then, and their age. A hop gets the newest
@@ -45,38 +44,19 @@ class LandmarksTimeline:
 
     def __init__(self, spec: StreamSpec, see: Callable[[Float32, float], Float32]) -> None:
         self._spec, self._see = spec, see
+        super().__init__()
         self._none: Float32 = np.zeros(spec.embedding_size, np.float32)
         self.reset()
 
     def reset(self) -> None:
         """Forget all frames: a new stream begins at time 0."""
-        self._waiting: deque[LipFrame] = deque()
-        self._latest_s = -inf
+        self._forget()
         self._tick = 0
         self._reference: Float32 | None = None  # landmarks that the next ones must differ from
         self._landmarks: Float32 = np.zeros((len(POINTS), 3), np.float32)
         self._captured_s = -inf
         self._cue = self._none
         self._cue_captured_s = -inf
-
-    def check(self, lips: Lips | None, now_s: float) -> list[LipFrame]:
-        """Turn what the caller gave into time-stamped frames, changing nothing.
-
-        Args:
-            lips: as in `Enhancer.process`; None for no new frame.
-            now_s: the time that landmarks without their own get.
-
-        Raises:
-            InputError: landmarks of the wrong shape or type, lip crops, or a time that is not finite or goes
-                backwards.
-        """
-        return stamped(lips, now_s, self._latest_s, self._check_frame)
-
-    def add(self, frames: list[LipFrame]) -> None:
-        """Take frames that `check` passed."""
-        self._waiting.extend(frames)
-        if frames:
-            self._latest_s = frames[-1].time_s
 
     def at(self, time_s: float, enabled: bool) -> tuple[Float32, float]:
         """The newest cue, float32 ``[embedding_size]``, and the age in seconds of its landmarks at this time.
@@ -95,8 +75,7 @@ class LandmarksTimeline:
 
     def _take_frames(self, tick_s: float, enabled: bool) -> None:
         """Let the frames captured by this tick count, in so far as they are news."""
-        while self._waiting and self._waiting[0].time_s <= tick_s + _SAME_S:
-            frame = self._waiting.popleft()
+        for frame in self._due(tick_s + _SAME_S):
             assert frame.landmarks is not None
             if not enabled or not _eye_distance(frame.landmarks) >= _LEAST_EYE_DISTANCE:
                 continue

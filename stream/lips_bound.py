@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.arrays import Bool, Float32, UInt8
 from ..models.config import STALE_AGE_S, preset
+from .runtimes import AUTO
 from .runtimes.base import NO_VIDEO_AGE_S, PoolRuntime, Runtime, StreamSpec
 
 #: The most that lips may change in a hop, as a share of the level (RMS) of its audio-only output.
@@ -212,7 +213,7 @@ def bounded_pool(make: Callable[[], PoolRuntime]) -> PoolRuntime:
     return pool if pool.spec.lips == "landmarks" else BoundedPool(pool, make)
 
 
-def load_bounded_runtime(model: str, runtime: str = "onnx", ready: bool = False) -> Runtime:
+def load_bounded_runtime(model: str, runtime: str = AUTO, ready: bool = False) -> Runtime:
     """As `load_runtime`, by way of `bounded_runtime`.
 
     Raises:
@@ -223,7 +224,7 @@ def load_bounded_runtime(model: str, runtime: str = "onnx", ready: bool = False)
     return bounded_runtime(partial(load_runtime, model, runtime), ready)
 
 
-def load_bounded_pool(model: str, streams: int, runtime: str = "onnx") -> PoolRuntime:
+def load_bounded_pool(model: str, streams: int, runtime: str = AUTO) -> PoolRuntime:
     """As `load_pool`, by way of `bounded_pool`.
 
     Raises:

@@ -1,7 +1,9 @@
-"""What a caller may give for lips, turned into frames with times."""
+"""What a caller may give for lips, turned into frames with times, and where these wait for their moment."""
 
-from collections.abc import Callable, Sequence
-from math import isfinite
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,46 @@ from .video.frames import LipFrame
 Image = UInt8 | Float32
 #: What `Enhancer.process` takes for lips: those of one video frame, or several with their times in seconds.
 Lips = Image | Sequence[LipFrame | tuple[float, Image]]
+
+
+class WaitingLips(ABC):
+    """Frames that were given and wait for their moment; which ones may come, its heirs say."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[LipFrame] = deque()
+        self._latest_s = -inf
+
+    def check(self, lips: Lips | None, now_s: float) -> list[LipFrame]:
+        """Turn what the caller gave into time-stamped frames, changing nothing.
+
+        Args:
+            lips: as in `Enhancer.process`; None for no new frame.
+            now_s: the time that lips without their own get.
+
+        Raises:
+            InputError: lips of the wrong kind, shape or type, or a time that is not finite or goes backwards.
+        """
+        return stamped(lips, now_s, self._latest_s, self._check_frame)
+
+    def add(self, frames: list[LipFrame]) -> None:
+        """Take frames that `check` passed."""
+        self._waiting.extend(frames)
+        if frames:
+            self._latest_s = frames[-1].time_s
+
+    def _forget(self) -> None:
+        """All frames: a new stream begins at time 0."""
+        self._waiting.clear()
+        self._latest_s = -inf
+
+    def _due(self, time_s: float) -> Iterator[LipFrame]:
+        """The frames captured by this time, in order, each once."""
+        while self._waiting and self._waiting[0].time_s <= time_s:
+            yield self._waiting.popleft()
+
+    @abstractmethod
+    def _check_frame(self, frame: LipFrame) -> None:
+        """Let a frame pass that the model can see; `InputError` for any other."""
 
 
 def stamped(

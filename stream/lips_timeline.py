@@ -1,6 +1,5 @@
 """Which lip crops count when: frames wait for their moment, are embedded in order, the last one holds."""
 
-from collections import deque
 from collections.abc import Callable
 from math import inf
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 
 from ..core.arrays import Float32, UInt8
 from ..errors import InputError
-from .lips_input import Image, Lips, described, stamped
+from .lips_input import Image, WaitingLips, described
 from .runtimes.base import NO_VIDEO_AGE_S, StreamSpec
 from .video.frames import LipFrame
 
@@ -20,7 +19,7 @@ STILL_LEVELS = 0.75
 STILL_S = 1.0
 
 
-class LipsTimeline:
+class LipsTimeline(WaitingLips):
     """Zero-order hold from video frames to hops, by time stamp: a frame never counts before it was captured.
 
     A frame that equals the one before it is no news (a frozen camera, a player that repeats): it is passed
@@ -36,13 +35,13 @@ class LipsTimeline:
 
     def __init__(self, spec: StreamSpec, encode_lips: Callable[[UInt8], Float32]) -> None:
         self._spec, self._encode_lips = spec, encode_lips
+        super().__init__()
         self._none: Float32 = np.zeros(spec.embedding_size, np.float32)
         self.reset()
 
     def reset(self) -> None:
         """Forget all frames: a new stream begins at time 0."""
-        self._waiting: deque[LipFrame] = deque()
-        self._latest_s = -inf
+        self._forget()
         self._newest: Image = self._none
         self._embedding = self._none
         self._captured_s: float | None = None
@@ -50,33 +49,13 @@ class LipsTimeline:
         self._last_pose: Float32 | None = None
         self._moved_s = -inf
 
-    def check(self, lips: Lips | None, now_s: float) -> list[LipFrame]:
-        """Turn what the caller gave into time-stamped frames, changing nothing.
-
-        Args:
-            lips: as in `Enhancer.process`; None for no new frame.
-            now_s: the time that a crop without its own gets.
-
-        Raises:
-            InputError: a crop of the wrong shape or type, landmarks, or a time that is not finite or goes
-                backwards.
-        """
-        return stamped(lips, now_s, self._latest_s, self._check_frame)
-
-    def add(self, frames: list[LipFrame]) -> None:
-        """Take frames that `check` passed."""
-        self._waiting.extend(frames)
-        if frames:
-            self._latest_s = frames[-1].time_s
-
     def at(self, time_s: float, enabled: bool) -> tuple[Float32, float]:
         """The embedding of the newest frame captured by this time, and its age in seconds at this time.
 
         The time must not go backwards. While not `enabled`, frames whose moment comes are dropped without
         the cost of embedding them.
         """
-        while self._waiting and self._waiting[0].time_s <= time_s:
-            frame = self._waiting.popleft()
+        for frame in self._due(time_s):
             image = _image_of(frame)
             if enabled and (self._captured_s is None or not np.array_equal(image, self._newest)):
                 self._moves = self._captured_s is not None

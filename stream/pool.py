@@ -13,6 +13,7 @@ from .controls import NO_LIMIT_DB, Controls
 from .enhancer import checked_sample_rate
 from .latency import LatencyBudget
 from .lips_input import Lips
+from .runtimes import AUTO
 from .runtimes.base import LipsKind, PoolRuntime
 
 
@@ -39,7 +40,7 @@ class EnhancerPool:
         streams: int,
         model: str = "lite",
         sample_rate: int = 16_000,
-        runtime: str | PoolRuntime = "onnx",
+        runtime: str | PoolRuntime = AUTO,
     ) -> None:
         rate = checked_sample_rate(sample_rate)
         self._runtime = _loaded(_checked_streams(streams), model, runtime)

@@ -1,6 +1,8 @@
 """What an installed copy and a source distribution hold, and what they must not."""
 
 import importlib.metadata
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from lipstream.kernels import processors
+from lipstream.kernels.build import find_compiler
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ROOMS = ["bench", "core", "kernels", "models", "stream", "train"]
@@ -37,11 +42,18 @@ def unpacked_sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installed(unpacked_sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def level() -> str | None:
+    """The one whose step the wheel carries: the lowest, which no other test compiles; None: no compiler."""
+    return processors.levels()[-1] if processors.levels() and find_compiler() else None
+
+
+@pytest.fixture(scope="module")
+def installed(unpacked_sdist: Path, level: str | None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a wheel built from the source distribution unpacks into, as site-packages would hold it."""
     folder = tmp_path_factory.mktemp("packaging")
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*pip, "--wheel-dir", folder, unpacked_sdist], check=True)
+    environment = os.environ | {"LIPSTREAM_LEVELS": level or "none"}
+    subprocess.run([*pip, "--wheel-dir", folder, unpacked_sdist], check=True, env=environment)
     (wheel,) = folder.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(folder / "site")
     return folder / "site"
@@ -51,11 +63,15 @@ def files_of(folder: Path, pattern: str) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob(pattern) if path.is_file()}
 
 
-def run_beside(installed: Path, code: str) -> str:
-    """Print ``code``'s output, run in an isolated interpreter that finds the unpacked wheel first."""
+def run_beside(installed: Path, code: str, *arguments: str) -> str:
+    """What ``code`` prints in an isolated interpreter that finds the unpacked wheel first, and no program."""
     setup = f"import sys; sys.path.insert(0, {str(installed)!r})\n"
-    command = [sys.executable, "-I", "-c", setup + code]
-    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=installed.parent).stdout
+    command = [sys.executable, "-I", "-c", setup + code, *arguments]
+    environment = {"PATH": "/nonexistent", "XDG_CACHE_HOME": str(installed.parent / "cache")}
+    result = subprocess.run(
+        command, check=True, capture_output=True, text=True, cwd=installed.parent, env=environment
+    )
+    return result.stdout
 
 
 def test_the_sdist_holds_what_building_testing_and_reading_need(unpacked_sdist: Path) -> None:
@@ -72,7 +88,8 @@ def test_the_sdist_holds_what_building_testing_and_reading_need(unpacked_sdist: 
     assert held >= top | {".ci/run", "constraints.txt", "mkdocs.yml", "pyproject.toml", "tests/conftest.py"}
     for folder in ("demo", "docs", "examples", "kernels", "scripts", "tests", "train"):
         expected = {file for file in files_of(REPOSITORY / folder, "*") if "__pycache__" not in file}
-        assert {f"{folder}/{file}" for file in expected} <= held
+        assert {f"{folder}/{file}" for file in expected if not file.endswith(".so")} <= held
+    assert not [file for file in held if file.endswith(".so")]  # compiled with the wheel
 
 
 def test_the_wheel_has_one_top_level_package(installed: Path) -> None:
@@ -81,7 +98,7 @@ def test_the_wheel_has_one_top_level_package(installed: Path) -> None:
 
 
 def test_the_wheel_carries_every_module(installed: Path) -> None:
-    modules = {path.name for path in REPOSITORY.glob("*.py")}
+    modules = {path.name for path in REPOSITORY.glob("*.py")} - {"setup.py"}
     for room in ROOMS:
         modules |= {f"{room}/{module}" for module in files_of(REPOSITORY / room, "*.py")}
     assert files_of(installed / "lipstream", "*.py") == modules
@@ -89,6 +106,7 @@ def test_the_wheel_carries_every_module(installed: Path) -> None:
 
 def test_the_wheel_carries_all_data_files_of_the_rooms(installed: Path) -> None:
     data = files_of(installed / "lipstream", "*") - files_of(installed / "lipstream", "*.py")
+    data -= files_of(installed / "lipstream", "*.so")
     expected = {"py.typed"}
     rooms = (
         ("models/weights", "*"),
@@ -101,9 +119,65 @@ def test_the_wheel_carries_all_data_files_of_the_rooms(installed: Path) -> None:
     )
     for room, pattern in rooms:
         files = {f"{room}/{file}" for file in files_of(REPOSITORY / room, pattern)}
-        expected |= {file for file in files if not file.endswith((".py", ".pyc"))}
+        expected |= {file for file in files if not file.endswith((".py", ".pyc", ".so"))}
     assert data == expected
     assert {Path(file).suffix for file in data} >= {".onnx", ".safetensors", ".toml", ".cpp", ".j2"}
+
+
+def test_the_wheel_carries_the_compiled_step_and_serves_any_python_on_its_platform(
+    installed: Path, level: str | None
+) -> None:
+    if level is None:
+        pytest.skip("no C++ compiler, or no level of this architecture")
+    (shipped,) = files_of(installed / "lipstream", "*.so")
+    assert shipped.startswith(f"kernels/cpu/shipped/step-{level}-")
+    (wheel,) = installed.parent.glob("*.whl")
+    python, abi, system = wheel.stem.split("-")[-3:]
+    assert (python, abi) == ("py3", "none")
+    assert system != "any"
+
+
+#: Enhances a file by what the command chooses and by ONNX Runtime, and prints how far they differ.
+ENHANCE = """
+import json, sys
+from pathlib import Path
+from lipstream.cli import main
+from lipstream.kernels import build
+import numpy as np, soundfile
+source, shipped = sys.argv[1:]
+if shipped:
+    build.SHIPPED = Path(shipped)
+outputs = []
+for runtime in ("auto", "onnx"):
+    assert main(["enhance", source, "-o", "out.flac", "--json", "--runtime", runtime]) == 0
+    outputs.append(soundfile.read("out.flac")[0])
+print(np.abs(outputs[0] - outputs[1]).max())
+"""
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["there", "missing"])
+def test_without_a_compiler_files_are_enhanced_by_the_step_that_came_with_the_wheel(
+    installed: Path, level: str | None, there: bool
+) -> None:
+    if level is None:
+        pytest.skip("no C++ compiler, or no level of this architecture")
+    source, shipped = REPOSITORY / "demo" / "example.flac", "" if there else "nowhere"
+    printed = run_beside(installed, ENHANCE, str(source), shipped).splitlines()
+    auto, onnx, difference = map(json.loads, printed)
+    assert (auto["runtime"], onnx["runtime"]) == ("native" if there else "onnx", "onnx")
+    assert difference <= (1e-4 if there else 0.0)
+
+
+def test_without_a_compiler_a_wheel_for_any_platform_is_built(unpacked_sdist: Path, tmp_path: Path) -> None:
+    code = f"from setuptools.build_meta import build_wheel; print(build_wheel({str(tmp_path)!r}))"
+    source = tmp_path / "source"
+    shutil.copytree(unpacked_sdist, source)
+    environment = {name: value for name, value in os.environ.items() if name != "LIPSTREAM_LEVELS"}
+    environment["PATH"] = "/nonexistent"
+    command = [sys.executable, "-c", code]
+    built = subprocess.run(command, check=True, capture_output=True, text=True, cwd=source, env=environment)
+    assert built.stdout.splitlines()[-1].endswith("-py3-none-any.whl")
+    assert "the compiled step is left out: no C++ compiler" in built.stdout
 
 
 def test_an_installed_copy_imports_as_lipstream_alone(installed: Path) -> None:

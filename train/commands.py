@@ -1,17 +1,23 @@
 """The commands of this room: ``lipstream train`` and ``lipstream bench train``. Light at import."""
 
 import argparse
-import contextlib
 import gc
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.console import ProgressBar, complain
+from ..core.storage import make_folder
 from ..errors import InputError
-from .run.stopping import EXIT_INTERRUPTED, stopped_by_ctrl_c
+from .command_line import (
+    EXIT_INTERRUPTED,
+    add_run_options,
+    changes,
+    needs_extra,
+    stopped_by_ctrl_c,
+    use_threads,
+)
 
 if TYPE_CHECKING:
     from .recipe import Recipe
@@ -61,7 +67,7 @@ def train(args: argparse.Namespace) -> int:
     Returns:
         0, or 130 if the run was interrupted and its checkpoint written.
     """
-    with _needs_extra():
+    with needs_extra("train"):
         import torch
 
         from .run.distributed import joined
@@ -70,7 +76,7 @@ def train(args: argparse.Namespace) -> int:
     recipe = _read_recipe(args)
     folder = args.out or Path("runs") / _find_recipe(args.recipe).stem
     for place in (folder, args.cache):
-        _make_folder(place)
+        make_folder(place)
     keep_freed_memory()
     torch.set_flush_denormal(True)  # decaying states would crawl; the process is this command's own
     _settle()
@@ -92,7 +98,7 @@ def train(args: argparse.Namespace) -> int:
 
 def bench_train(args: argparse.Namespace) -> int:
     """``lipstream bench train``."""
-    with _needs_extra():
+    with needs_extra("train"):
         import torch
 
         from .run.learner import keep_freed_memory
@@ -103,7 +109,7 @@ def bench_train(args: argparse.Namespace) -> int:
         check_writable(args.json)
     steps, args.steps = args.steps, None
     recipe = _read_recipe(args)
-    _make_folder(args.cache)
+    make_folder(args.cache)
     keep_freed_memory()
     torch.set_flush_denormal(True)
     _settle()
@@ -151,42 +157,16 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "recipe", metavar="RECIPE", help=f"a TOML file, or the name of a shipped recipe ({_shipped()})"
     )
-    parser.add_argument(
-        "--cache",
-        type=Path,
-        default=Path("runs/cache"),
-        metavar="DIR",
-        help="folder for decoded recordings, which may be shared by runs (%(default)s)",
-    )
-    parser.add_argument("--data", metavar="DIR", help="data folder instead of the recipe's")
+    add_run_options(parser, "decoded recordings, which may be shared by runs")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="device instead of the recipe's")
-    parser.add_argument("--threads", type=int, metavar="N", help="threads of torch (default: one a core)")
-
-
-@contextlib.contextmanager
-def _needs_extra() -> Iterator[None]:
-    """Around imports of what only the extra 'train' brings."""
-    try:
-        yield
-    except ImportError as error:
-        raise InputError(
-            f"train needs the extra 'train': pip install 'lipstream[train]' ({error})"
-        ) from error
 
 
 def _read_recipe(args: argparse.Namespace) -> "Recipe":
     """The recipe with the changes that the command line asks for; torch gets its threads."""
-    import torch
-
     from .recipe import load_recipe
 
-    if args.threads is not None:
-        if args.threads < 1:
-            raise InputError("--threads must be at least 1")
-        torch.set_num_threads(args.threads)
-    asked = {"data": args.data, "steps": args.steps, "device": args.device}
-    changes = {key: value for key, value in asked.items() if value is not None}
-    return load_recipe(_find_recipe(args.recipe), changes)
+    use_threads(args)
+    return load_recipe(_find_recipe(args.recipe), changes(args, "data", "steps", "device"))
 
 
 def _shipped() -> str:
@@ -200,10 +180,3 @@ def _find_recipe(name: str) -> Path:
         if path.is_file():
             return path
     raise InputError(f"no recipe '{name}': give the path of a TOML file, or one of {_shipped()}")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"the folder {folder} cannot be made ({error.strerror})") from error

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from ...core.console import complain
+from ...core.storage import make_folder
 from ...errors import InputError
 from .arguments import add_json, at_least, check_json, show
 
@@ -30,7 +31,9 @@ def suite(args: argparse.Namespace) -> int:
         ) from error
     from ..output import write_json
 
-    _make_folder(args.out)
+    make_folder(args.out)
+    for name in (JSON, PAGE):
+        check_json(args.out / name)
     report = run_suite(args.quick, _tell)
     write_json(args.out / JSON, report)
     save_suite_page(args.out / PAGE, report)
@@ -52,17 +55,6 @@ def compare(args: argparse.Namespace) -> int:
 
 def _tell(title: str, number: int, count: int) -> None:
     complain("suite", f"{number} of {count}: {title}")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"cannot make the folder '{folder}' ({error.strerror}): choose another --out"
-        ) from error
-    for name in (JSON, PAGE):
-        check_json(folder / name)
 
 
 def _add_suite(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -3,11 +3,11 @@
 The time of a hop does not depend on what the weights are.
 """
 
-import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
 from ...errors import InputError
+from ...kernels.build import find_compiler
 from ...models.config import ModelConfig, preset
 from ...models.store.registry import graph_files, is_shipped
 from ...stream.runtimes import Runtime, load_runtime
@@ -23,7 +23,7 @@ def available_runtimes() -> list[str]:
     can = {
         "onnx": True,
         "eager": has_torch(),
-        "native": any(map(shutil.which, ("c++", "g++", "clang++"))),
+        "native": find_compiler() is not None,
     }
     return [name for name in USUAL if can[name]]
 

@@ -19,7 +19,7 @@ from ...stream.enhancer import Enhancer
 from ...stream.live.config import LiveLatency
 from ...stream.live.pipeline import LivePipeline, PipelineConfig
 from ...stream.live.simulation import DeviceTiming, SimulatedSink, SimulatedSource, run_simulated
-from ...stream.runtimes import AUTO, Runtime, fastest_runtime, load_runtime
+from ...stream.runtimes import Runtime, chosen_runtime, load_runtime
 from ..machine import Machine, fingerprint
 from ..output import format_table
 from .measurements import LEVEL, Measurement, StepTimes, measure_video_frames, time_calls
@@ -175,15 +175,14 @@ def measure_pipeline(model: str, runtime: str, chirps: int = 8) -> PipelineRepor
 
     Args:
         model: name of a preset whose weights ship.
-        runtime: name of a runtime, or `AUTO`.
+        runtime: name of a runtime, or "auto".
         chirps: how many to send for each setting.
 
     Raises:
         InputError: unknown model or runtime, or one that cannot run here.
     """
     machine = fingerprint()
-    if runtime == AUTO:
-        runtime = fastest_runtime(model)
+    runtime = chosen_runtime(model, runtime)
     loaded = load_runtime(model, runtime)
     block = _time_blocks(loaded)
     video_frame = measure_video_frames(loaded, 50)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .. import build
-from ..build import BuildError, library
+from ..build import BuildError, Code, library
 
 #: The types of numbers that the kernels are compiled for: suffix of their functions, type in C.
 REALS: dict[torch.dtype, tuple[str, Any]] = {
@@ -25,11 +25,15 @@ _NAMES = ("mixer", "conv", "filter")
 _LEFT_TO_TORCH = ContextVar("left_to_torch", default=False)
 
 
+def _code(name: str) -> Code:
+    return Code(f"train/{name}.cpp", _OPENMP, _OPENMP)
+
+
 @functools.cache
 def _library(name: str) -> ctypes.CDLL | BuildError:
     """The library, or why there is none: what failed once in a process is not tried again."""
     try:
-        return library(f"train/{name}.cpp", flags=_OPENMP, libraries=_OPENMP)
+        return library(_code(name))
     except BuildError as error:
         return error
 
@@ -41,7 +45,7 @@ def available() -> bool:
 
 def built() -> bool:
     """Whether the kernels come without being compiled first."""
-    return all(build.is_built(f"train/{name}.cpp", _OPENMP, _OPENMP) for name in _NAMES)
+    return all(build.find(_code(name)) is not None for name in _NAMES)
 
 
 def serves(x: Tensor) -> bool:

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from ..build import library
+from ..build import Code, library
 
 #: Multiply-accumulates are timed in spells of about a millisecond, the fastest of which counts.
 _REPEATS, _SPELLS = 300, 300
@@ -17,7 +17,7 @@ def macs_per_second() -> float:
     Raises:
         kernels.build.BuildError: it cannot be compiled here.
     """
-    products = library("infer/peak.cpp").peak_products
+    products = library(Code("infer/peak.cpp")).peak_products
     products.restype, products.argtypes = ctypes.c_double, [ctypes.c_int]
     best = 0.0
     for _ in range(_SPELLS):

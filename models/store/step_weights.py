@@ -1,4 +1,4 @@
-"""A streaming model as the compiled step wants it: its sizes, and its weights in order, folded. Torch-free.
+"""The weights of a streaming model as the compiled step wants them: in order, and folded. Torch-free.
 
 Folded means: done once here instead of every hop. Norm weights go into the projections behind them, and the
 way out of a block's mixer is one matrix, ``x + linear(x + out(g)) = (I + linear) x + (linear out) g + bias``.
@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from ...core.arrays import Float32
 from ...errors import InputError
-from ...kernels.cpu.step import BandSizes, GateSizes, MemorySizes, MixerSizes, SightSizes, StepSizes
 from ..config import (
     DENSE_DEPTH,
     EMBEDDING_LIMIT,
@@ -21,15 +20,12 @@ from ..config import (
     LEVEL_TIME_CONSTANT_S,
     SAMPLE_LIMIT,
     VCE_HIDDEN,
-    BandCodecConfig,
-    LandmarkConfig,
     MemoryConfig,
     MixerConfig,
     ModelConfig,
-    VoiceGateConfig,
-    level_hold_frames,
 )
 from .gate_weights import GatePacker
+from .step_sizes import positions_of
 
 Array = npt.NDArray[np.float64]
 
@@ -37,73 +33,11 @@ Array = npt.NDArray[np.float64]
 _CERTAIN = 80.0
 
 
-def step_sizes(config: ModelConfig) -> StepSizes:
-    """The sizes that the step is compiled for.
-
-    Raises:
-        InputError: the step serves no model of this kind.
-    """
-    served = (
-        config.codec in ("band", "separable")
-        and config.causal
-        and config.time.version == config.frequency.version == 2
-        and config.frequency.shared_directions
-        and (config.memory is None or config.memory.mixer.version == 2)
-    )
-    if not served:
-        raise InputError(f"runtime 'native' does not serve model '{config.name}': use 'onnx' or 'eager'")
-    return StepSizes(
-        window=config.stft.window,
-        hop=config.stft.hop,
-        level_hold=level_hold_frames(config.stft.frames_per_second),
-        band=_band_sizes(config.band) if config.codec == "band" else None,
-        positions=_positions(config),
-        channels=config.channels,
-        embedding=config.visual.embedding_size,
-        hidden=VCE_HIDDEN,
-        gate=None if config.gate is None else _gate_sizes(config.gate, config.band),
-        sight=None if config.gate is None else _sight_sizes(config.visual.landmarks),
-        memory=None if config.memory is None else _memory_sizes(config.memory),
-        time=_mixer_sizes(config.channels, config.time, config.time.d_conv),
-        frequency=_mixer_sizes(config.channels, config.frequency, config.frequency.d_conv | 1),
-        blocks=config.num_blocks,
-    )
-
-
-def _positions(config: ModelConfig) -> int:
-    return config.band.bands if config.codec == "band" else config.stft.bins // 2
-
-
-def _band_sizes(band: BandCodecConfig) -> BandSizes:
-    regions = tuple((region.width, region.bands) for region in band.regions)
-    return BandSizes(band.features, regions, band.taps)
-
-
-def _gate_sizes(gate: VoiceGateConfig, band: BandCodecConfig) -> GateSizes:
-    return GateSizes(
-        band.bands, gate.channels, gate.hidden, gate.layers, gate.squeezed, gate.trust, gate.lags
-    )
-
-
-def _sight_sizes(encoder: LandmarkConfig) -> SightSizes:
-    return SightSizes(encoder.channels, encoder.layers, encoder.taps, encoder.members)
-
-
-def _memory_sizes(memory: MemoryConfig) -> MemorySizes:
-    mixer = _mixer_sizes(memory.channels, memory.mixer, memory.mixer.d_conv)
-    return MemorySizes(memory.features, memory.channels, mixer)
-
-
-def _mixer_sizes(channels: int, mixer: MixerConfig, taps: int) -> MixerSizes:
-    inner = mixer.expand * channels
-    return MixerSizes(inner, mixer.d_state, inner // mixer.head_size, taps)
-
-
 def step_weights(config: ModelConfig, tensors: Mapping[str, Float32]) -> list[Float32]:
     """The weights in the order in which ``kernels/cpu/infer`` reads them.
 
     Args:
-        config: a model that `step_sizes` takes.
+        config: a model that `step_sizes.step_sizes` takes.
         tensors: by the names of its parameters. Parts of the fusion may be missing: `ModelConfig.without`.
 
     Raises:
@@ -221,7 +155,7 @@ class _Packer:
         yield from self.vce()
         channels, size = self.config.channels, self.config.visual.embedding_size
         yield from self.linear("fusion.projection", channels, size)
-        bands = _positions(self.config)
+        bands = positions_of(self.config)
         if "fusion.fsvg.conv.weight" not in self.tensors:  # the gate is 1
             yield from (np.zeros(2 * channels), np.array([_CERTAIN]), np.zeros(bands))
             return
@@ -245,7 +179,7 @@ class _Packer:
     def memory(self, name: str, config: MemoryConfig) -> Iterator[Array]:
         """What the positions say, the mixer of their row, and what they hear."""
         channels, row, features = self.config.channels, config.channels, config.features
-        positions = _positions(self.config)
+        positions = positions_of(self.config)
         norm = self.take(f"{name}.norm.weight", channels)
         yield (self.take(f"{name}.squeeze.weight", features, channels) * norm).T
         enter = self.take(f"{name}.enter.weight", row, positions * features)

@@ -42,7 +42,7 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         "--no-video", dest="video", action="store_const", const=None, help="audio only; undoes --video"
     )
     add_face_model(parser)
-    add_model(parser, "onnx", "onnx, eager, native or cuda-graph")
+    add_model(parser)
     parser.add_argument(
         "--chunk-ms", type=float, default=500.0, metavar="MS", help="length of the chunks (%(default)g)"
     )

@@ -234,11 +234,7 @@ def _add_video(parser: argparse.ArgumentParser) -> None:
 
 def _add_processing(parser: argparse.ArgumentParser) -> None:
     processing = parser.add_argument_group("processing")
-    add_model(
-        processing,
-        "auto",
-        "onnx, eager, native, cuda-graph, or auto: native if lipstream doctor has built it, else onnx",
-    )
+    add_model(processing)
     processing.add_argument(
         "--low-latency", action="store_true", help="buffer less audio: for computers that never stutter"
     )

@@ -14,16 +14,16 @@ def add_face_model(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def add_model(parser: argparse._ActionsContainer, runtime: str, runtimes: str) -> None:
-    """``--model``, ``--runtime`` and ``--atten-limit``.
-
-    Args:
-        parser: where to.
-        runtime: the default.
-        runtimes: the choices in words.
-    """
+def add_model(parser: argparse._ActionsContainer) -> None:
+    """``--model``, ``--runtime`` and ``--atten-limit``."""
     parser.add_argument("--model", default="lite", metavar="M", help="preset (%(default)s)")
-    parser.add_argument("--runtime", default=runtime, metavar="R", help=f"{runtimes} (%(default)s)")
+    parser.add_argument(
+        "--runtime",
+        default="auto",
+        metavar="R",
+        help="onnx, eager, native, cuda-graph, or auto: native where its compiled step is installed or was "
+        "compiled here before, else onnx (%(default)s)",
+    )
     parser.add_argument(
         "--atten-limit",
         type=float,

@@ -10,8 +10,9 @@ import numpy as np
 
 from ...errors import InputError
 from ...models.store.registry import graph_files, shipped_presets
-from ..runtimes import fastest_runtime, load_runtime
+from ..runtimes import chosen_runtime, load_runtime
 from ..runtimes.base import Runtime
+from ..runtimes.native import NativeRuntime
 from .check import Check, Verdict, fingerprint, of_error, ok, problem
 
 #: What ``lipstream live`` uses unless told otherwise.
@@ -59,12 +60,13 @@ def _torch() -> Check:
 
 
 def _native() -> Check:
-    """Builds it, so that live sessions find it."""
+    """Compiles it where it did not come with the package, so that it is found from then on."""
     try:
         load_runtime(MODEL, "native")
     except InputError as error:
-        return ok("runtime native", f"{error}; live uses onnx, which takes some ten times as long")
-    return ok("runtime native", "built for this processor, and what live uses")
+        return ok("runtime native", f"{error}; auto is onnx, which takes some ten times as long")
+    library = NativeRuntime.library_of(MODEL)
+    return ok("runtime native", f"{library.stem if library else 'compiled'}, and what auto is")
 
 
 def _graphics() -> str:
@@ -78,7 +80,7 @@ def _graphics() -> str:
 
 def _hops() -> Check:
     try:
-        name = fastest_runtime(MODEL)
+        name = chosen_runtime(MODEL)
         runtime = load_runtime(MODEL, name)
     except InputError as error:
         return of_error("speed", error)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...errors import InputError
 from ..controls import NO_LIMIT_DB, Controlled
+from ..runtimes import AUTO
 from ..video.frames import LipFrame
 from .pcm import Int16, PcmEnhancer
 
@@ -35,9 +36,7 @@ class LipstreamProcessor(Controlled, FrameProcessor[AudioFrame]):
         InputError: a wrong setting; also for a frame whose rate is not from 6 to 192 kHz.
     """
 
-    def __init__(
-        self, model: str = "lite", runtime: str = "onnx", atten_limit_db: float = NO_LIMIT_DB
-    ) -> None:
+    def __init__(self, model: str = "lite", runtime: str = AUTO, atten_limit_db: float = NO_LIMIT_DB) -> None:
         self._pcm = PcmEnhancer(model, runtime, atten_limit_db)
         self.controls = self._pcm.controls
         self._enabled = True

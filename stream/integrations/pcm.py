@@ -9,6 +9,7 @@ from ..controls import NO_LIMIT_DB, Controls
 from ..enhancer import Enhancer
 from ..lips_bound import load_bounded_runtime
 from ..lips_input import Image
+from ..runtimes import AUTO
 from ..runtimes.base import Runtime
 from ..video.frames import LipFrame
 
@@ -37,9 +38,7 @@ class PcmEnhancer:
         InputError: an unknown model or runtime, or a limit out of range.
     """
 
-    def __init__(
-        self, model: str = "lite", runtime: str = "onnx", atten_limit_db: float = NO_LIMIT_DB
-    ) -> None:
+    def __init__(self, model: str = "lite", runtime: str = AUTO, atten_limit_db: float = NO_LIMIT_DB) -> None:
         self._names = (model, runtime)
         self._lips: Image | None = None
         self._runtimes: list[Runtime] = []

@@ -9,6 +9,7 @@ import asyncio
 
 from ...errors import InputError
 from ..controls import NO_LIMIT_DB
+from ..runtimes import AUTO
 from ..video.frames import LipFrame
 from .pcm import PcmEnhancer
 
@@ -39,9 +40,7 @@ class LipstreamFilter(BaseAudioFilter):
             for bytes that are no whole samples.
     """
 
-    def __init__(
-        self, model: str = "lite", runtime: str = "onnx", atten_limit_db: float = NO_LIMIT_DB
-    ) -> None:
+    def __init__(self, model: str = "lite", runtime: str = AUTO, atten_limit_db: float = NO_LIMIT_DB) -> None:
         self._pcm = PcmEnhancer(model, runtime, atten_limit_db)
         self._sample_rate: int | None = None
 

@@ -20,7 +20,7 @@ from ..enhancer import Enhancer
 from ..lips_bound import load_bounded_runtime
 from ..recording.recorder import Recorder
 from ..recording.recording import RecordingInfo
-from ..runtimes import AUTO, fastest_runtime
+from ..runtimes import chosen_runtime
 from ..runtimes.base import Runtime, StreamSpec
 from .camera_watch import CameraWatch, MakeCamera, camera_maker
 from .config import LiveConfig, LiveLatency
@@ -185,7 +185,7 @@ class LiveSession(Controlled):
         """Build and start all parts; what ends them goes on the stack, to be called in reverse."""
         config = self._config
         self._source, self._sink = choose_endpoints(config, *self._given, self._tell)
-        chosen = fastest_runtime(config.model) if config.runtime == AUTO else config.runtime
+        chosen = chosen_runtime(config.model, config.runtime)
         runtime = self._runtime or load_bounded_runtime(
             config.model, chosen, ready=self._make_camera is not None
         )

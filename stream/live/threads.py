@@ -44,15 +44,17 @@ def responsive() -> Iterator[None]:
     """Set the GIL's switch interval and the garbage collector for real-time audio, inside the block.
 
     To look through all objects of a program takes Python tens of milliseconds, in which no thread of it goes
-    on. So enter it when all is loaded. Both settings belong to the whole process.
+    on. So enter it when all is loaded. Both settings belong to the whole process. Where the program had
+    frozen objects before, as training does, all stays frozen: Python cannot give back some of them.
     """
-    interval_s = sys.getswitchinterval()
+    interval_s, was_frozen = sys.getswitchinterval(), gc.get_freeze_count() > 0
     sys.setswitchinterval(SWITCH_S)
     gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if not was_frozen:
+            gc.unfreeze()
         sys.setswitchinterval(interval_s)
 
 

@@ -12,25 +12,31 @@ __all__ = [
     "PoolRuntime",
     "Runtime",
     "StreamSpec",
-    "fastest_runtime",
+    "chosen_runtime",
     "load_pool",
     "load_runtime",
 ]
 
-#: Names that `load_runtime` and `load_pool` know, the default first.
+#: Names that `load_runtime` and `load_pool` know.
 RUNTIMES = ("onnx", "eager", "native", "cuda-graph")
-#: In place of a name: `fastest_runtime`.
+#: In place of a name, and the default everywhere: see `chosen_runtime`.
 AUTO = "auto"
 
 
-def fastest_runtime(model: str) -> str:
-    """The fastest runtime that starts at once: 'native' if it was built here before, else 'onnx'."""
+def chosen_runtime(model: str, runtime: str = AUTO) -> str:
+    """The runtime that a name stands for: itself, or for `AUTO` the fastest one that starts at once.
+
+    That is 'native' where its step came with the package or was compiled here before, else 'onnx': nobody
+    waits for a compiler who did not ask for 'native' (or ran ``lipstream doctor``).
+    """
+    if runtime != AUTO:
+        return runtime
     from .native import NativeRuntime
 
-    return "native" if NativeRuntime.is_built(model) else "onnx"
+    return "onnx" if NativeRuntime.library_of(model) is None else "native"
 
 
-def load_runtime(model: str, runtime: str = "onnx") -> Runtime:
+def load_runtime(model: str, runtime: str = AUTO) -> Runtime:
     """One stream of a shipped model.
 
     Args:
@@ -41,11 +47,11 @@ def load_runtime(model: str, runtime: str = "onnx") -> Runtime:
         InputError: unknown model or runtime, weights that do not ship, a package that is not installed, no
             C++ compiler for 'native', or no GPU for 'cuda-graph'.
     """
-    load, _ = _loaders(fastest_runtime(model) if runtime == AUTO else runtime)
+    load, _ = _loaders(chosen_runtime(model, runtime))
     return load(model)
 
 
-def load_pool(model: str, streams: int, runtime: str = "onnx") -> PoolRuntime:
+def load_pool(model: str, streams: int, runtime: str = AUTO) -> PoolRuntime:
     """Many streams of a shipped model, stepped together.
 
     Args:
@@ -56,7 +62,7 @@ def load_pool(model: str, streams: int, runtime: str = "onnx") -> PoolRuntime:
     Raises:
         InputError: as `load_runtime`.
     """
-    _, load = _loaders(fastest_runtime(model) if runtime == AUTO else runtime)
+    _, load = _loaders(chosen_runtime(model, runtime))
     return load(model, streams)
 
 

@@ -2,19 +2,23 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...core.arrays import Bool, Float32, UInt8
 from ...errors import InputError
-from ...kernels.build import BuildError
-from ...kernels.cpu.step import StepPool, is_built
+from ...kernels.build import BuildError, find
+from ...kernels.cpu.step import StepPool
 from ...models.config import ModelConfig, preset
 from ...models.store.registry import StreamSpec, graph_files, require_shipped, weights_file
-from ...models.store.step_weights import step_sizes, step_weights
+from ...models.store.step_sizes import step_sizes
+from ...models.store.step_weights import step_weights
 from ...models.store.tensor_file import read_tensors
 from .base import check_sees
-from .onnx_graph import LipsEncoder
+
+if TYPE_CHECKING:
+    from .onnx_graph import LipsEncoder
 
 
 class NativePool:
@@ -101,12 +105,12 @@ class NativeRuntime:
         return cls(*_shipped(model))
 
     @classmethod
-    def is_built(cls, model: str) -> bool:
-        """Whether `of_preset` comes at once, without a compiler."""
+    def library_of(cls, model: str) -> Path | None:
+        """The compiled step of a preset, where `of_preset` needs no compiler for it."""
         try:
-            return is_built(step_sizes(preset(model)))
+            return find(step_sizes(preset(model)).code())
         except InputError:
-            return False
+            return None
 
     @property
     def state_bytes(self) -> int:
@@ -148,8 +152,10 @@ def _built(
         ) from error
 
 
-def _lips_encoder(config: ModelConfig, graph: Path | None = None) -> LipsEncoder | None:
-    """That of crops; landmarks are seen by the step itself."""
+def _lips_encoder(config: ModelConfig, graph: Path | None = None) -> "LipsEncoder | None":
+    """That of crops; landmarks are seen by the step itself, and ONNX Runtime is not even loaded."""
     if config.gate is not None:
         return None
+    from .onnx_graph import LipsEncoder
+
     return LipsEncoder(graph or graph_files(config.name)[1], config.name)

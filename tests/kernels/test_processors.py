@@ -1,101 +1,51 @@
-"""The compiled kernels built for other processors than this one: as right as on this one.
-
-`LIPSTREAM_MARCH` names the processor. AVX2 has half as many registers as AVX-512, of half the width, and so
-takes other tiles of every product and scan.
-"""
+"""Which levels of processors a computer runs: a pure function of what it says of itself."""
 
 import platform
 import shutil
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
+import subprocess
 
-import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
-from lipstream.kernels.cpu import calls as cpu_calls
-from lipstream.kernels.cpu import step as cpu_step
-from lipstream.models.config import ModelConfig, preset
-from lipstream.models.lite_avse import LiteAVSEMamba
-from lipstream.models.wave import WaveModel
-from lipstream.stream.runtimes.eager import EagerRuntime
-from lipstream.stream.runtimes.native import NativeRuntime
+from lipstream.kernels.processors import levels, runnable, runnable_here
 
-#: The shipped model: the kernels have loops of their own for its widths, and other tests build its step too.
-CONFIG = preset("lite")
-ONE_BLOCK = replace(CONFIG, num_blocks=1)
-
-#: What each processor must be able to do, as Linux names it. One with AVX-512 is seen by its native build.
-NEEDS: dict[str, set[str]] = {"x86-64-v3": {"avx2", "fma", "bmi2"}, "native": set()}
+V2 = "cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3 sse2 fpu"
+V3 = f"{V2} abm avx avx2 bmi1 bmi2 f16c fma movbe"
+V4 = f"{V3} avx512bw avx512cd avx512dq avx512f avx512vl avx512_vnni"
 
 
-def abilities() -> set[str]:
-    """Of this processor; nothing is known of it elsewhere than on Linux."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    return set(next((line for line in lines if line.startswith("flags")), "").split())
+@pytest.mark.parametrize(
+    ("machine", "flags", "best"),
+    [
+        ("x86_64", V4, "x86-64-v4"),
+        ("x86_64", V3, "x86-64-v3"),
+        ("AMD64", V3, "x86-64-v3"),
+        ("x86_64", V4.replace("avx512vl", ""), "x86-64-v3"),
+        ("x86_64", V4.replace("avx2", ""), "x86-64-v2"),  # a level builds on those below it
+        ("x86_64", V2, "x86-64-v2"),
+        ("x86_64", "sse2 fpu", None),
+        ("x86_64", None, "x86-64-v2"),
+        ("aarch64", "", "armv8-a"),
+        ("arm64", None, "armv8-a"),
+        ("riscv64", None, None),
+        ("riscv64", "", None),
+    ],
+)
+def test_the_best_level_is_the_highest_of_which_nothing_is_missing(
+    machine: str, flags: str | None, best: str | None
+) -> None:
+    found = runnable(machine, None if flags is None else frozenset(flags.split()))
+    assert next(iter(found), None) == best
 
 
-@pytest.fixture(params=NEEDS)
-def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Kernels are built for it while the test runs."""
-    name: str = request.param
-    if not any(map(shutil.which, ("c++", "g++", "clang++"))):
-        pytest.skip("there is no C++ compiler here")
-    if name != "native" and (platform.machine() != "x86_64" or not NEEDS[name] <= abilities()):
-        pytest.skip(f"this processor does not run what is built for {name}")
-    monkeypatch.setenv("LIPSTREAM_MARCH", name)
-    caches = (cpu_calls._library, cpu_step._library)
-    for cache in caches:
-        cache.cache_clear()
-    yield name
-    for cache in caches:
-        cache.cache_clear()
+def test_the_levels_of_an_architecture_go_down() -> None:
+    assert levels("x86_64") == ("x86-64-v4", "x86-64-v3", "x86-64-v2")
+    assert levels("riscv64") == ()
 
 
-def model(config: ModelConfig) -> LiteAVSEMamba:
-    """With parameters away from their initial zeros and ones."""
-    generator = torch.Generator().manual_seed(3)
-    net = LiteAVSEMamba(config).eval()
-    with torch.no_grad():
-        for parameter in net.parameters():
-            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
-    return net
-
-
-def learned(net: LiteAVSEMamba) -> list[Tensor]:
-    """The output of a batch, and the gradients that a loss on it has."""
-    generator = torch.Generator().manual_seed(5)
-    frames, size = 19, CONFIG.visual.embedding_size
-    wave = 0.1 * torch.randn(2, frames * CONFIG.stft.hop, generator=generator)
-    embedding, age_s = torch.randn(2, frames, size, generator=generator), torch.full((2, frames), 0.05)
-    net.zero_grad()
-    out = WaveModel(net)(wave, embedding, age_s)[0]
-    (out * torch.randn(out.shape, generator=generator)).sum().backward()
-    return [out.detach(), *(p.grad.clone() for p in net.parameters() if p.grad is not None)]
-
-
-@pytest.mark.usefixtures("processor")
-def test_training_is_that_of_plain_torch() -> None:
-    net = model(ONE_BLOCK)
-    assert cpu_calls.available()
-    found = learned(net)
-    with cpu_calls.left_to_torch():
-        wanted = learned(net)
-    largest = max(float(tensor.norm()) for tensor in wanted[1:])
-    for tensor, exact in zip(found, wanted, strict=True):
-        assert (tensor - exact).norm() <= 1e-3 * exact.norm() + 1e-6 * largest
-
-
-@pytest.mark.usefixtures("processor")
-def test_hops_are_those_of_plain_torch() -> None:
-    net = model(CONFIG)
-    native = NativeRuntime(CONFIG, {name: tensor.numpy() for name, tensor in net.state_dict().items()})
-    rng, waves = np.random.default_rng(7), []
-    hops = 0.1 * rng.standard_normal((30, CONFIG.stft.hop)).astype(np.float32)
-    embedding = rng.standard_normal(CONFIG.visual.embedding_size).astype(np.float32)
-    for runtime in (native, EagerRuntime(net)):
-        waves.append(np.concatenate([runtime.process_hop(hop, embedding, 0.05, 0.0)[0] for hop in hops]))
-    np.testing.assert_allclose(waves[0], waves[1], atol=1e-4 * np.abs(waves[1]).max())
+def test_this_computer_runs_what_the_dynamic_linker_says_it_runs() -> None:
+    linker = shutil.which("ld.so")
+    if linker is None or platform.machine() != "x86_64":
+        pytest.skip("no linker that tells levels")
+    told = subprocess.run([linker, "--help"], capture_output=True, text=True).stdout
+    wanted = [name for name in levels() if f"{name} (supported" in told]
+    assert list(runnable_here()) == wanted

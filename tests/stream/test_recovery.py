@@ -18,6 +18,8 @@ from lipstream.stream.landmarks_timeline import MOST_PIXELS
 RATE = 16_000
 #: Sound before the speech, and the speech.
 BEFORE, SPEECH = RATE // 2, 2 * RATE
+#: The graph and torch take ten times as long as the compiled step.
+RUNTIMES = ["native", *(pytest.param(name, marks=pytest.mark.slow) for name in ("onnx", "eager"))]
 
 Make = Callable[..., Any]
 
@@ -59,7 +61,7 @@ def level_db(samples: Float32) -> float:
     return 10 * float(np.log10(np.mean(samples.astype(np.float64) ** 2)))
 
 
-@pytest.mark.parametrize("runtime", ["native", "onnx", "eager"])
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_after_any_finite_sound_speech_is_as_undisturbed(runtime: str, speech: Float32) -> None:
     enhancer = Enhancer(runtime=runtime)
     undisturbed = level_db(heard(enhancer, np.zeros(BEFORE, np.float32), speech)[RATE:])
@@ -101,7 +103,7 @@ def test_streams_of_a_pool_limit_and_count_each_their_own(speech: Float32) -> No
     assert level_db(output[wild][RATE:]) == pytest.approx(level_db(output[tame][RATE:]), abs=1.0)
 
 
-@pytest.mark.parametrize("runtime", ["native", "onnx", "eager"])
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_no_landmarks_spoil_what_follows(runtime: str, speech: Float32) -> None:
     enhancer = Enhancer(runtime=runtime)
     wild = (MOST_PIXELS * np.random.default_rng(0).uniform(-1, 1, (12, 44, 3))).astype(np.float32)

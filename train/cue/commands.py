@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import InputError
+from ..command_line import add_run_options, changes, needs_extra, use_threads
 from ..gate import commands as gate_commands
 
 if TYPE_CHECKING:
@@ -128,10 +128,8 @@ def test(args: argparse.Namespace) -> int:
 
 def join(args: argparse.Namespace) -> int:
     """``lipstream cue join``."""
-    try:
+    with needs_extra("cue"):
         from ...models.store.join import join_weights
-    except ImportError as error:
-        raise InputError(f"cue needs the extra 'train': pip install 'lipstream[train]' ({error})") from error
     join_weights(args.preset, args.sound, args.cue, args.gate, args.out)
     print(args.out)
     return 0
@@ -147,36 +145,18 @@ def _add(
     parser.add_argument(
         "recipe", type=Path, nargs="?", default=RECIPE, metavar="RECIPE", help="a TOML file (the shipped one)"
     )
-    parser.add_argument(
-        "--cache",
-        type=Path,
-        default=Path("runs/cache"),
-        metavar="DIR",
-        help="folder for landmarks and sound (%(default)s)",
-    )
-    parser.add_argument("--data", metavar="DATA", help="data folder or manifest instead of the recipe's")
+    add_run_options(parser, "landmarks and sound")
     parser.add_argument("--steps", type=int, metavar="N", help="optimizer steps instead of the recipe's")
-    parser.add_argument("--threads", type=int, metavar="N", help="threads of torch (default: one a core)")
     return parser
 
 
 def _read_recipe(args: argparse.Namespace) -> "CueRecipe":
     """The recipe with the changes that the command line asks for; torch gets its threads."""
-    try:
-        import torch
-
+    with needs_extra("cue"):
         from ..recipe import read_table
         from .training import CueRecipe
-    except ImportError as error:
-        raise InputError(f"cue needs the extra 'train': pip install 'lipstream[train]' ({error})") from error
-    if args.threads is not None:
-        if args.threads < 1:
-            raise InputError("--threads must be at least 1")
-        torch.set_num_threads(args.threads)
-    asked = {"data": args.data, "steps": args.steps}
-    return read_table(
-        CueRecipe, args.recipe, {key: value for key, value in asked.items() if value is not None}
-    )
+    use_threads(args)
+    return read_table(CueRecipe, args.recipe, changes(args, "data", "steps"))
 
 
 def _examples(recipe: "CueRecipe", cache: Path) -> "list[Example]":

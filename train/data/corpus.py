@@ -172,5 +172,20 @@ def read_corpus(library: Library, cache: Path) -> Corpus:
     )
 
 
+def faces_of(library: Library) -> list[tuple[Manifest, Item]]:
+    """The films of talking faces of a library.
+
+    Raises:
+        InputError: there are none.
+    """
+    faces = list(_items(library, "face"))
+    if not faces:
+        raise InputError(
+            "no faces to train with: no manifest has rows of the kind face, or train/av.csv is missing in "
+            "the data folder"
+        )
+    return faces
+
+
 def _items(library: Library, kind: str) -> Iterator[tuple[Manifest, Item]]:
     return ((manifest, item) for manifest in library for item in manifest.items if item.kind == kind)

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.arrays import Float32
-from ...errors import InputError
-from .corpus import Library
+from .corpus import Library, faces_of
 from .recordings import cached, read_sound
 
 UInt8 = npt.NDArray[np.uint8]
@@ -90,12 +89,7 @@ def read_face_clips(library: Library, cache: Path) -> tuple[Face, ...]:
     Raises:
         InputError: there are none, or one is missing, unreadable or without sound.
     """
-    faces = [(manifest, item) for manifest in library for item in manifest.items if item.kind == "face"]
-    if not faces:
-        raise InputError(
-            "no faces to train with: no manifest has rows of the kind face, or train/av.csv is missing in "
-            "the data folder"
-        )
+    faces = faces_of(library)
     cache.mkdir(parents=True, exist_ok=True)
     return tuple(
         StoredFace(item.speaker, extract_face(manifest.path(item), cache), item.split)

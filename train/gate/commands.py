@@ -1,13 +1,18 @@
 """The commands ``lipstream cue gate`` and ``lipstream cue judge``. Light at import."""
 
 import argparse
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 from ...core.console import complain
-from ...errors import InputError
-from ..run.stopping import EXIT_INTERRUPTED, stopped_by_ctrl_c
+from ...core.storage import make_folder
+from ..command_line import (
+    EXIT_INTERRUPTED,
+    add_run_options,
+    changes,
+    needs_extra,
+    stopped_by_ctrl_c,
+    use_threads,
+)
 
 #: The recipe that ships.
 RECIPE = Path(__file__).parent / "gate.toml"
@@ -29,15 +34,7 @@ def add_parsers(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="the safetensors file to write"
     )
-    parser.add_argument(
-        "--cache",
-        type=Path,
-        default=Path("runs/cache"),
-        metavar="DIR",
-        help="folder for decoded recordings (%(default)s)",
-    )
-    parser.add_argument("--data", metavar="DATA", help="data folder or manifest instead of the recipe's")
-    parser.add_argument("--threads", type=int, metavar="N", help="threads of torch (default: one a core)")
+    add_run_options(parser, "decoded recordings")
     parser = kinds.add_parser(
         "judge",
         help="score what lips do for a model, and what misleading ones do to it",
@@ -57,19 +54,16 @@ def gate(args: argparse.Namespace) -> int:
     Returns:
         0, or 130 if the run was interrupted and its checkpoint written.
     """
-    with _needs_extra():
+    with needs_extra("cue"):
         import torch
 
         from ..recipe import read_table
         from .recipe import GateRecipe
         from .training import GateTrainer
-    if args.threads is not None:
-        if args.threads < 1:
-            raise InputError("--threads must be at least 1")
-        torch.set_num_threads(args.threads)
-    recipe = read_table(GateRecipe, args.recipe, {} if args.data is None else {"data": args.data})
+    use_threads(args)
+    recipe = read_table(GateRecipe, args.recipe, changes(args, "data"))
     for folder in (args.out.parent, args.cache):
-        _make_folder(folder)
+        make_folder(folder)
     torch.set_flush_denormal(True)  # decaying states would crawl; the process is this command's own
     trainer = GateTrainer(recipe, args.out, args.cache)
     with stopped_by_ctrl_c(trainer):
@@ -83,7 +77,7 @@ def gate(args: argparse.Namespace) -> int:
 
 def judge(args: argparse.Namespace) -> int:
     """``lipstream cue judge``."""
-    with _needs_extra():
+    with needs_extra("cue"):
         from ...models.store.checkpoint import load_model
         from .judging import judge, read_judged, table_of
     net = load_model(args.preset, args.weights)
@@ -93,19 +87,3 @@ def judge(args: argparse.Namespace) -> int:
 
 def _tell(what: str, figures: dict[str, float]) -> None:
     print(f"{what}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()), flush=True)
-
-
-@contextlib.contextmanager
-def _needs_extra() -> Iterator[None]:
-    """Around imports of what only the extra 'train' brings."""
-    try:
-        yield
-    except ImportError as error:
-        raise InputError(f"cue needs the extra 'train': pip install 'lipstream[train]' ({error})") from error
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"the folder {folder} cannot be made ({error.strerror})") from error

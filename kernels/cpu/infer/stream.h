@@ -14,18 +14,18 @@
 // The codec of the model, one of two with one interface: a spectrum becomes positions along frequency, each a row of
 // kChannels, and they become the enhanced spectrum.
 #ifdef LIPSTREAM_REGIONS
-#include "band_codec.h"
+#include "codecs/band.h"
 #else
-#include "separable_codec.h"
+#include "codecs/separable.h"
 #endif
 
 // What lips do, one of two with one interface: embeddings join the features, or a cue closes a gate on the output.
 #ifdef LIPSTREAM_GATE_BANDS
-#include "landmarks.h"
-#include "voice_gate.h"
+#include "lips/landmarks.h"
+#include "lips/voice_gate.h"
 #else
-#include "fusion.h"
-#include "crops.h"
+#include "lips/fusion.h"
+#include "lips/crops.h"
 #endif
 
 namespace lipstream {

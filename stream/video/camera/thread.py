@@ -12,8 +12,7 @@ from ...dsp.clock import Clock, MonotonicClock
 from ..frames import LipFrame, Sight
 from ..lips.lip_reader import LipReader
 from .capture import open_camera
-from .diagnosis import CameraLimits, Observed, RateMeter, judge
-from .frame_watch import FrameWatch
+from .diagnosis import CameraLimits, FrameWatch, Observed, RateMeter, judge
 from .grabber import Grabber
 from .status import Backoff, Camera, CameraState, CameraStatus, LipsMailbox
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from lipstream.kernels import build
 from lipstream.kernels.cpu.step import _library
 from lipstream.stream.devices import devices
 from lipstream.stream.devices.virtual_mic import VirtualMic
@@ -157,10 +158,12 @@ def test_a_face_model_that_is_missing_is_told_apart_from_one_that_was_misnamed(
 
 @pytest.mark.parametrize("compiler", [True, False], ids=["with a compiler", "without"])
 def test_shipped_models_and_runtimes_are_found_and_timed(
-    monkeypatch: pytest.MonkeyPatch, compiler: bool
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, compiler: bool
 ) -> None:
     if not compiler:
         _library.cache_clear()
+        monkeypatch.setattr(build, "SHIPPED", tmp_path)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
         monkeypatch.setattr(shutil, "which", lambda name: None)
     elif not any(map(shutil.which, ("c++", "g++", "clang++"))):
         pytest.skip("no C++ compiler")

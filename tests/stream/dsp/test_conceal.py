@@ -92,7 +92,7 @@ def test_the_joint_clicks_far_less_than_a_mirrored_tail_or_a_hard_cut(kind: str,
     assert (ours - hard).max() < -40
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(
     spans=st.lists(st.tuples(st.integers(0, 900), st.integers(0, 200)), max_size=6), block=st.integers(1, 200)
 )

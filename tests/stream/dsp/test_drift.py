@@ -18,7 +18,7 @@ def run(control: DriftController, drift: float, error_s: float, step_s: float, s
     return errors
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.floats(-1e-3, 1e-3), st.floats(-0.02, 0.02), st.floats(0.05, 1.0))
 def test_any_drift_and_any_error_are_brought_to_nothing(drift: float, error_s: float, step_s: float) -> None:
     control = DriftController()
@@ -28,7 +28,7 @@ def test_any_drift_and_any_error_are_brought_to_nothing(drift: float, error_s: f
     assert control.hold() == pytest.approx(1 - drift, abs=5e-6)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.floats(-2e-4, 2e-4))
 def test_a_usual_drift_never_moves_the_buffer_by_a_millisecond(drift: float) -> None:
     assert max(map(abs, run(DriftController(), drift, 0.0, 0.1, 60))) < 1e-3

@@ -22,7 +22,7 @@ def level_db(signal: np.ndarray) -> float:
     return 10 * float(np.log10(np.mean(np.square(signal, dtype=np.float64)) + 1e-30))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(pair=st.sampled_from(PAIRS), sizes=st.lists(st.integers(0, 900), max_size=12), seed=st.integers(0, 99))
 def test_the_blocks_pulled_do_not_depend_on_the_chunks_pushed(
     pair: tuple[int, int], sizes: list[int], seed: int
@@ -40,7 +40,7 @@ def test_the_blocks_pulled_do_not_depend_on_the_chunks_pushed(
     assert chunked.ready == whole.ready
 
 
-@settings(deadline=None, max_examples=30)  # a filter for an odd rate takes a while to make
+@settings(deadline=None, max_examples=12)  # a filter for an odd rate takes a while to make
 @given(rate_in=st.integers(6_000, 192_000), pushed=st.integers(0, 2_000))
 @example(rate_in=16_000, pushed=1)
 @example(rate_in=48_000, pushed=73)

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from lipstream.errors import InputError
+from lipstream.kernels import build, processors
 from lipstream.kernels.cpu import step as cpu_step
 from lipstream.models.config import (
     BandCodecConfig,
@@ -28,11 +29,13 @@ from lipstream.models.config import (
 )
 from lipstream.models.lite_avse import LiteAVSEMamba
 from lipstream.models.store.registry import weights_file
-from lipstream.models.store.step_weights import step_sizes, step_weights
+from lipstream.models.store.step_sizes import step_sizes
+from lipstream.models.store.step_weights import step_weights
 from lipstream.models.store.tensor_file import read_tensors
-from lipstream.stream.runtimes import AUTO, NO_VIDEO_AGE_S, fastest_runtime, load_runtime
+from lipstream.stream.runtimes import AUTO, NO_VIDEO_AGE_S, chosen_runtime, load_runtime
 from lipstream.stream.runtimes.eager import EagerRuntime
 from lipstream.stream.runtimes.native import NativePool, NativeRuntime
+from lipstream.stream.runtimes.onnx import OnnxRuntime
 
 #: Sizes that fill no vector, another overlap, mixers of different widths.
 ODD = ModelConfig(
@@ -243,9 +246,10 @@ def test_what_it_cannot_run_gets_one_clear_line(call: Callable[[], object], told
         call()
 
 
-def test_without_a_compiler_it_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_compiler_it_names_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_: None)
-    config = replace(preset("lite"), num_blocks=1)  # not built by any other test
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    config = replace(preset("lite"), num_blocks=1)  # not loaded by any other test
     tensors = tensors_of(LiteAVSEMamba(config))
     with pytest.raises(InputError, match=r"no C\+\+ compiler.*or use 'onnx'"):
         NativeRuntime(config, tensors)
@@ -265,14 +269,22 @@ def test_it_needs_no_torch() -> None:
 
 
 @needs_compiler
-def test_the_fastest_runtime_is_native_once_it_was_built(
+def test_auto_is_native_once_it_was_built_and_never_compiles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert fastest_runtime("lite") == "onnx"
+    monkeypatch.setattr(build, "SHIPPED", tmp_path / "shipped")
+    assert chosen_runtime("lite") == "onnx"
+    assert isinstance(load_runtime("lite"), OnnxRuntime)
     assert not list(tmp_path.rglob("*.so"))
     cpu_step._library.cache_clear()
     load_runtime("lite", "native")
-    assert fastest_runtime("lite") == "native"
+    assert chosen_runtime("lite") == "native"
     assert isinstance(load_runtime("lite", AUTO), NativeRuntime)
-    assert fastest_runtime("parent") == "onnx"
+    assert chosen_runtime("lite", "eager") == "eager"
+    assert chosen_runtime("parent") == "onnx"
+    (built,) = tmp_path.rglob("*.so")
+    (tmp_path / "shipped").mkdir()
+    level = processors.runnable_here()[0]
+    built.rename(tmp_path / "shipped" / step_sizes(preset("lite")).code().file_name(level))
+    assert chosen_runtime("lite") == "native"

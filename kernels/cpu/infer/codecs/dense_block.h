@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "product.h"
-#include "sizes.h"
+#include "../product.h"
+#include "../sizes.h"
 
 namespace lipstream {
 

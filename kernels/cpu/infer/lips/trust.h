@@ -6,8 +6,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "../stft.h"
 #include "recurrent.h"
-#include "stft.h"
 
 namespace lipstream {
 

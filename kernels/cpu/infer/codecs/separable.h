@@ -7,9 +7,9 @@
 #include <cmath>
 #include <cstring>
 
-#include "../common/math.h"
+#include "../../common/math.h"
+#include "../stft.h"
 #include "dense_block.h"
-#include "stft.h"
 
 namespace lipstream {
 

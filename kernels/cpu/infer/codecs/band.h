@@ -9,8 +9,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "../common/math.h"
-#include "stft.h"
+#include "../../common/math.h"
+#include "../stft.h"
 
 namespace lipstream {
 

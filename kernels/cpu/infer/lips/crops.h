@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "sizes.h"
+#include "../sizes.h"
 
 namespace lipstream {
 

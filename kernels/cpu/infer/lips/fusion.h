@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <cstring>
 
-#include "../common/math.h"
-#include "product.h"
-#include "sizes.h"
-#include "stft.h"
+#include "../../common/math.h"
+#include "../product.h"
+#include "../sizes.h"
+#include "../stft.h"
 
 namespace lipstream {
 

@@ -2,9 +2,9 @@
 
 #pragma once
 
-#include "../common/math.h"
-#include "product.h"
-#include "sizes.h"
+#include "../../common/math.h"
+#include "../product.h"
+#include "../sizes.h"
 
 namespace lipstream {
 
