@@ -57,7 +57,7 @@ def above(signal: Float32, rate: int, from_hz: float) -> Float32:
 
 
 @settings(deadline=None, max_examples=8)  # a filter for an odd rate takes a while to make
-@given(rate=st.one_of(st.sampled_from(RATES), st.integers(6_000, 192_000)), seed=st.integers(0, 99))
+@given(rate=st.one_of(st.sampled_from(RATES), st.integers(6_000, 50_000)), seed=st.integers(0, 99))
 @example(rate=15_999, seed=0)
 @example(rate=16_001, seed=0)
 def test_the_noisy_signal_alone_is_the_input_to_the_bit(rate: int, seed: int) -> None:

@@ -41,9 +41,10 @@ def test_the_blocks_pulled_do_not_depend_on_the_chunks_pushed(
 
 
 @settings(deadline=None, max_examples=12)  # a filter for an odd rate takes a while to make
-@given(rate_in=st.integers(6_000, 192_000), pushed=st.integers(0, 2_000))
+@given(rate_in=st.integers(6_000, 50_000), pushed=st.integers(0, 2_000))
 @example(rate_in=16_000, pushed=1)
 @example(rate_in=48_000, pushed=73)
+@example(rate_in=192_000, pushed=500)
 def test_outputs_are_ready_exactly_when_declared(rate_in: int, pushed: int) -> None:
     resampler = Resampler(rate_in, 16_000)
     resampler.push(np.zeros(pushed, np.float32))
