@@ -1,9 +1,9 @@
 """Enhancers behind interleaved 16-bit samples, whose format may change from one call to the next."""
 
 import numpy as np
-import numpy.typing as npt
 
-from ...core.arrays import Float32
+from ...core.arrays import Float32, Int16
+from ...core.pcm import from_int16, to_int16
 from ...errors import InputError
 from ..controls import NO_LIMIT_DB, Controls
 from ..enhancer import Enhancer
@@ -13,10 +13,8 @@ from ..runtimes import AUTO
 from ..runtimes.base import Runtime
 from ..video.frames import LipFrame
 
-Int16 = npt.NDArray[np.int16]
 Samples = bytes | bytearray | memoryview | Int16
 
-FULL_SCALE = 32_768
 #: What is assumed until the first samples come: it lets a wrong setting fail at once.
 _FIRST_RATE = 16_000
 
@@ -83,7 +81,7 @@ class PcmEnhancer:
         columns = [
             enhancer.process(channel, lips) for enhancer, channel in zip(self._enhancers, block, strict=True)
         ]
-        return _as_int16(columns)
+        return _interleaved(columns)
 
     def show(self, frame: LipFrame) -> None:
         """Take the newest lips of a video, from any thread; they count as captured with the next samples.
@@ -102,7 +100,7 @@ class PcmEnhancer:
 
     def flush(self) -> Int16:
         """The end of the stream, int16 ``[latency * channels]``; the next samples begin a new one."""
-        tail = _as_int16([enhancer.flush() for enhancer in self._enhancers])
+        tail = _interleaved([enhancer.flush() for enhancer in self._enhancers])
         self.reset()
         return tail
 
@@ -129,11 +127,8 @@ def _as_float(samples: Samples, channels: int) -> Float32:
             f"{raw.nbytes} bytes are no whole number of 16-bit samples for {channels} channels: "
             "hand over interleaved int16"
         )
-    interleaved = raw.view(np.int16).reshape(-1, channels)
-    return np.ascontiguousarray(interleaved.T, np.float32) / np.float32(FULL_SCALE)
+    return from_int16(np.ascontiguousarray(raw.view(np.int16).reshape(-1, channels).T))
 
 
-def _as_int16(columns: list[Float32]) -> Int16:
-    """Interleave channels, rounded; what is over full scale is clipped, for int16 would wrap around."""
-    scaled = np.rint(np.stack(columns, axis=1) * np.float32(FULL_SCALE))
-    return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16).reshape(-1)
+def _interleaved(columns: list[Float32]) -> Int16:
+    return to_int16(np.stack(columns, axis=1)).reshape(-1)
