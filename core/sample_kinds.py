@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -39,13 +38,15 @@ def float32_and_back(samples: Samples, name: str) -> tuple[Float32, Callable[[Fl
             f"{name} must be a NumPy array or a torch tensor, not {type(samples).__name__}: "
             "convert it with np.asarray"
         )
-    back: Callable[[Float32], Any] = to_int16
+    return _of_array(samples, name)
+
+
+def _of_array(samples: Any, name: str) -> tuple[Float32, Callable[[Float32], Any]]:
     if samples.dtype == np.int16:
-        return from_int16(samples), back
+        return from_int16(samples), to_int16
     _check_floats(samples.dtype.kind == "f", samples.dtype, name)
-    back = partial(np.ndarray.astype, dtype=samples.dtype)
     with np.errstate(over="ignore"):  # what becomes infinite is told by whoever checks the values
-        return samples.astype(np.float32), back
+        return samples.astype(np.float32), lambda wave: wave.astype(samples.dtype)
 
 
 def _of_tensor(samples: Any, name: str, torch: Any) -> tuple[Float32, Callable[[Float32], Any]]:

@@ -93,7 +93,8 @@ def test_lips_may_come_with_their_chunk(monkeypatch: pytest.MonkeyPatch) -> None
     runtime = PassThrough(lips="landmarks")
     monkeypatch.setattr(runtimes, "load_runtime", lambda model, name: runtime)
     block = noise(640)
-    list(lipstream.stream([(block, face(5.0)), (block, None), (block, [(0.08, face(10.0))]), block]))
+    chunks: list[Any] = [(block, face(5.0)), (block, None), (block, [(0.08, face(10.0))]), block]
+    list(lipstream.stream(chunks))
     assert [mark for mark, _ in runtime.seen] == [10, 10, 10]
 
 
