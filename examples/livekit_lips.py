@@ -10,7 +10,6 @@ Here sound and pictures come from files, in real time. In a room they are those 
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
 
 import cv2
 import numpy as np
@@ -20,9 +19,8 @@ from livekit import rtc
 from lipstream.stream.integrations.livekit import LipstreamProcessor
 
 
-async def pictures(video: str, seen: asyncio.Event) -> AsyncIterator[rtc.VideoFrameEvent]:
-    """A video file as a LiveKit video stream gives it, once somebody looks."""
-    seen.set()
+async def show(video: str, processor: LipstreamProcessor) -> None:
+    """Show the processor the pictures of a video, as `watch` does those of a video stream."""
     camera = cv2.VideoCapture(video)
     while True:
         there, picture = camera.read()
@@ -30,7 +28,7 @@ async def pictures(video: str, seen: asyncio.Event) -> AsyncIterator[rtc.VideoFr
             return
         height, width, _ = picture.shape
         data = cv2.cvtColor(np.asarray(picture), cv2.COLOR_BGR2RGB).tobytes()
-        yield rtc.VideoFrameEvent(rtc.VideoFrame(width, height, rtc.VideoBufferType.RGB24, data), 0, 0)
+        processor.see(rtc.VideoFrame(width, height, rtc.VideoBufferType.RGB24, data))  # returns at once
         await asyncio.sleep(1 / camera.get(cv2.CAP_PROP_FPS))
 
 
@@ -39,18 +37,17 @@ async def main() -> None:
     audio, sample_rate = soundfile.read(source, dtype="int16")
     size, heard, trust = sample_rate // 100, [], 0.0  # LiveKit's frames are 10 ms long
     processor = LipstreamProcessor()
-    seen = asyncio.Event()
-    watching = asyncio.create_task(processor.watch(pictures(video, seen)))
-    await seen.wait()
+    await processor.load_lips()
+    showing = asyncio.create_task(show(video, processor))
     for start in range(0, len(audio) - size + 1, size):
         frame = rtc.AudioFrame(audio[start : start + size].tobytes(), sample_rate, 1, size)
         clean = processor._process(frame)  # LiveKit calls this for each frame of the stream
         heard.append(np.frombuffer(clean.data, np.int16))
         trust = max(trust, processor.alpha)
         await asyncio.sleep(size / sample_rate)
-    watching.cancel()
-    await asyncio.wait([watching])
+    showing.cancel()
     heard.append(np.frombuffer(processor.flush().data, np.int16))
+    processor._close()  # LiveKit calls this with the end of the stream
     soundfile.write(target, np.concatenate(heard), sample_rate, subtype="PCM_16")
     print(
         f"{target} lags its input by {processor.latency_ms:.1f} ms; most trust in the lips {trust:.2f} of 1"

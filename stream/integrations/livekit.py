@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import AsyncIterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -102,11 +102,19 @@ class LipstreamProcessor(Controlled, FrameProcessor[AudioFrame]):
             InputError: the extra ``video`` is not installed, or the face model cannot be had.
         """
         try:
-            await self._lips.load()
+            await self.load_lips()
             async for event in video:
-                self.see(event.frame, event.rotation)
+                self.see(event.frame, cast(int, event.rotation))
         finally:
             await asyncio.wrap_future(self._lips.close())
+
+    async def load_lips(self) -> None:
+        """Load what reads lips, rather than with the first picture; `watch` does it.
+
+        Raises:
+            InputError: the extra ``video`` is not installed, or the face model cannot be had.
+        """
+        await self._lips.load()
 
     def see(self, picture: VideoFrame, rotation: int = 0) -> None:
         """Take the next picture of the speaker's video; returns at once, as its lips are read in a thread.

@@ -167,7 +167,7 @@ class LipstreamVideo(FrameProcessor):
         super().__init__()
         self._filter, self._source = audio_filter, source
 
-    async def setup(self, setup: FrameProcessorSetup) -> None:
+    async def setup(self, setup: FrameProcessorSetup) -> None:  # type: ignore[override]  # as Pipecat's own
         """Load what reads lips, as `LipstreamFilter.load_lips`."""
         await super().setup(setup)
         await self._filter.load_lips()
@@ -182,8 +182,9 @@ class LipstreamVideo(FrameProcessor):
 
 def _rgb(picture: ImageRawFrame) -> UInt8:
     width, height = picture.size
-    order = _FORMATS.get(picture.format or "")
-    if order is None or len(picture.image) != height * width * len(picture.format):
+    kind = picture.format or ""
+    order = _FORMATS.get(kind)
+    if order is None or len(picture.image) != height * width * len(kind):
         raise InputError(
             f"a picture {width} x {height} of {len(picture.image)} bytes in the format {picture.format}: "
             f"let the transport give {', '.join(_FORMATS)}"

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -82,17 +82,18 @@ def test_a_picture_is_read_in_another_thread_and_one_that_comes_meanwhile_is_lef
     shown: list[LipFrame] = []
     asked: list[int] = []
 
-    def picture(number: int) -> Callable[[], UInt8]:
-        return lambda: (asked.append(number), PICTURE)[1]
+    def picture(number: int) -> UInt8:
+        asked.append(number)
+        return PICTURE
 
-    worker.read(picture(0), shown.append)
+    worker.read(partial(picture, 0), shown.append)
     assert until(lambda: readers)
     (reader,) = readers
     assert reader.begun.acquire(timeout=PATIENCE_S)
-    worker.read(picture(1), shown.append)  # returns while the first is still being read
+    worker.read(partial(picture, 1), shown.append)  # returns while the first is still being read
     reader.go_on.release(2)
     done(worker)
-    worker.read(picture(2), shown.append)
+    worker.read(partial(picture, 2), shown.append)
     done(worker)
     assert asked == [0, 2]
     assert len(shown) == 2

@@ -96,7 +96,7 @@ def test_when_a_stream_was_closed_the_next_one_is_cleaned_and_finds_nothing_of_i
     ],
 )
 def test_pictures_of_a_video_stream_are_read_upright_while_the_audio_stream_is_open(
-    make_processor: type[Any], read_pictures: ReadPictures, kind: str, order: list[int], rotation: int
+    make_processor: type[Any], read_pictures: ReadPictures, kind: str, order: list[int], rotation: Any
 ) -> None:
     from livekit import rtc
 

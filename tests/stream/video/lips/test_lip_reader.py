@@ -108,6 +108,7 @@ def test_another_face_is_a_new_one_to_the_encoder_and_the_mean_is_its_own(
 
     monkeypatch.setattr(lip_reader, "FaceFinder", TwoPeople)
     reader, geometry = LipReader(), LandmarkGeometry(100)
+    state = geometry.init_state(1)
     memory: list[tuple[float, float]] = []
     people: list[tuple[float, bool]] = []
 
@@ -117,7 +118,6 @@ def test_another_face_is_a_new_one_to_the_encoder_and_the_mean_is_its_own(
         memory.append((float(state.seen), float(landmarks[POINTS.index(NOSE_TIP), 0])))
         return np.zeros(10, np.float32)
 
-    state = geometry.init_state(1)
     timeline = LandmarksTimeline(StreamSpec("lite", 16_000, 400, 200, 10, 96, "landmarks"), see)
     for k in range(round((SPEAKS_S + 5.0) * FPS)):
         seen = reader.look(VideoFrame(k / FPS, np.zeros((300, 600, 3), np.uint8)))
