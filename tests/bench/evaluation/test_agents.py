@@ -66,7 +66,7 @@ def test_filters_are_measured_side_by_side(monkeypatch: pytest.MonkeyPatch, spee
     monkeypatch.setattr(agents, "TIMED_S", 0.5)
     entries = [
         PeerEntry("half", "Half", Half),
-        PeerEntry("ghost", "Ghost", partial(import_module, "ghost"), "pip install ghost"),  # type: ignore[arg-type]
+        PeerEntry("ghost", "Ghost", partial(import_module, "ghost"), "pip install ghost"),
     ]
     report = measure_agents(Recordings(speech_like(2.0)), entries, untracked)
     none, half = report.filters
