@@ -12,6 +12,7 @@ from ..errors import InputError
 from .controls import NO_LIMIT_DB, Controls
 from .enhancer import Enhancer, checked_sample_rate
 from .lips_input import Lips
+from .runtimes import AUTO
 
 #: A chunk, or a chunk and the lips that came meanwhile.
 Chunk: TypeAlias = Samples | tuple[Samples, Lips | None]
@@ -46,7 +47,7 @@ def stream(
     sample_rate: int = 16_000,
     model: str = "lite",
     *,
-    runtime: str = "onnx",
+    runtime: str = AUTO,
     atten_limit_db: float = NO_LIMIT_DB,
     controls: Controls | None = None,
 ) -> Iterator[Samples] | AsyncIterator[Samples]:

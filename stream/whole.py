@@ -13,6 +13,7 @@ from ..models.config import SAMPLE_LIMIT
 from .controls import NO_LIMIT_DB
 from .enhancer import Enhancer
 from .lips_input import Lips
+from .runtimes import AUTO
 
 
 def enhance(
@@ -21,7 +22,7 @@ def enhance(
     lips: Lips | None = None,
     model: str = "lite",
     *,
-    runtime: str = "onnx",
+    runtime: str = AUTO,
     atten_limit_db: float = NO_LIMIT_DB,
     bypass: bool = False,
     video: bool = True,

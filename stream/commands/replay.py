@@ -27,7 +27,9 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         "-o", "--output", type=Path, metavar="OUT", help="sound file to write (default: only compare)"
     )
     parser.add_argument("--model", metavar="M", help="preset (default: that of the session)")
-    parser.add_argument("--runtime", metavar="R", help="onnx, eager, native or cuda-graph (the session's)")
+    parser.add_argument(
+        "--runtime", metavar="R", help="onnx, eager, native, cuda-graph or auto (the session's)"
+    )
     parser.add_argument(
         "--atten-limit",
         type=float,

@@ -215,8 +215,8 @@ def test_it_is_called_like_a_function_and_a_with_block_forgets_the_stream(pass_t
 
 
 def test_it_shows_how_it_is_made(pass_through_model: None) -> None:
-    assert repr(Enhancer()) == "Enhancer('lite', sample_rate=16000, runtime='onnx')"
-    enhancer = Enhancer("base", 48_000, atten_limit_db=9, bypass=True, video=False)
+    assert repr(Enhancer()) == "Enhancer('lite', sample_rate=16000, runtime='auto')"
+    enhancer = Enhancer("base", 48_000, "onnx", atten_limit_db=9, bypass=True, video=False)
     made = "Enhancer('base', sample_rate=48000, runtime='onnx', atten_limit_db=9, bypass=True, video=False)"
     assert repr(enhancer) == made
     assert repr(eval(made)) == made
