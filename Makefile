@@ -1,6 +1,8 @@
 # On a fresh machine: `make demo` shows what Lipstream does, `make test` shows that it works.
 # PYTHON is only asked to make the environment; everything after runs in it.
+# TORCH_INDEX: where torch's CPU-only build is, as its install page says; PyPI's brings 3 GB of GPU libraries.
 PYTHON ?= python3
+TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -68,6 +70,7 @@ $(VENV)/.demo-installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.test-installed: pyproject.toml constraints.txt | $(BIN)/python
 	@$(call system,$(TEST_SYSTEM))
 	@echo "installing (torch is large: a few minutes)"
+	$(if $(TORCH_INDEX),$(PIP) --index-url $(TORCH_INDEX) torch torchvision)
 	$(PIP) --editable ".[all,test]"
 	$(FACE_MODEL)
 	@if command -v apt-get > /dev/null; then cd $(VENV) && { $(PIPEWIRE_ALSA); } 2> /dev/null; fi

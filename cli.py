@@ -9,11 +9,12 @@ import errno
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from . import __version__
 from .core.console import complain, flush_stdout, let_go_of_stdout
+from .core.extras import needs_extra
 from .core.processes import Terminated, terminated_like_ctrl_c
+from .core.usage import CommandParser, meant
 from .errors import InputError
 
 EXIT_BAD_INPUT = 2
@@ -59,31 +60,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
 
 
-class _Parser(argparse.ArgumentParser):
-    """Reports bad usage the way bad input is reported, without the whole usage in front of it."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message} (see {self.prog} --help)")
-
-
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> CommandParser:
     from .bench import commands as bench_commands
     from .stream.commands import calibrate as calibrate_commands
     from .stream.commands import doctor as doctor_commands
     from .stream.commands import enhance as stream_commands
     from .stream.commands import live as live_commands
+    from .stream.commands import replay as replay_commands
     from .train import commands as train_commands
     from .train import data_commands
     from .train.cue import commands as cue_commands
 
-    parser: argparse.ArgumentParser = _Parser(
+    parser = CommandParser(
         prog="lipstream",
         description="Clean speech as a stream, with the speaker's lips where they are asked for.",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser.add_argument("-V", "--version", action="version", version=f"%(prog)s {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     stream_commands.add_parsers(subparsers)
     live_commands.add_parsers(subparsers)
+    replay_commands.add_parsers(subparsers)
     doctor_commands.add_parsers(subparsers)
     calibrate_commands.add_parsers(subparsers)
     _add_models(subparsers)
@@ -94,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     cue_commands.add_parsers(subparsers)
     _add_export(subparsers)
     _add_blend(subparsers)
+    _add_completion(subparsers, parser)
+    _add_help(subparsers, parser)
     return parser
 
 
@@ -141,7 +139,7 @@ def _export(args: argparse.Namespace) -> int:
     try:
         from .models.store.export import export
     except ImportError as error:
-        raise _needs_extra("export", "train", error) from error
+        raise needs_extra("export", "train", error) from error
     for path in export(args.preset, args.weights, args.out_dir):
         print(path)
     return 0
@@ -177,7 +175,7 @@ def _blend(args: argparse.Namespace) -> int:
     try:
         from .models.store.checkpoint import blend
     except ImportError as error:
-        raise _needs_extra("blend", "torch", error) from error
+        raise needs_extra("blend", "torch", error) from error
     if args.out.exists() and not any(args.out.samefile(file) for file in args.weights if file.exists()):
         raise InputError(f"'{args.out}' exists: name another --out, or move it away")
     blend(args.preset, args.weights, args.out, args.lips)
@@ -185,5 +183,46 @@ def _blend(args: argparse.Namespace) -> int:
     return 0
 
 
-def _needs_extra(command: str, extra: str, error: ImportError) -> InputError:
-    return InputError(f"{command} needs the extra '{extra}': pip install 'lipstream[{extra}]' ({error})")
+def _add_completion(
+    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", whole: CommandParser
+) -> None:
+    parser = subparsers.add_parser(
+        "completion",
+        help="let a shell complete commands, options and files",
+        description="Print what makes a shell complete commands, options and files: put "
+        "'eval \"$(lipstream completion bash)\"' into ~/.bashrc. Needs the extra 'completion'.",
+    )
+    parser.set_defaults(run=lambda args: _completion(whole, args.shell))
+    parser.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="the shell")
+
+
+def _completion(parser: CommandParser, shell: str) -> int:
+    try:
+        import shtab
+    except ImportError as error:
+        raise needs_extra("completion", "completion", error) from error
+    for action in parser.every_action():
+        if action.type is Path:
+            action.complete = shtab.DIRECTORY if action.metavar == "DIR" else shtab.FILE  # type: ignore[attr-defined]
+    print(shtab.complete(parser, shell))
+    return 0
+
+
+def _add_help(
+    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", whole: CommandParser
+) -> None:
+    parser = subparsers.add_parser(
+        "help", help="show the help of a command", description="Show the help of a command, or this one's."
+    )
+    parser.set_defaults(run=lambda args: _help(whole, args.words))
+    parser.add_argument("words", nargs="*", metavar="COMMAND", help="as 'enhance', or 'bench latency'")
+
+
+def _help(parser: CommandParser, words: Sequence[str]) -> int:
+    for word in words:
+        known = parser.commands()
+        if word not in known:
+            raise InputError(f"{parser.prog} has no command {word!r}{meant(word, known)}")
+        parser = known[word]
+    parser.print_help()
+    return 0

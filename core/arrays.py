@@ -7,4 +7,8 @@ import numpy.typing as npt
 
 Bool: TypeAlias = npt.NDArray[np.bool_]
 Float32: TypeAlias = npt.NDArray[np.float32]
+Int16: TypeAlias = npt.NDArray[np.int16]
 UInt8: TypeAlias = npt.NDArray[np.uint8]
+
+#: Samples of one channel, float32 ``[n]``, full scale [-1, 1]: what an Enhancer takes and gives.
+AudioArray: TypeAlias = Float32

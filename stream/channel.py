@@ -84,6 +84,7 @@ class Channel:
         self._alpha_sum = 0.0
         self.alpha = 0.0  # of the last hop
         self.limited_samples = 0  # of the input
+        self.ended = False  # by the owner: nothing more comes
 
     @property
     def mean_alpha(self) -> float:
@@ -96,6 +97,8 @@ class Channel:
         Raises:
             InputError: as `Enhancer.process`.
         """
+        if self.ended:
+            raise InputError("flush() has ended this stream: call reset() before the next one")
         _check_chunk(chunk)
         return self._lips.check(lips, self._samples_in / self._latency.sample_rate)
 

@@ -1,8 +1,14 @@
 """The public shell around a streaming model: any chunk, any rate, controls that may change at any time."""
 
+from __future__ import annotations  # so that help() names the types, in place of spelling them out
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Any, Self
+
 import numpy as np
 
-from ..core.arrays import Float32
+from ..core.arrays import AudioArray
 from ..errors import InputError
 from .channel import Channel
 from .controls import NO_LIMIT_DB, Controlled, Controls
@@ -29,6 +35,9 @@ class Enhancer(Controlled):
     stream into chunks gives the same samples. Use one Enhancer for each channel, from one thread at a time
     (many channels in one process: `EnhancerPool`); the controls `atten_limit_db`, `bypass` and `video` may be
     set from another thread and count from the next hop on, without a click.
+
+    ``enhancer(chunk)`` is ``enhancer.process(chunk)``. It may stand in a with-block, at whose end the stream
+    is forgotten. What is copied or pickled is the settings alone: the copy begins a stream of its own.
 
     Args:
         model: name of a preset, as listed by ``lipstream models``.
@@ -58,17 +67,19 @@ class Enhancer(Controlled):
     ) -> None:
         rate = checked_sample_rate(sample_rate)
         self.controls = controls or Controls(atten_limit_db, bypass, video)
+        self._names = (model, runtime) if isinstance(runtime, str) else None
         self._runtime = _loaded(model, runtime)
         self._latency = LatencyBudget.of(self._runtime.spec, rate)
         self._channel = Channel(self._runtime.spec, self._latency, self.controls, self._runtime)
-        self.reset()
+        self._one_thread = _OneThread()
+        self._begin()
 
     def reset(self) -> None:
         """Forget the stream: what follows is enhanced as by a new Enhancer with the same settings."""
-        self._runtime.reset()
-        self._channel.reset()
+        with self._one_thread:
+            self._begin()
 
-    def process(self, chunk: Float32, lips: Lips | None = None) -> Float32:
+    def process(self, chunk: AudioArray, lips: Lips | None = None) -> AudioArray:
         """Enhance the next chunk.
 
         Args:
@@ -87,23 +98,51 @@ class Enhancer(Controlled):
             float32 ``[n]``: input samples from `latency_samples` ago, enhanced.
 
         Raises:
-            InputError: a chunk or lips of the wrong type or shape, NaN or infinity, or times that go
-                backwards. It is raised before any state changes: the stream goes on with the next good
-                chunk. Any other error, as of the runtime, leaves the Enhancer as after `reset`.
+            InputError: a chunk or lips of the wrong type or shape, NaN or infinity, times that go backwards,
+                a stream that `flush` has ended, or another thread that is inside. It is raised before any
+                state changes: the stream goes on with the next good chunk. Any other error, as of the
+                runtime, leaves the Enhancer as after `reset`.
         """
-        channel = self._channel
-        channel.push(chunk, channel.check(chunk, lips))
-        try:
-            while (hop := channel.next_hop()) is not None:
-                channel.take(*self._runtime.process_hop(*hop))
-        except BaseException:  # half of a chunk is lost: begin again, rather than go on out of step
-            self.reset()
-            raise
-        return channel.pull()
+        with self._one_thread:
+            return self._process(chunk, lips)
 
-    def flush(self) -> Float32:
-        """End the stream: its last `latency_samples`, float32. Call `reset` before the next stream."""
-        return self.process(np.zeros(self.latency_samples, np.float32))
+    __call__ = process
+
+    def flush(self) -> AudioArray:
+        """End the stream: its last `latency_samples`, float32. Call `reset` before the next stream.
+
+        Raises:
+            InputError: it was ended before, or another thread is inside.
+        """
+        with self._one_thread:
+            tail = self._process(np.zeros(self.latency_samples, np.float32), None)
+            self._channel.ended = True
+            return tail
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.reset()
+
+    def __repr__(self) -> str:
+        model, runtime = self._names or (self._runtime.spec.name, self._runtime)
+        given = [repr(model), f"sample_rate={self.sample_rate}", f"runtime={runtime!r}"]
+        if self.atten_limit_db < NO_LIMIT_DB:
+            given.append(f"atten_limit_db={self.atten_limit_db:g}")
+        given += ["bypass=True"] if self.bypass else []
+        given += [] if self.video else ["video=False"]
+        return f"{type(self).__name__}({', '.join(given)})"
+
+    def __reduce__(self) -> tuple[Callable[..., Self], tuple[Any, ...]]:
+        if self._names is None:
+            raise InputError(
+                f"an Enhancer on a runtime of one's own ({type(self._runtime).__name__}) cannot be pickled "
+                "or copied: make it anew where it is needed"
+            )
+        model, runtime = self._names
+        settings = (self.atten_limit_db, self.bypass, self.video)
+        return type(self), (model, self.sample_rate, runtime, *settings)
 
     @property
     def lips(self) -> LipsKind:
@@ -147,6 +186,38 @@ class Enhancer(Controlled):
     def mean_alpha(self) -> float:
         """Mean of `alpha` over all hops since the start or the last reset."""
         return self._channel.mean_alpha
+
+    def _begin(self) -> None:
+        self._runtime.reset()
+        self._channel.reset()
+
+    def _process(self, chunk: AudioArray, lips: Lips | None) -> AudioArray:
+        channel = self._channel
+        channel.push(chunk, channel.check(chunk, lips))
+        try:
+            while (hop := channel.next_hop()) is not None:
+                channel.take(*self._runtime.process_hop(*hop))
+        except BaseException:  # half of a chunk is lost: begin again, rather than go on out of step
+            self._begin()
+            raise
+        return channel.pull()
+
+
+class _OneThread:
+    """Keeps a second thread out, which would mix up two places of one stream; it never waits."""
+
+    def __init__(self) -> None:
+        self._inside = Lock()
+
+    def __enter__(self) -> None:
+        if not self._inside.acquire(blocking=False):
+            raise InputError(
+                "two threads are in one Enhancer at once: give each stream an Enhancer of its own, "
+                "or let one thread call it"
+            )
+
+    def __exit__(self, *error: object) -> None:
+        self._inside.release()
 
 
 def checked_sample_rate(rate: float) -> int:

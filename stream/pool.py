@@ -1,12 +1,14 @@
 """Many streams in one process: whatever their chunks, the hops that are due are stepped in one call."""
 
+from __future__ import annotations  # as in `enhancer`
+
 from collections.abc import Mapping
 from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 
-from ..core.arrays import Float32, UInt8
+from ..core.arrays import AudioArray, Float32, UInt8
 from ..errors import InputError
 from .channel import Channel, Hop
 from .controls import NO_LIMIT_DB, Controls
@@ -91,8 +93,8 @@ class EnhancerPool:
         seat.channel.reset()
 
     def process(
-        self, chunks: Mapping[int, Float32], lips: Mapping[int, Lips] | None = None
-    ) -> dict[int, Float32]:
+        self, chunks: Mapping[int, AudioArray], lips: Mapping[int, Lips] | None = None
+    ) -> dict[int, AudioArray]:
         """Enhance the next chunk of some streams, of any length each; the others wait.
 
         Args:
@@ -127,9 +129,11 @@ class EnhancerPool:
             raise
         return {stream: channel.pull() for stream, channel in channels.items()}
 
-    def flush(self, stream: int) -> Float32:
+    def flush(self, stream: int) -> AudioArray:
         """End a stream: its last `latency_samples`, float32. Let it leave or `reset` it then."""
-        return self.process({stream: np.zeros(self.latency_samples, np.float32)})[stream]
+        tail = self.process({stream: np.zeros(self.latency_samples, np.float32)})[stream]
+        self._seat(stream).channel.ended = True
+        return tail
 
     def controls(self, stream: int) -> Controls:
         """The attenuation limit, bypass and video of a stream, to read and to set."""
@@ -176,7 +180,7 @@ class EnhancerPool:
         """How far the output of each stream lags its input, in samples at `sample_rate`."""
         return self._latency.total
 
-    def _seat(self, stream: int) -> "_Seat":
+    def _seat(self, stream: int) -> _Seat:
         try:
             return self._seats[stream]
         except KeyError:

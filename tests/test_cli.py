@@ -8,7 +8,7 @@ import pytest
 import lipstream
 from lipstream.cli import main
 
-COMMANDS = ["enhance", "models", "bench", "train", "cue", "export", "blend"]
+COMMANDS = ["enhance", "replay", "models", "bench", "train", "cue", "export", "blend", "completion", "help"]
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,14 +27,79 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     assert f"usage: lipstream {command}" in capsys.readouterr().out
 
 
-def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_version_is_that_of_the_package(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
-        main(["--version"])
+        main([option])
     assert end.value.code == 0
     assert capsys.readouterr().out == f"lipstream {lipstream.__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["sing"], ["--loud"], ["models", "extra"]])
+@pytest.mark.parametrize(
+    ("arguments", "usage"),
+    [
+        ([], "usage: lipstream [-h]"),
+        (["help"], "usage: lipstream [-h]"),
+        (["help", "enhance"], "usage: lipstream enhance [-h]"),
+        (["help", "bench", "latency"], "usage: lipstream bench latency [-h]"),
+        (["bench"], "usage: lipstream bench [-h]"),
+    ],
+)
+def test_help_is_shown_where_it_is_asked_for_and_where_a_word_is_wanting(
+    arguments: list[str], usage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(usage)
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["enhanse", "a.wav"], "no command 'enhanse', did you mean enhance? (see lipstream --help)"),
+        (["bench", "latence"], "no command 'latence', did you mean latency? (see lipstream bench --help)"),
+        (["qqq"], "no command 'qqq' (see lipstream --help)"),
+        (["help", "bench", "latence"], "lipstream bench has no command 'latence', did you mean latency?"),
+        (["--vresion"], "no option --vresion, did you mean --version? (see lipstream --help)"),
+        (
+            ["enhance", "a.wav", "--attn-limit=3"],
+            "no option --attn-limit, did you mean --atten-limit? (see lipstream enhance --help)",
+        ),
+        (["bench", "latency", "--qqq"], "no option --qqq (see lipstream bench latency --help)"),
+        (["models", "more", "words"], "unexpected: more words (see lipstream models --help)"),
+    ],
+)
+def test_what_was_probably_meant_is_named_and_the_help_of_its_command(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr() == ("", f"lipstream: error: {told}\n")
+
+
+def test_the_package_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "lipstream", "-V"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout == f"lipstream {lipstream.__version__}\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_a_shell_learns_commands_and_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("shtab")
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert all(word in script for word in ("enhance", "replay", "atten-limit"))
+
+
+def test_completion_says_what_it_needs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    assert main(["completion", "bash"]) == 2
+    assert 'pip install "lipstream[completion]", in a checkout pip' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["sing"], ["--loud"], ["models", "extra"]])
 def test_bad_usage_is_one_line_and_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     out, err = capsys.readouterr()

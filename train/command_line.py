@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..core import extras
 from ..errors import InputError
 
 EXIT_INTERRUPTED = 130
@@ -40,9 +41,7 @@ def needs_extra(command: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise InputError(
-            f"{command} needs the extra 'train': pip install 'lipstream[train]' ({error})"
-        ) from error
+        raise extras.needs_extra(command, "train", error) from error
 
 
 def use_threads(args: argparse.Namespace) -> None:

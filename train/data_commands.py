@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..core.console import ProgressBar, complain
+from ..core.extras import needs_extra
 from ..errors import InputError
 from .data.corpora import folders, grid, lrs2, pools, tables, voicebank, voxceleb2
 from .data.corpora.scan import HELD_OUT_NOISE, Adapter
@@ -197,4 +198,4 @@ def _needs_train() -> None:
         import av  # noqa: F401
         import soxr  # noqa: F401
     except ImportError as error:
-        raise InputError(f"data needs the extra 'train': pip install 'lipstream[train]' ({error})") from error
+        raise needs_extra("data", "train", error) from error

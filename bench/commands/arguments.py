@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from ...core.console import complain
-from ...errors import InputError
+from ...core.extras import needs_extra
 
 #: What the extra 'bench' brings.
 BENCH_PACKAGES = ("jinja2", "matplotlib", "pesq", "pystoi", "scipy", "soxr")
@@ -112,9 +112,7 @@ def run_and_show(measure: Callable[[], Report], path: Path | None) -> int:
     try:
         report = measure()
     except ModuleNotFoundError as error:
-        raise InputError(
-            f"this measurement needs the extra 'torch': pip install 'lipstream[torch]' ({error})"
-        ) from error
+        raise needs_extra("this measurement", "torch", error) from error
     show(report.text(), report, path)
     return 0
 
@@ -127,10 +125,7 @@ def require_bench(command: str) -> None:
     """
     missing = [name for name in BENCH_PACKAGES if find_spec(name) is None]
     if missing:
-        raise InputError(
-            f"{command} needs the extra 'bench' ({', '.join(missing)} missing): "
-            "pip install 'lipstream[bench]'"
-        )
+        raise needs_extra(command, "bench", f"no {', '.join(missing)}")
 
 
 def tell_new_name(old: str, new: str) -> None:

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from ...core.console import complain
+from ...core.extras import needs_extra
 from ...core.storage import make_folder
-from ...errors import InputError
 from .arguments import add_json, at_least, check_json, show
 
 #: What the suite leaves in its folder.
@@ -26,9 +26,7 @@ def suite(args: argparse.Namespace) -> int:
         from ..suite.page import save_suite_page
         from ..suite.run import run_suite
     except ImportError as error:
-        raise InputError(
-            f"bench suite needs the extra 'bench': pip install 'lipstream[bench]' ({error})"
-        ) from error
+        raise needs_extra("bench suite", "bench", error) from error
     from ..output import write_json
 
     make_folder(args.out)

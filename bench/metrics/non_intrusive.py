@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from ...core.extras import needs_extra
 from ...errors import InputError
 from .intrusive import SAMPLE_RATE, Wave, is_silent
 
@@ -99,7 +100,7 @@ def _session() -> onnxruntime.InferenceSession:
 def _network_file() -> Path:
     package = find_spec("speechmos")
     if package is None or not package.submodule_search_locations:
-        raise InputError("DNSMOS needs the package speechmos: pip install 'lipstream[bench]'")
+        raise needs_extra("DNSMOS", "bench", "no speechmos")
     return Path(package.submodule_search_locations[0]) / "dnsmos_models" / "sig_bak_ovr.onnx"
 
 

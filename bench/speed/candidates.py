@@ -6,6 +6,7 @@ The time of a hop does not depend on what the weights are.
 from importlib.util import find_spec
 from pathlib import Path
 
+from ...core.extras import needs_extra
 from ...errors import InputError
 from ...kernels.build import find_compiler
 from ...models.config import ModelConfig, preset
@@ -81,9 +82,8 @@ def prepare_graphs(model: str, runtime: str, folder: Path) -> None:
         from ...models.lite_avse import build
         from ...models.store.export import export_graphs
     except ImportError as error:
-        raise InputError(
-            f"no weights ship with model '{model}', and to time it untrained on '{runtime}' needs the extra "
-            f"'train': pip install 'lipstream[train]' ({error})"
+        raise needs_extra(
+            f"no weights ship with model '{model}', and to time it untrained on '{runtime}'", "train", error
         ) from error
     net = build(model).eval()
     export_graphs(net, folder)

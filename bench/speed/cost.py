@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
+from ...core.extras import needs_extra
 from ...core.processes import in_fresh_process
 from ...errors import InputError
 from ..machine import ONCE_NOISE_PERCENT, Machine, fingerprint, peak_memory_mib
@@ -200,7 +201,7 @@ def _count(value: float | None) -> str:
 def _measure(model: str, runtime: str, hops: int, folder: Path, threads: int, source: Path | None) -> Cost:
     if runtime == OFFLINE:
         if not has_torch():
-            raise InputError("the offline form needs the extra 'torch': pip install 'lipstream[torch]'")
+            raise needs_extra("the offline form", "torch")
         from .offline import measure_offline
 
         set_torch_threads(threads)

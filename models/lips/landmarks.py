@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..config import CUE_SIZE, LandmarkConfig
 from ..state import join_context
 from .fusion import freshness
-from .points import POINTS, TICK_S
+from .points import FORGET_S, POINTS, TICK_S
 
 _NOSE, _LEFT_EYE, _RIGHT_EYE = (POINTS.index(point) for point in (1, 33, 263))
 #: Points that move against the nose: lips and chin.
@@ -32,8 +32,6 @@ LEVELS = CUE_SIZE // 2
 #: A cue counts in units of so many dB.
 CUE_UNIT_DB = 10.0
 
-#: After so long without a new video frame the face is taken for another one.
-_FORGET_S = 1.0
 #: Time constant over which the movement of the face is averaged.
 _ACTIVITY_S = 1.0
 #: Eye distance in pixels below which there is no face: landmarks of zeros say so.
@@ -106,7 +104,7 @@ class LandmarkGeometry(nn.Module):
         since_s = state.since_s + TICK_S
         elapsed_s = since_s - age_s
         new = face & (~known | (elapsed_s > _SAME_S))
-        first = ~known | (elapsed_s > _FORGET_S)
+        first = ~known | (elapsed_s > FORGET_S)
         ticks = torch.where(first, 1.0, (elapsed_s / TICK_S).clamp(min=0.25))
         seen = torch.where(first, 1.0, (state.seen + ticks).clamp(max=float(self.memory_ticks)))
         mean = torch.where(first, shape, state.mean + (ticks / seen).clamp(max=1.0) * (shape - state.mean))

@@ -2,6 +2,8 @@
 
 #: Seconds from one tick of the encoder to the next.
 TICK_S = 0.04
+#: After so long without a new video frame the encoder takes the face for another one, and begins anew.
+FORGET_S = 1.0
 _LIPS = (
     *(0, 13, 14, 17, 37, 39, 40, 61, 78, 80, 81, 82, 84, 87, 88, 91, 95, 146, 178, 181, 185, 191),
     *(267, 269, 270, 291, 308, 310, 311, 312, 314, 317, 318, 321, 324, 375, 402, 405, 409, 415),

@@ -31,7 +31,8 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         "--video",
         type=Path,
         metavar="V",
-        help="video of the speaker, in time with IN, for lips (default: audio only)",
+        help="video of the speaker, in time with IN, for lips (default: audio only); of several inputs, "
+        "{stem} stands for the name of each without its extension and {dir} for its folder",
     )
     parser.add_argument(
         "--lips",
@@ -98,8 +99,11 @@ def _planned(args: argparse.Namespace) -> list[tuple[Path, Path]]:
     inputs: list[Path] = args.inputs
     if len(inputs) > 1 and args.output is not None:
         raise InputError("-o names one output for several inputs: use --out-dir")
-    if len(inputs) > 1 and args.video is not None:
-        raise InputError("--video belongs to one input: run the command once for each pair")
+    if len(inputs) > 1 and args.video is not None and "{stem}" not in str(args.video):
+        raise InputError(
+            "--video belongs to one input: of several, let {stem} stand for the name of each, as in "
+            "--video '{dir}/{stem}.mp4'"
+        )
     if args.output is not None:
         return [(inputs[0], args.output)]
     if args.lips and args.video is not None:
@@ -153,7 +157,7 @@ def _enhance_one(source: Path, output: Path, args: argparse.Namespace) -> "FileR
         return enhance_file(
             source,
             output,
-            video=source if args.lips else args.video,
+            video=_video_of(source, args),
             face_model=args.face_model,
             model=args.model,
             runtime=args.runtime,
@@ -161,6 +165,13 @@ def _enhance_one(source: Path, output: Path, args: argparse.Namespace) -> "FileR
             chunk_ms=args.chunk_ms,
             progress=_noting(bar, args.model) if args.lips or args.video is not None else bar,
         )
+
+
+def _video_of(source: Path, args: argparse.Namespace) -> Path | None:
+    """Where the lips that belong to an input are."""
+    if args.lips or args.video is None:
+        return source if args.lips else None
+    return Path(str(args.video).replace("{dir}", str(source.parent)).replace("{stem}", source.stem))
 
 
 def _noting(bar: ProgressBar, model: str) -> "Progress":

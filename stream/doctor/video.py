@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from ...core.extras import install_line
 from ...errors import InputError
 from ..devices.portaudio_host import DeadlineError, within
 from ..dsp.clock import MonotonicClock
@@ -62,7 +63,7 @@ def _mediapipe() -> Check:
     try:
         return ok("MediaPipe", version("mediapipe"))
     except PackageNotFoundError:
-        return warn("MediaPipe", "not installed, so lips are not found", "pip install 'lipstream[video]'")
+        return warn("MediaPipe", "not installed, so lips are not found", install_line("video"))
 
 
 def _face_model(path: Path | None) -> Check:

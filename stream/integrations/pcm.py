@@ -1,24 +1,39 @@
 """Enhancers behind interleaved 16-bit samples, whose format may change from one call to the next."""
 
-import numpy as np
-import numpy.typing as npt
+from collections import deque
+from typing import NamedTuple
 
-from ...core.arrays import Float32
+import numpy as np
+
+from ...core.arrays import Float32, Int16
+from ...core.pcm import from_int16, to_int16
 from ...errors import InputError
 from ..controls import NO_LIMIT_DB, Controls
 from ..enhancer import Enhancer
 from ..lips_bound import load_bounded_runtime
 from ..lips_input import Image
 from ..runtimes import AUTO
-from ..runtimes.base import Runtime
+from ..runtimes.base import LipsKind, Runtime
 from ..video.frames import LipFrame
 
-Int16 = npt.NDArray[np.int16]
 Samples = bytes | bytearray | memoryview | Int16
 
-FULL_SCALE = 32_768
 #: What is assumed until the first samples come: it lets a wrong setting fail at once.
 _FIRST_RATE = 16_000
+#: So many lips wait for the next samples at most; older ones are dropped.
+_MOST_SHOWN = 32
+
+
+class Moment(NamedTuple):
+    """A point of time in the samples.
+
+    Attributes:
+        stream: how many streams were begun before.
+        time_s: since the start of this one, in seconds.
+    """
+
+    stream: int
+    time_s: float
 
 
 class PcmEnhancer:
@@ -40,9 +55,11 @@ class PcmEnhancer:
 
     def __init__(self, model: str = "lite", runtime: str = AUTO, atten_limit_db: float = NO_LIMIT_DB) -> None:
         self._names = (model, runtime)
-        self._lips: Image | None = None
+        self._shown: deque[tuple[Moment | None, Image]] = deque(maxlen=_MOST_SHOWN)
         self._runtimes: list[Runtime] = []
         self.controls = Controls(atten_limit_db)
+        self._now = Moment(0, 0.0)
+        self._lips_s = 0.0  # time of the newest lips
         self._enhancers = self._opened(_FIRST_RATE, 1)
 
     @property
@@ -59,6 +76,21 @@ class PcmEnhancer:
     def latency_ms(self) -> float:
         """How far the output lags the input at the rate of the last samples."""
         return self._enhancers[0].latency.ms
+
+    @property
+    def alpha(self) -> float:
+        """Confidence in the lips at the last hop, in [0, 1]."""
+        return self._enhancers[0].alpha
+
+    @property
+    def lips(self) -> LipsKind:
+        """What the model sees of a face: "crops" or "landmarks"."""
+        return self._enhancers[0].lips
+
+    @property
+    def now(self) -> Moment:
+        """Where the stream is, for `show`; to be asked for in any thread."""
+        return self._now
 
     def process(self, samples: Samples, sample_rate: int, channels: int = 1) -> Int16:
         """Enhance the next samples.
@@ -79,30 +111,40 @@ class PcmEnhancer:
         block = _as_float(samples, channels)
         if (sample_rate, channels) != (self.sample_rate, self.channels):
             self._enhancers = self._opened(sample_rate, channels)
-        lips, self._lips = self._lips, None
-        columns = [
-            enhancer.process(channel, lips) for enhancer, channel in zip(self._enhancers, block, strict=True)
-        ]
-        return _as_int16(columns)
+            self._begin()
+        lips = self._due_lips()
+        try:
+            columns = [
+                enhancer.process(channel, lips)
+                for enhancer, channel in zip(self._enhancers, block, strict=True)
+            ]
+        except BaseException:  # half of the channels are done: all begin again
+            self.reset()
+            raise
+        self._now = Moment(self._now.stream, self._now.time_s + block.shape[1] / sample_rate)
+        return _interleaved(columns)
 
-    def show(self, frame: LipFrame) -> None:
-        """Take the newest lips of a video, from any thread; they count as captured with the next samples.
+    def show(self, frame: LipFrame, captured: Moment | None = None) -> None:
+        """Take the newest lips of a video, from any thread.
 
         Args:
-            frame: as `lipstream.LipReader` gives it.
+            frame: as `lipstream.LipReader` gives it; its time does not count.
+            captured: when, as `now` said it then; None: with the next samples. Where another stream has
+                begun since, they count no more.
 
         Raises:
             InputError: it does not show what the model sees.
         """
-        seen = self._enhancers[0].lips
-        shown = frame.landmarks if seen == "landmarks" else frame.crop
+        shown = frame.landmarks if self.lips == "landmarks" else frame.crop
         if shown is None:
-            raise InputError(f"the model sees {seen} of lips: make frames with lipstream.LipReader('{seen}')")
-        self._lips = shown
+            raise InputError(
+                f"the model sees {self.lips} of lips: make frames with lipstream.LipReader('{self.lips}')"
+            )
+        self._shown.append((captured, shown))
 
     def flush(self) -> Int16:
         """The end of the stream, int16 ``[latency * channels]``; the next samples begin a new one."""
-        tail = _as_int16([enhancer.flush() for enhancer in self._enhancers])
+        tail = _interleaved([enhancer.flush() for enhancer in self._enhancers])
         self.reset()
         return tail
 
@@ -110,6 +152,21 @@ class PcmEnhancer:
         """Forget the stream: the next samples begin a new one."""
         for enhancer in self._enhancers:
             enhancer.reset()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._now, self._lips_s = Moment(self._now.stream + 1, 0.0), 0.0
+
+    def _due_lips(self) -> list[tuple[float, Image]]:
+        """What was shown since the last call, with the times in this stream."""
+        lips = []
+        while self._shown:
+            captured, image = self._shown.popleft()
+            moment = captured or self._now
+            if moment.stream == self._now.stream:
+                self._lips_s = max(self._lips_s, moment.time_s)
+                lips.append((self._lips_s, image))
+        return lips
 
     def _opened(self, sample_rate: int, channels: int) -> list[Enhancer]:
         while len(self._runtimes) < channels:
@@ -129,11 +186,8 @@ def _as_float(samples: Samples, channels: int) -> Float32:
             f"{raw.nbytes} bytes are no whole number of 16-bit samples for {channels} channels: "
             "hand over interleaved int16"
         )
-    interleaved = raw.view(np.int16).reshape(-1, channels)
-    return np.ascontiguousarray(interleaved.T, np.float32) / np.float32(FULL_SCALE)
+    return from_int16(np.ascontiguousarray(raw.view(np.int16).reshape(-1, channels).T))
 
 
-def _as_int16(columns: list[Float32]) -> Int16:
-    """Interleave channels, rounded; what is over full scale is clipped, for int16 would wrap around."""
-    scaled = np.rint(np.stack(columns, axis=1) * np.float32(FULL_SCALE))
-    return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16).reshape(-1)
+def _interleaved(columns: list[Float32]) -> Int16:
+    return to_int16(np.stack(columns, axis=1)).reshape(-1)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ...core.arrays import Float32, UInt8
+from ...core.extras import needs_extra
 from ...errors import InputError
 from ..video.camera.process import CameraProcess
 from ..video.camera.status import Camera as CameraName
@@ -47,7 +48,7 @@ def camera_maker(
     def make(encode: Encode | None, mailbox: LipsMailbox) -> Camera:
         for package in ("cv2", "mediapipe"):  # to be found; they are loaded in the process
             if find_spec(package) is None:
-                raise InputError(f"video needs {package}: pip install 'lipstream[video]'")
+                raise needs_extra("video", "video", f"no {package}")
         if local_face_model(face_model) is None:
             tell("fetching MediaPipe's face model (3.8 MB), once")
         return CameraProcess(camera, encode and (model or encode), mailbox, face_model)

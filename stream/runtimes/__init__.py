@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from ...core.extras import needs_extra
 from ...errors import InputError
 from .base import NO_VIDEO_AGE_S, PoolRuntime, Runtime, StreamSpec
 
@@ -81,9 +82,7 @@ def _loaders(runtime: str) -> tuple[Callable[[str], Runtime], Callable[[str, int
     try:
         from . import cuda_graph, eager
     except ImportError as error:
-        raise InputError(
-            f"runtime '{runtime}' needs torch: pip install 'lipstream[torch]', or use 'onnx' ({error})"
-        ) from error
+        raise needs_extra(f"runtime '{runtime}' (unlike 'onnx')", "torch", error) from error
     if runtime == "eager":
         return eager.EagerRuntime.of_preset, eager.EagerPool.of_preset
     return cuda_graph.CudaGraphRuntime.of_preset, cuda_graph.CudaGraphPool.of_preset

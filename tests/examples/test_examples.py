@@ -22,8 +22,10 @@ TESTED = {
     "lips_from_video",
     "lips_of_pictures",
     "live_session",
+    "livekit_lips",
     "livekit_processor",
     "pipecat_filter",
+    "pipecat_lips",
     "pool_of_streams",
     "spectrograms",
     "stream_chunks",
@@ -119,6 +121,16 @@ def test_lips_come_from_pictures_one_by_one(noisy: Path, tmp_path: Path) -> None
 def test_voice_agents_hear_clean_speech(name: str, package: str, noisy: Path, tmp_path: Path) -> None:
     needs(package)
     assert "25.0 ms" in run(name, noisy, tmp_path / "clean.wav")
+    assert_cleaned(noisy, tmp_path / "clean.wav", late=400)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "package"), [("pipecat_lips", "pipecat"), ("livekit_lips", "livekit")])
+def test_voice_agents_see_lips(name: str, package: str, noisy: Path, tmp_path: Path) -> None:
+    needs(package, "mediapipe")
+    shown = run(name, noisy, DEMO / "example.mp4", tmp_path / "clean.wav")
+    assert "lags its input by 25.0 ms" in shown
+    assert float(shown.split("most trust in the lips ")[1].split()[0]) > 0.0
     assert_cleaned(noisy, tmp_path / "clean.wav", late=400)
 
 

@@ -1,6 +1,8 @@
 """The public shell: any chunking, any rate, the declared lag, controls, and errors that change nothing."""
 
+import pickle
 from collections.abc import Callable
+from copy import copy, deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +194,67 @@ def test_flush_gives_exactly_what_is_still_to_come(pass_through: Make, count: in
     head, tail = enhancer.process(signal), enhancer.flush()
     assert len(tail) == enhancer.latency_samples
     np.testing.assert_allclose(np.concatenate([head, tail])[400:], signal, atol=1e-6)
+
+
+def test_after_flush_a_stream_is_at_its_end_until_reset(pass_through: Make) -> None:
+    enhancer = Enhancer(runtime=pass_through())
+    first = streamed(enhancer, noise(900))
+    for more in (lambda: enhancer.process(noise(9)), enhancer.flush):
+        with pytest.raises(InputError, match=r"flush\(\) has ended this stream: call reset\(\)"):
+            more()
+    enhancer.reset()
+    np.testing.assert_array_equal(streamed(enhancer, noise(900)), first)
+
+
+def test_it_is_called_like_a_function_and_a_with_block_forgets_the_stream(pass_through: Make) -> None:
+    signal = noise(900)
+    expected = Enhancer(runtime=pass_through()).process(signal)
+    with Enhancer(runtime=pass_through()) as enhancer:
+        np.testing.assert_array_equal(enhancer(signal), expected)
+    np.testing.assert_array_equal(enhancer(signal), expected)
+
+
+def test_it_shows_how_it_is_made(pass_through_model: None) -> None:
+    assert repr(Enhancer()) == "Enhancer('lite', sample_rate=16000, runtime='auto')"
+    enhancer = Enhancer("base", 48_000, "onnx", atten_limit_db=9, bypass=True, video=False)
+    made = "Enhancer('base', sample_rate=48000, runtime='onnx', atten_limit_db=9, bypass=True, video=False)"
+    assert repr(enhancer) == made
+    assert repr(eval(made)) == made
+
+
+def test_a_copy_and_what_is_pickled_has_the_settings_and_a_stream_of_its_own(
+    pass_through_model: None,
+) -> None:
+    enhancer, signal = Enhancer(sample_rate=48_000, atten_limit_db=9, video=False), noise(5_000)
+    first = enhancer.process(signal)
+    for other in (copy(enhancer), deepcopy(enhancer), pickle.loads(pickle.dumps(enhancer))):
+        assert repr(other) == repr(enhancer)
+        np.testing.assert_array_equal(other.process(signal), first)
+        other.bypass = True
+    assert not enhancer.bypass
+
+
+def test_on_a_runtime_of_ones_own_it_is_not_pickled(pass_through: Make) -> None:
+    with pytest.raises(InputError, match=r"a runtime of one's own \(PassThrough\)"):
+        pickle.dumps(Enhancer(runtime=pass_through()))
+
+
+def test_a_second_thread_inside_is_told_and_the_first_one_goes_on(pass_through: Make) -> None:
+    runtime, signal = pass_through(), noise(1_000)
+    enhancer, told = Enhancer(runtime=runtime), []
+    good = runtime.process_hop
+
+    def while_another_calls(*hop: Any) -> Any:
+        for call in (lambda: enhancer.process(signal), enhancer.flush, enhancer.reset):
+            with pytest.raises(InputError, match="two threads are in one Enhancer at once"):
+                call()
+            told.append(call)
+        return good(*hop)
+
+    runtime.process_hop = while_another_calls
+    enhanced = enhancer.process(signal)
+    assert len(told) == 3 * 5
+    np.testing.assert_array_equal(enhanced, Enhancer(runtime=pass_through()).process(signal))
 
 
 @pytest.mark.parametrize(("limit_db", "left"), [(0, 1.0), (6.0206, 0.5), (20, 0.1), (100, 0), (np.inf, 0)])

@@ -247,7 +247,7 @@ def test_without_the_video_extra_the_fix_is_told(wav: Path, monkeypatch: pytest.
     for name in [name for name in sys.modules if name.startswith("lipstream.stream.video")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(InputError, match=r"pip install 'lipstream\[video\]'"):
+    with pytest.raises(InputError, match=r'pip install "lipstream\[video\]"'):
         enhanced_with("face.mp4", wav)
     assert names(wav.parent) == ["in.wav"]
 

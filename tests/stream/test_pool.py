@@ -243,3 +243,13 @@ def test_a_pool_has_room_for_a_whole_number_of_streams(streams: Any) -> None:
 def test_a_runtime_of_another_size_is_refused(pass_through: Make) -> None:
     with pytest.raises(InputError, match="holds 3 streams, not 4"):
         EnhancerPool(4, runtime=PassThroughPool(pass_through))
+
+
+def test_a_stream_that_was_flushed_is_at_its_end_until_reset(pass_through: Make) -> None:
+    pool = EnhancerPool(ROOM, runtime=PassThroughPool(pass_through))
+    one, other = pool.join(), pool.join()
+    pool.flush(one)
+    with pytest.raises(InputError, match="call reset"):
+        pool.process({one: noise(9), other: noise(9)})
+    pool.reset(one)
+    assert len(pool.process({one: noise(9), other: noise(9)})[one]) == 9

@@ -209,4 +209,4 @@ def test_without_torch_the_extra_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     assert main(["train", "short.toml"]) == 2
-    assert "pip install 'lipstream[train]'" in error_of(capsys)
+    assert 'pip install "lipstream[train]"' in error_of(capsys)

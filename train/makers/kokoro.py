@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...core.arrays import Float32
+from ...core.extras import needs_extra
 from ...errors import InputError
 from .floats import to_floats
 
@@ -98,9 +99,7 @@ class Kokoro:
             import onnx  # noqa: F401
             from piper.phonemize_espeak import EspeakPhonemizer
         except ImportError as error:
-            raise InputError(
-                f"voices need the extra 'voices': pip install 'lipstream[voices]' ({error})"
-            ) from error
+            raise needs_extra("making voices", "voices", error) from error
         vocabularies = sorted(folder.rglob("vocab.json"))
         if not vocabularies:
             raise InputError(f"{folder} has no vocab.json of Kokoro: {_HOW}")

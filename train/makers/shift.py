@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core.arrays import Float32
+from ...core.extras import needs_extra
 from ...errors import InputError
 from ..data.manifest import Item, Manifest, write_manifest
 from ..data.recordings import SAMPLE_RATE, measure, read_audio
@@ -133,8 +134,7 @@ def shift(
     try:
         import pyworld  # noqa: F401
     except ImportError as error:
-        message = f"shifting voices needs the extra 'voices': pip install 'lipstream[voices]' ({error})"
-        raise InputError(message) from error
+        raise needs_extra("shifting voices", "voices", error) from error
     work = list(jobs_of(manifest, variants, seed))
     if not work:
         raise InputError(f"{manifest.corpus} lists no speech for training")

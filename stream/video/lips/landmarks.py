@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from ....core.extras import needs_extra
 from ....core.native_stderr import native_stderr_silenced
 from ....errors import InputError
 from .face_model import find_face_model
@@ -30,7 +31,7 @@ class FaceLandmarks:
         try:
             import mediapipe  # takes a second, so only where a video is really read
         except ImportError as error:
-            raise InputError(f"video needs MediaPipe ({error}): pip install 'lipstream[video]'") from error
+            raise needs_extra("video", "video", error) from error
         self._mediapipe: Any = mediapipe
         self._landmarker = _create_landmarker(find_face_model(face_model), max_faces)
         self._last_ms = -1

@@ -8,11 +8,14 @@ import numpy as np
 
 from ....core.arrays import UInt8
 from ....errors import InputError
-from ....models.lips.points import POINTS
+from ....models.lips.points import FORGET_S, POINTS, TICK_S
 from ...runtimes.base import LipsKind
 from ..frames import LipFrame, Sight, VideoFrame
 from .crop import LipCropper, mouth_placement
 from .faces import ChosenFace, FaceChooser, FaceFinder
+
+#: The landmarks of another face come so long after the last ones: by then the encoder has forgotten those.
+_APART_S = FORGET_S + TICK_S
 
 
 class LipReader:
@@ -25,7 +28,8 @@ class LipReader:
                 clean = enhancer.process(chunk, [frame] if frame else None)
 
     It follows one face from picture to picture, so each video needs a reader of its own. Where several faces
-    are seen, it takes the one whose mouth moves. Needs the extra ``video``.
+    are seen, it takes the one whose mouth moves; where that becomes another one, a second passes without
+    lips, after which the model takes it for a new face. Needs the extra ``video``.
 
     Args:
         lips: what the model sees, as `Enhancer.lips` says: "landmarks" or "crops".
@@ -41,7 +45,8 @@ class LipReader:
         self._finder = FaceFinder(face_model)
         self._chooser = FaceChooser()
         self._cropper = LipCropper() if lips == "crops" else None
-        self._track: int | None = None
+        self._track: int | None = None  # of the last lips
+        self._lips_s = -math.inf
         self._count = 0
         self._latest_s = -math.inf
 
@@ -92,6 +97,9 @@ class LipReader:
     def _landmarks(self, frame: VideoFrame, face: ChosenFace) -> LipFrame | None:
         if mouth_placement(frame.rgb, face.landmarks) is None:
             return None
+        if face.track != self._track and frame.time_s - self._lips_s <= _APART_S:
+            return None  # else its shape would count as a movement of the face before
+        self._track, self._lips_s = face.track, frame.time_s
         self._count += 1
         return LipFrame(self._count, frame.time_s, landmarks=face.landmarks[list(POINTS)])
 

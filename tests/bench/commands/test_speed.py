@@ -99,7 +99,7 @@ def test_layers_prints_a_table_and_keeps_the_figures(
 
 def test_what_needs_torch_says_so_where_it_is_missing(run_bench: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "lipstream.bench.speed.layers", None)
-    with pytest.raises(InputError, match=r"pip install 'lipstream\[torch\]'"):
+    with pytest.raises(InputError, match=r'pip install "lipstream\[torch\]"'):
         run_bench("layers")
 
 

@@ -126,7 +126,8 @@ def test_one_bad_input_does_not_stop_the_others(folder: Path, capsys: Captured) 
         ("in.wav --chunk-ms 0", "chunk_ms"),
         ("in.wav --chunk-ms nan", "chunk_ms"),
         ("in.wav two.flac -o out.wav", "--out-dir"),
-        ("in.wav two.flac --video v.mp4", "--video belongs to one input"),
+        ("in.wav two.flac --video v.mp4", "--video belongs to one input: of several, let {stem} stand for"),
+        ("in.wav --video faces/{stem}.mp4", "faces/in.mp4"),
         ("in.wav ./in.wav --out-dir new", "same name"),
         ("in.wav --video missing.mp4", "missing.mp4"),
         ("in.wav --video v.mp4 --lips", "give one of them"),
@@ -204,6 +205,24 @@ def test_a_video_beside_the_audio_is_not_looked_at(folder: Path, capsys: Capture
     assert main(["enhance", "in.wav", "--json"]) == 0
     out, err = capsys.readouterr()
     assert (json.loads(out)["video_frames"], err) == (0, "")
+
+
+def test_videos_of_several_inputs_are_found_by_their_names(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "more").mkdir()
+    soundfile.write("more/a.b.wav", np.zeros(800), 16_000)
+    seen = []
+
+    def opening(video: Path, face_model: object, lips: object, origin_s: object) -> nullcontext[None]:
+        seen.append(str(video))
+        return nullcontext()
+
+    monkeypatch.setattr(files, "open_lips", opening)
+    inputs = ["enhance", "in.wav", "more/a.b.wav", "--force"]
+    assert main([*inputs, "--video", "faces/{stem}.mp4"]) == 0
+    assert main([*inputs, "--video", "{dir}/{stem}.mp4"]) == 0
+    assert seen == ["faces/in.mp4", "faces/a.b.mp4", "in.mp4", "more/a.b.mp4"]
 
 
 def test_no_video_undoes_an_earlier_video(folder: Path) -> None:

@@ -1,8 +1,10 @@
 """The processor inside a real LiveKit audio stream, and driven as the stream drives it."""
 
+import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from lipstream import InputError
+from lipstream.tests.stream.integrations.conftest import ReadPictures
 
 if TYPE_CHECKING:
     from livekit import rtc
@@ -67,17 +70,75 @@ def test_bypass_keeps_the_delay_and_enabling_begins_anew(make_processor: type[An
     assert not np.asarray(processor._process(frame).data[:400]).any()
 
 
-def test_closed_it_lets_frames_pass_and_the_next_stream_finds_nothing_of_the_last(
-    make_processor: type[Any],
+@pytest.mark.parametrize("end", ["_close", "_on_stream_info_cleared"])
+def test_when_a_stream_was_closed_the_next_one_is_cleaned_and_finds_nothing_of_it(
+    make_processor: type[Any], end: str
 ) -> None:
     processor = make_processor()
-    frame = frame_of(noise(800))
-    processor._process(frame)
-    processor._on_stream_info_cleared()
-    assert not np.asarray(processor._process(frame).data[:400]).any()
-    processor._close()
+    first = np.asarray(processor._process(frame_of(noise(800))).data)
+    for _ in range(2):
+        getattr(processor, end)()
+        assert processor.enabled
+        np.testing.assert_array_equal(processor._process(frame_of(noise(800))).data, first)
+    processor.enabled = False
+    getattr(processor, end)()
     assert not processor.enabled
-    assert processor._process(frame) is frame
+
+
+@pytest.mark.parametrize(
+    ("kind", "order", "rotation"),
+    [
+        ("RGB24", [0, 1, 2], 0),
+        ("RGBA", [0, 1, 2, 0], 1),
+        ("BGRA", [2, 1, 0, 0], 2),
+        ("ARGB", [0, 0, 1, 2], 3),
+        ("ABGR", [0, 2, 1, 0], 0),
+    ],
+)
+def test_pictures_of_a_video_stream_are_read_upright_while_the_audio_stream_is_open(
+    make_processor: type[Any], read_pictures: ReadPictures, kind: str, order: list[int], rotation: Any
+) -> None:
+    from livekit import rtc
+
+    picture = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+    data = picture[:, :, order].tobytes()
+    event = rtc.VideoFrameEvent(rtc.VideoFrame(6, 4, getattr(rtc.VideoBufferType, kind), data), 0, rotation)
+
+    async def video() -> AsyncIterator[Any]:
+        for _ in range(3):
+            yield event
+
+    processor = make_processor()
+    asyncio.run(processor.watch(video()))
+    assert (read_pictures.loaded, read_pictures.closed) == (1, 1)
+    assert len(read_pictures) == 3
+    np.testing.assert_array_equal(read_pictures[-1], np.rot90(picture, -rotation))
+    processor._process(frame_of(noise(800)))
+    assert processor._pcm._lips_s == 0.0
+    processor._close()
+    processor.see(event.frame)
+    assert len(read_pictures) == 3  # nobody speaks
+    processor._process(frame_of(noise(800)))
+    processor.video = False
+    processor.see(event.frame)
+    assert len(read_pictures) == 3
+    processor.video = True
+    processor.see(event.frame)
+    assert len(read_pictures) == 4
+
+
+def test_what_a_native_video_stream_gives_is_read(
+    make_processor: type[Any], read_pictures: ReadPictures
+) -> None:
+    from livekit import rtc
+
+    picture = np.zeros((4, 6, 3), np.uint8) + np.array([250, 20, 90], np.uint8)
+    rgb = rtc.VideoFrame(6, 4, rtc.VideoBufferType.RGB24, picture.tobytes())
+    processor = make_processor()
+    processor.see(rgb.convert(rtc.VideoBufferType.I420))
+    np.testing.assert_allclose(read_pictures[0].astype(int), picture, atol=5)
+    with pytest.raises(InputError, match="format of a picture must be I420, RGB24"):
+        processor.see(rtc.VideoFrame(6, 4, rtc.VideoBufferType.NV12, bytes(36)))
 
 
 def test_wrong_settings_and_rates_are_told(make_processor: type[Any]) -> None:

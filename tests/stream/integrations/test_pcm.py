@@ -128,3 +128,36 @@ def test_lips_that_are_shown_count_from_the_next_samples_on(monkeypatch: pytest.
     assert [mark for mark, _ in runtime.seen] == [10, 15]
     with pytest.raises(InputError, match=r"LipReader\('landmarks'\)"):
         pcm.show(LipFrame(1, 0.0, np.zeros((96, 96, 3), np.uint8)))
+
+
+def test_lips_count_from_when_they_were_captured_and_not_in_a_later_stream(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runtime = PassThrough(lips="landmarks")
+    monkeypatch.setattr("lipstream.stream.runtimes.load_runtime", lambda model, name: runtime)
+    pcm, block = PcmEnhancer(), np.zeros(640, np.int16)  # 40 ms, as long as a tick
+    pcm.process(block, 16_000)
+    first, captured = pcm.now, []
+    for mark in (5.0, 10.0, 15.0):
+        captured.append(pcm.now)
+        pcm.process(block, 16_000)
+        pcm.show(LipFrame(1, 0.0, landmarks=face(mark)), captured[-1])
+    pcm.process(block, 16_000)
+    ages = [(mark, round(age_s, 6)) for mark, age_s in runtime.seen]
+    assert ages == [(10, 0.04), (15, 0.04), (15, 0.08)]
+    pcm.reset()
+    pcm.show(LipFrame(1, 0.0, landmarks=face(20.0)), first)
+    pcm.show(LipFrame(1, 0.0, landmarks=face(25.0)), pcm.now)
+    for _ in range(3):
+        pcm.process(block, 16_000)
+    assert runtime.seen == []
+
+
+def test_an_error_of_one_channel_begins_all_of_them_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    pcm, samples = PcmEnhancer(), noise(4_000)
+    first = pcm.process(samples, 16_000, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(pcm._enhancers[1]._runtime, "process_hop", Mock(side_effect=MemoryError))
+        with pytest.raises(MemoryError):
+            pcm.process(samples, 16_000, 2)
+    np.testing.assert_array_equal(pcm.process(samples, 16_000, 2), first)

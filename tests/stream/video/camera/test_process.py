@@ -142,7 +142,7 @@ def test_what_is_not_installed_is_told_once(
     with CameraProcess(0, "lite", mailbox, retry=Backoff(0.01, 0.01)) as camera:
         until(lambda: camera.status().state is CameraState.FAILING)
         assert "libGL.so.1 is missing" in camera.status().reason
-        assert "pip install 'lipstream[video]'" in camera.status().reason
+        assert 'pip install "lipstream[video]"' in camera.status().reason
         time.sleep(0.3)
         assert camera.status().failures == 0
 

@@ -67,7 +67,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
 
 def test_without_mediapipe_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mediapipe", None)
-    with pytest.raises(InputError, match=r"pip install 'lipstream\[video\]'"):
+    with pytest.raises(InputError, match=r'pip install "lipstream\[video\]"'):
         FaceLandmarks()
 
 
@@ -75,7 +75,7 @@ def test_without_opencv_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     for name in [name for name in sys.modules if name.startswith("lipstream.stream.video")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(InputError, match=r"pip install 'lipstream\[video\]'"):
+    with pytest.raises(InputError, match=r'pip install "lipstream\[video\]"'):
         importlib.import_module("lipstream.stream.video.files")
 
 

@@ -8,14 +8,19 @@ import numpy as np
 import pytest
 
 from lipstream import InputError, LipReader
-from lipstream.core.arrays import UInt8
+from lipstream.core.arrays import Float32, UInt8
 from lipstream.models.lips.points import POINTS
-from lipstream.stream.runtimes.base import LipsKind
+from lipstream.stream.landmarks_timeline import LandmarksTimeline
+from lipstream.stream.runtimes.base import LipsKind, StreamSpec
 from lipstream.stream.video.frames import LipFrame, Sight, VideoFrame
-from lipstream.stream.video.lips.crop import LipCropper
+from lipstream.stream.video.lips import lip_reader
+from lipstream.stream.video.lips.crop import LEFT_EYE, NOSE_TIP, RIGHT_EYE, LipCropper
+from lipstream.stream.video.lips.faces import LOWER_LIP
 from lipstream.stream.video.lips.landmarks import FaceLandmarks
 
 FPS = 25.0
+#: When the other one of `TwoPeople` begins to speak.
+SPEAKS_S = 3.0
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +78,59 @@ def test_of_two_faces_one_is_read_in_each_picture(pictures: list[UInt8]) -> None
     places = [landmarks[:, 0].mean() for landmarks in shown if landmarks is not None]
     assert len(places) == 5
     assert np.ptp(places) < 20
+
+
+class TwoPeople:
+    """In place of MediaPipe: two faces of other shapes; the left one speaks first, then the right."""
+
+    def __init__(self, face_model: object) -> None:
+        self.random = np.random.default_rng(0)
+        self.faces = [self.face(100.0, 70.0), self.face(400.0, 50.0)]  # the larger one is chosen first
+
+    def face(self, x: float, eye_distance: float) -> Float32:
+        points = self.random.uniform(-0.3, 0.3, (478, 3)).astype(np.float32)
+        points[LEFT_EYE], points[RIGHT_EYE], points[NOSE_TIP] = (-0.5, 0, 0), (0.5, 0, 0), (0, 0.47, 0)
+        points[[61, 291]] = (-0.3, 1, 0), (0.3, 1, 0)
+        return points * eye_distance + np.array([x, 100, 0], np.float32)
+
+    def detect(self, frame: VideoFrame) -> list[Float32]:
+        seen = [face + self.random.normal(0, 0.02, face.shape).astype(np.float32) for face in self.faces]
+        speaker = seen[0] if frame.time_s < SPEAKS_S else seen[1]
+        speaker[LOWER_LIP, 1] += 20 * np.sin(20 * frame.time_s)
+        return seen
+
+
+def test_another_face_is_a_new_one_to_the_encoder_and_the_mean_is_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch = pytest.importorskip("torch")
+    from lipstream.models.lips.landmarks import LandmarkGeometry
+
+    monkeypatch.setattr(lip_reader, "FaceFinder", TwoPeople)
+    reader, geometry = LipReader(), LandmarkGeometry(100)
+    state = geometry.init_state(1)
+    memory: list[tuple[float, float]] = []
+    people: list[tuple[float, bool]] = []
+
+    def see(landmarks: Float32, age_s: float) -> Float32:
+        nonlocal state
+        _, _, state = geometry.step(torch.from_numpy(landmarks[None]), torch.tensor([age_s]), state)
+        memory.append((float(state.seen), float(landmarks[POINTS.index(NOSE_TIP), 0])))
+        return np.zeros(10, np.float32)
+
+    timeline = LandmarksTimeline(StreamSpec("lite", 16_000, 400, 200, 10, 96, "landmarks"), see)
+    for k in range(round((SPEAKS_S + 5.0) * FPS)):
+        seen = reader.look(VideoFrame(k / FPS, np.zeros((300, 600, 3), np.uint8)))
+        if isinstance(seen, LipFrame):
+            timeline.add([seen])
+            assert seen.landmarks is not None
+            people.append((seen.time_s, float(seen.landmarks[POINTS.index(NOSE_TIP), 0]) > 250))
+        timeline.at(k / FPS, True)
+    left, right = ([time_s for time_s, is_right in people if is_right is which] for which in (False, True))
+    assert left[-1] > SPEAKS_S
+    assert 1.0 < right[0] - left[-1] < 1.1
+    ticks_of_the_mean = [ticks for ticks, x in memory if x > 250]
+    assert ticks_of_the_mean[:3] == [1.0, 2.0, 3.0]
 
 
 def test_a_face_that_goes_is_noticed_and_one_that_comes_back_is_read(pictures: list[UInt8]) -> None:
