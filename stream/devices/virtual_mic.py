@@ -16,7 +16,7 @@ from ...errors import InputError
 from .cleanup_ledger import LedgerEntry, abandoned_entries
 from .endpoints import EndpointInfo, Render
 from .portaudio import PortAudioSink, StreamSettings
-from .pulse import KINDS, Kind, PulseError, PulseSilentError, default_device, pactl, server_name
+from .pulse import KINDS, Kind, PulseError, PulseSilentError, default_device, is_running, pactl, server_name
 
 DEFAULT_NAME = "lipstream"
 
@@ -78,6 +78,10 @@ class VirtualMic:
     def __exit__(self, *error: object) -> None:
         self._remove()
 
+    def listened(self) -> bool | None:
+        """Whether a program records the microphone at present; None where no server tells."""
+        return is_running("input", self.source)
+
     def _make(self) -> None:
         sources = [line.split("\t")[1] for line in pactl("list", "short", "sources").splitlines()]
         if self.source in sources:
@@ -90,8 +94,7 @@ class VirtualMic:
         notes = {"token": token, "input": defaults["input"], "output": defaults["output"]}
         self._entry = LedgerEntry.make(self._folder / f"{_ENTRY_PREFIX}{token}.json", notes)
         monitor = f"{self.sink}.monitor"
-        form = f"rate={_RATE} channels=1 channel_map=mono"
-        _load("module-null-sink", f"sink_name={self.sink} {form} sink_properties=", token, self.description)
+        _load_null_sink(self.sink, token, self.description)
         # PulseAudio names the master by itself; PipeWire's streams find each other only after a moment.
         _load(
             "module-remap-source",
@@ -153,6 +156,21 @@ def remove_leftovers(folder: Path | None = None) -> int:
         entry.release()
         count += 1
     return count
+
+
+def _load_null_sink(name: str, token: str, description: str) -> None:
+    """A sink that fetches little at a time, also while nobody listens.
+
+    Without ``norewinds`` PulseAudio's null sink fetches two seconds at once as long as nobody asks for less:
+    then sound overflows here, and who begins to listen hears that first. Older servers do not know the word.
+    """
+    form = f"sink_name={name} rate={_RATE} channels=1 channel_map=mono"
+    try:
+        _load("module-null-sink", f"{form} norewinds=1 sink_properties=", token, description)
+    except PulseSilentError:
+        raise
+    except PulseError:
+        _load("module-null-sink", f"{form} sink_properties=", token, description)
 
 
 def _load(module: str, arguments: str, token: str, description: str, *properties: str) -> None:
@@ -230,6 +248,10 @@ class VirtualMicSink:
     @property
     def alive(self) -> bool:
         return self._sink is not None and self._sink.alive
+
+    def listened(self) -> bool | None:
+        """Whether a program records the microphone at present; None where no server tells."""
+        return self._mic.listened()
 
     def start(self, render: Render) -> None:
         self.stop()

@@ -1,7 +1,7 @@
 """What a live session is asked to do, checked once; and what may be asked of its delay."""
 
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf, isfinite, isnan
 from pathlib import Path
 
 from ...errors import InputError
@@ -57,7 +57,8 @@ class LiveLatency:
         align_ms: waiting for the video, on request.
         enhancer_ms: the model's window and the resampling around it.
         varispeed_ms: the resampling between the two device clocks.
-        buffer_ms: buffered audio for the output: one of its blocks and a margin.
+        buffer_ms: buffered audio for the output: one of its blocks and a margin; NaN while that is not known,
+            and with it the sums, because a device does not run, or not for long enough.
         input_wait_ms: until the device has filled a block; the longest, which its first sample waits.
         devices_ms: both devices' own latency, beyond the filling of a block.
     """
@@ -82,8 +83,15 @@ class LiveLatency:
         """From the capture of a sample to its sound."""
         return self.added_ms + self.input_wait_ms + self.devices_ms
 
+    @property
+    def known(self) -> bool:
+        """Whether all stages are known."""
+        return not isnan(self.added_ms)
+
     def text(self) -> str:
         """Stage by stage, for the user."""
+        if not self.known:
+            return "unknown"
         stages = {
             "video": self.align_ms,
             "enhancer": self.enhancer_ms,

@@ -25,6 +25,7 @@ from ..runtimes.base import Runtime, StreamSpec
 from .camera_watch import CameraWatch, MakeCamera, camera_maker
 from .config import LiveConfig, LiveLatency
 from .endpoints import choose_endpoints, watch_over
+from .listener_watch import ListenerWatch
 from .pipeline import LivePipeline
 from .stats import DeviceState, LiveStats
 from .threads import LiveError, SessionThreads
@@ -168,6 +169,7 @@ class LiveSession(Controlled):
             atten_limit_db=self.atten_limit_db,
             restarts=self._watchdog.restarts,
             recorded_s=recorder.seconds if recorder is not None and recorder.active else None,
+            listened=self._listener.listened,
         )
 
     def __enter__(self) -> Self:
@@ -206,6 +208,7 @@ class LiveSession(Controlled):
             self._recorder = self._recorder_in(config.record, chosen, runtime.spec)
             opened.callback(self._end_recording, self._recorder)
         self._watchdog = watch_over(self._source, self._sink, self._pipeline, self._clock, self._tell)
+        self._listener = ListenerWatch(self._sink, self._clock)
         opened.callback(self._threads.end, RELEASE_S, self._watchdog.close, self._camera.close)
         opened.callback(self._drop_unfinished)
         self._started = True
@@ -257,6 +260,7 @@ class LiveSession(Controlled):
         if self._threads.ended.is_set():  # a file that failed is no device to wait for
             return
         self._watchdog.look()
+        self._listener.look()
         if not self._told_damaged:
             self._look_at_input()
         now_s = self._clock.now()

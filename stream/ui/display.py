@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at a session, on a terminal and elsewhere.
 PANEL_S, LINE_S = 0.2, 5.0
+#: Seconds after which devices run steadily if ever.
+SETTLED_S = 3.0
 #: The level at which a meter is empty.
 _QUIET_DBFS = -60.0
 _METER_CELLS = 24
@@ -138,7 +140,7 @@ def status_line(stats: LiveStats) -> str:
         f"in {pipeline.input_dbfs:.0f} dBFS",
         f"out {pipeline.output_dbfs:.0f} dBFS",
         f"video {video_words(stats.camera, stats.video)}, alpha {pipeline.alpha:.2f}",
-        f"latency {pipeline.latency.added_ms:.0f} ms",
+        f"latency {delay_words(stats)}",
         load_words(pipeline),
         xrun_words(pipeline),
         f"drift {pipeline.drift_ppm:+.0f} ppm",
@@ -167,7 +169,7 @@ def panel_rows(stats: LiveStats) -> Iterator[tuple[str, str]]:
     yield "out", f"{meter(pipeline.output_dbfs)}  {device_words(stats.output)}"
     video = video_words(stats.camera, stats.video)
     yield "lips", f"{bar(pipeline.alpha)} {pipeline.alpha:5.2f} alpha  {video}"
-    yield "delay", pipeline.latency.text()
+    yield "delay", pipeline.latency.text() if pipeline.latency.known else delay_words(stats)
     yield "load", f"{load_words(pipeline)}, {xrun_words(pipeline)}, drift {pipeline.drift_ppm:+.0f} ppm"
     yield clock_time(stats.running_s), ", ".join(switches(stats)) or "no limit to the attenuation"
     yield "keys", HELP
@@ -203,6 +205,16 @@ def video_words(camera: "CameraStatus | None", enabled: bool) -> str:
     if camera.reason:
         words += f" ({camera.reason})"
     return words if enabled else f"off ({words})"
+
+
+def delay_words(stats: LiveStats) -> str:
+    """What the program adds, or why nobody can say."""
+    latency = stats.pipeline.latency
+    if latency.known:
+        return f"{latency.added_ms:.0f} ms"
+    if stats.listened is False:
+        return "unknown: nobody listens to the virtual microphone"
+    return "unknown: the devices do not run steadily" if stats.running_s > SETTLED_S else "not known yet"
 
 
 def load_words(pipeline: PipelineStats) -> str:

@@ -151,6 +151,21 @@ def test_an_input_that_is_gone_is_waited_for(
         assert not session.wait(0.0)
 
 
+def test_a_virtual_microphone_runs_as_well_while_nobody_listens(
+    routed_server: Any, pass_through: Callable[..., Runtime], tmp_path: Path
+) -> None:
+    routed_server.play(tone(60.0))
+    config = LiveConfig(input="noisy.monitor", virtual_mic=True)
+    with LiveSession(config, runtime=pass_through()) as session:
+        assert until(lambda: session.stats().pipeline.latency.known)
+        assert session.stats().listened is False
+        assert 0 < session.stats().pipeline.latency.added_ms < 300
+        recording = routed_server.record(tmp_path / "heard.raw", "lipstream")
+        assert until(lambda: session.stats().listened)
+        recording.terminate()
+        recording.wait()
+
+
 def test_of_a_server_that_dies_only_the_session_speaks(sound_server: Any, shipped_weights: Path) -> None:
     process = started("--output clean")
     try:

@@ -3,6 +3,7 @@
 import json
 import threading
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,20 @@ def test_controls_and_troubles_are_shown_where_they_are() -> None:
     assert "Headphones gone" in status_line(stats)
     assert "Headphones, 48 kHz (gone, looking for it)" in panel_text(stats)
     assert "video none" in status_line(replace(STATS, camera=None))
+
+
+def test_a_delay_that_nobody_knows_is_shown_as_unknown_with_the_reason() -> None:
+    unknown = replace(STATS, pipeline=replace(PIPELINE, latency=replace(LATENCY, buffer_ms=nan), fill_ms=nan))
+    for stats, words in (
+        (replace(unknown, running_s=0.5), "not known yet"),
+        (replace(unknown, listened=False), "unknown: nobody listens to the virtual microphone"),
+        (replace(unknown, listened=True), "unknown: the devices do not run steadily"),
+    ):
+        for text in (status_line(stats), panel_text(stats)):
+            assert words in text
+            assert "nan" not in text
+        told = json.loads(json.dumps(stats.as_dict(), allow_nan=False))["pipeline"]
+        assert told["latency"]["added_ms"] is told["latency"]["total_ms"] is told["fill_ms"] is None
 
 
 @pytest.mark.parametrize(("share", "filled"), [(-1.0, 0), (0.0, 0), (0.5, 12), (1.0, 24), (7.0, 24)])
