@@ -39,7 +39,7 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         "live",
         help="clean a microphone while it runs",
         description="Clean a microphone in real time. No camera is opened unless --camera asks for one. "
-        "Keys: b bypass, +/- attenuation limit, v video, m mute, q quit.",
+        "Keys: b bypass, +/- more or less suppression, v video, m mute, q quit.",
     )
     parser.set_defaults(run=live)
     _add_sound(parser)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from ..controls import NO_LIMIT_DB
+from ..controls import NO_LIMIT_DB, strength_words
 from ..live.stats import DeviceState, LiveStats, PipelineStats
 from .keys import HELP
 
@@ -171,7 +171,7 @@ def panel_rows(stats: LiveStats) -> Iterator[tuple[str, str]]:
     yield "lips", f"{bar(pipeline.alpha)} {pipeline.alpha:5.2f} alpha  {video}"
     yield "delay", pipeline.latency.text() if pipeline.latency.known else delay_words(stats)
     yield "load", f"{load_words(pipeline)}, {xrun_words(pipeline)}, drift {pipeline.drift_ppm:+.0f} ppm"
-    yield clock_time(stats.running_s), ", ".join(switches(stats)) or "no limit to the attenuation"
+    yield clock_time(stats.running_s), ", ".join(switches(stats)) or f"suppression {strength_words(stats.atten_limit_db)}"
     yield "keys", HELP
 
 
@@ -236,6 +236,6 @@ def switches(stats: LiveStats) -> Iterator[str]:
     if stats.mute:
         yield "MUTED"
     if stats.atten_limit_db < NO_LIMIT_DB:
-        yield f"attenuation at most {stats.atten_limit_db:g} dB"
+        yield f"suppression {strength_words(stats.atten_limit_db)}"
     if stats.recorded_s is not None:
         yield f"recorded {clock_time(stats.recorded_s)}"

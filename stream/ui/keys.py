@@ -10,7 +10,7 @@ QUIT = "q"
 #: Steps of the attenuation limit in dB; above the last there is none.
 LIMIT_STEPS_DB = (0.0, 3.0, 6.0, 9.0, 12.0, 15.0, 18.0, 24.0, 30.0, 40.0, NO_LIMIT_DB)
 #: What the keys do, in the words of the display.
-HELP = "b bypass  +/- attenuation limit  v video  m mute  q quit"
+HELP = "b bypass  +/- more or less suppression  v video  m mute  q quit"
 
 
 def press(key: str, controls: Controls) -> None:

@@ -188,7 +188,7 @@ def test_keys_work_and_the_terminal_is_given_back(folder: Path) -> None:
     try:
         shown = read_until(ours, "q quit")
         os.write(ours, b"b-")
-        shown += read_until(ours, "BYPASS, attenuation at most 40 dB")
+        shown += read_until(ours, "BYPASS, suppression strong, up to 40 dB")
         os.write(ours, b"q")
         read_until(ours, None, seconds=1.0)
         assert process.wait(timeout=90) == 0

@@ -108,7 +108,7 @@ def test_controls_and_troubles_are_shown_where_they_are() -> None:
             "damaged 4 cuts 3",
             "BYPASS",
             "MUTED",
-            "at most 12 dB",
+            "suppression light, up to 12 dB",
             "recorded 0:01:05",
         ):
             assert words in text
