@@ -87,7 +87,7 @@ class VirtualMic:
         if self.source in sources:
             raise InputError(
                 f"there is a microphone '{self.source}' already, perhaps of another Lipstream: "
-                "give this one another name"
+                "give this one another name (--virtual-mic NAME)"
             )
         defaults = {kind: default_device(kind) for kind in KINDS}
         token = uuid.uuid4().hex
@@ -217,18 +217,19 @@ class VirtualMicSink:
 
     Args:
         settings: how its output is opened; which device that is, is its own affair.
+        name: as for `VirtualMic`.
 
     Raises:
-        InputError: this system has no virtual microphones.
+        InputError: a bad name, or this system has no virtual microphones.
     """
 
-    def __init__(self, settings: StreamSettings) -> None:
+    def __init__(self, settings: StreamSettings, name: str = DEFAULT_NAME) -> None:
         if sys.platform in ("darwin", "win32"):
             program = "BlackHole" if sys.platform == "darwin" else "VB-CABLE"
             raise InputError(
                 f"a virtual microphone of its own needs Linux: install {program} and choose it as --output"
             )
-        self._mic = VirtualMic()
+        self._mic = VirtualMic(name)
         rate = settings.rate or RATE
         self._settings = replace(settings, device=self._mic.sink, rate=rate)
         self._info = EndpointInfo(

@@ -126,7 +126,8 @@ class LiveConfig:
         low_latency: smaller buffers: at most 45 ms added, for computers that keep up without a pause.
         max_latency_ms: the most that the program may add; sound that would come later is dropped.
         av_align_ms: hold the sound back by this many ms so that its lips are there in time; 0: never wait.
-        virtual_mic: give the output to other programs as a microphone (Linux).
+        virtual_mic: give the output to other programs as a microphone (Linux): True, or the name of it, of
+            which each session needs its own.
         record: folder for a recording; None: none.
         duration_s: end by itself after so many seconds.
 
@@ -147,7 +148,7 @@ class LiveConfig:
     low_latency: bool = False
     max_latency_ms: float = PipelineConfig.max_latency_ms
     av_align_ms: float = 0.0
-    virtual_mic: bool = False
+    virtual_mic: bool | str = False
     record: Path | None = None
     duration_s: float = inf
 

@@ -171,7 +171,10 @@ def panel_rows(stats: LiveStats) -> Iterator[tuple[str, str]]:
     yield "lips", f"{bar(pipeline.alpha)} {pipeline.alpha:5.2f} alpha  {video}"
     yield "delay", pipeline.latency.text() if pipeline.latency.known else delay_words(stats)
     yield "load", f"{load_words(pipeline)}, {xrun_words(pipeline)}, drift {pipeline.drift_ppm:+.0f} ppm"
-    yield clock_time(stats.running_s), ", ".join(switches(stats)) or f"suppression {strength_words(stats.atten_limit_db)}"
+    yield (
+        clock_time(stats.running_s),
+        ", ".join(switches(stats)) or f"suppression {strength_words(stats.atten_limit_db)}",
+    )
     yield "keys", HELP
 
 

@@ -155,12 +155,13 @@ def test_a_virtual_microphone_runs_as_well_while_nobody_listens(
     routed_server: Any, pass_through: Callable[..., Runtime], tmp_path: Path
 ) -> None:
     routed_server.play(tone(60.0))
-    config = LiveConfig(input="noisy.monitor", virtual_mic=True)
+    config = LiveConfig(input="noisy.monitor", virtual_mic="voice")
     with LiveSession(config, runtime=pass_through()) as session:
         assert until(lambda: session.stats().pipeline.latency.known)
         assert session.stats().listened is False
+        assert session.stats().output.name == "Virtual microphone voice"
         assert 0 < session.stats().pipeline.latency.added_ms < 300
-        recording = routed_server.record(tmp_path / "heard.raw", "lipstream")
+        recording = routed_server.record(tmp_path / "heard.raw", "voice")
         assert until(lambda: session.stats().listened)
         recording.terminate()
         recording.wait()
