@@ -25,8 +25,8 @@ def add_model(parser: argparse._ActionsContainer, runtime: str, runtimes: str) -
         runtime: the default.
         runtimes: the choices in words.
     """
-    parser.add_argument("--model", default="lite", metavar="M", help="preset (%(default)s)")
-    parser.add_argument("--runtime", default=runtime, metavar="R", help=f"{runtimes} (%(default)s)")
+    parser.add_argument("--model", default="lite", metavar="M", help="preset (lite)")
+    parser.add_argument("--runtime", default=runtime, metavar="R", help=f"{runtimes} ({runtime})")
     words = ", ".join(f"{word} ({limit:g} dB)" for word, limit in STRENGTHS.items() if limit < NO_LIMIT_DB)
     parser.add_argument(
         "--strength",

@@ -75,7 +75,7 @@ class _PortAudioEndpoint:
 
     @property
     def _title(self) -> str:
-        """What the user calls the device: as it was asked for, else as it is shown elsewhere on the computer."""
+        """What the user calls the device: as it was asked for, else as the sound settings show it."""
         device = self._device
         asked = self._settings.device in (device.name, device.label)
         return device.name if asked else device.description or device.name

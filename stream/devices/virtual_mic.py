@@ -14,6 +14,7 @@ from typing import Self
 from ...core.storage import runtime_folder
 from ...errors import InputError
 from .cleanup_ledger import LedgerEntry, abandoned_entries
+from .devices import require_server_devices
 from .endpoints import EndpointInfo, Render
 from .portaudio import PortAudioSink, StreamSettings
 from .pulse import KINDS, Kind, PulseError, PulseSilentError, default_device, is_running, pactl, server_name
@@ -117,6 +118,16 @@ class VirtualMic:
             entry.abandon()
         else:
             entry.release()
+
+
+def require_virtual_mic() -> None:
+    """Nothing, if a virtual microphone can be made and played to.
+
+    Raises:
+        InputError: it cannot; the line says what is missing.
+    """
+    require_sound_server()
+    require_server_devices()
 
 
 def require_sound_server() -> str:

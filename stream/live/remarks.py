@@ -55,6 +55,6 @@ class Remarks:
         elif now_s - self._sounded_s >= SILENT_S and not self._told_silent:
             self._told_silent = True
             self._tell(
-                f"nothing is heard from '{source.info.name}' for {SILENT_S:g} s: is it muted, there or in the "
-                "sound settings? lipstream devices lists other microphones, for --input"
+                f"nothing is heard from '{source.info.name}' for {SILENT_S:g} s: is it muted, itself or in "
+                "the sound settings? lipstream devices lists other microphones, for --input"
             )

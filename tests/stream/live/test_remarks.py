@@ -6,7 +6,7 @@ import pytest
 
 from lipstream.stream.live.remarks import SILENT_DBFS, SILENT_S, Remarks
 from lipstream.tests.stream.live.stage import Endpoint
-from lipstream.tests.stream.ui.test_display import PIPELINE
+from lipstream.tests.stream.ui.looks import PIPELINE
 
 
 def said(levels: list[tuple[float, float]], source: Endpoint) -> list[str]:

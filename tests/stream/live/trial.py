@@ -32,7 +32,7 @@ from lipstream.stream.live.session import LiveSession
 from lipstream.stream.live.stats import LiveStats
 from lipstream.stream.live.threads import responsive
 from lipstream.stream.recording.recording import CLEAN, replay
-from lipstream.stream.ui.display import status_line
+from lipstream.stream.ui.words import status_line
 from lipstream.stream.video.camera.process import CameraProcess
 from lipstream.stream.video.camera.status import LipsMailbox
 from lipstream.tests.stream.live.probes import (
