@@ -47,6 +47,7 @@ def live(args: argparse.Namespace) -> int:
     Returns:
         0, or 1 if a part of it failed.
     """
+    from ..live.incoming import incoming_session
     from ..live.session import LiveError, LiveSession
     from ..live.settings import write_settings
     from ..live.stats import StatsFile
@@ -75,12 +76,16 @@ def live(args: argparse.Namespace) -> int:
             session = LiveSession(config, on_message=relay.tell)
             session.mute = bool(settings.push_to_talk)
             stack.enter_context(session)
+            incoming = None
+            if settings.incoming is not None:
+                incoming = incoming_session(settings.incoming, config, relay.tell)
+                stack.enter_context(incoming)
             if args.save:
                 relay.tell(f"saved in {write_settings(chosen)}: lipstream live takes it up")
             keyboard = stack.enter_context(Keyboard())
             stack.enter_context(responsive())
             try:
-                _run(session, relay, keyboard, stats_file, interruption)
+                _run(session, incoming, relay, keyboard, stats_file, interruption)
             finally:
                 relay.tell(f"ended: {status_line(session.stats())}")
     except LiveError as error:
@@ -131,6 +136,7 @@ def _left(code: int, others: set[threading.Thread]) -> int:
 
 def _run(
     session: "LiveSession",
+    incoming: "LiveSession | None",
     relay: "Relay",
     keyboard: "Keyboard",
     stats_file: "StatsFile | None",
@@ -142,17 +148,20 @@ def _run(
     view = View()
     show_s = write_s = 0.0
     while not session.wait(KEYS_S) and not interruption.happened:
+        if incoming is not None and incoming.wait(0.0):
+            return
         keys = keyboard.pressed()
         if QUIT in keys.lower():
             return
         for key in keys:
-            told = press(key, session.controls, view, session.stats().camera is not None)
+            has_camera = session.stats().camera is not None
+            told = press(key, session.controls, view, has_camera, incoming.controls if incoming else None)
             if told is not None:
                 relay.tell(told)
         relay.pass_on()
         now_s = monotonic()
         if keys or now_s >= show_s:
-            relay.show(session.stats(), view)
+            relay.show(session.stats(), view, incoming.stats() if incoming else None)
             show_s = now_s + relay.period_s
         if stats_file is not None and now_s >= write_s:
             stats_file.write(session.stats())

@@ -39,6 +39,7 @@ def settings_of(args: argparse.Namespace) -> "LiveSettings":
         output=args.output,
         virtual_mic=args.virtual_mic,
         monitor=args.monitor,
+        incoming=args.incoming,
         channel=args.channel,
         rate=args.rate,
         block=args.block,
@@ -78,6 +79,14 @@ def _add_sound(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         default=None,
         help="play it on the default output instead: hear yourself, on headphones",
+    )
+    sound.add_argument(
+        "--incoming",
+        nargs="?",
+        const="default",
+        metavar="D",
+        help="clean what you hear as well: what programs play to the 'Lipstream speakers' is heard on this "
+        "output (Linux; without D the default one)",
     )
     sound.add_argument(
         "--push-to-talk",

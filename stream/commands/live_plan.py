@@ -54,10 +54,10 @@ def _microphone_for_others(settings: "LiveSettings") -> tuple["LiveSettings | No
     """Settings that give the voice to other programs; or None, and what stands in the way."""
     from ..devices.devices import list_devices
     from ..devices.feedback import is_cable
-    from ..devices.virtual_mic import require_virtual_mic
+    from ..devices.virtual_device import require_virtual_devices
 
     try:
-        require_virtual_mic()
+        require_virtual_devices()
         return replace(settings, virtual_mic=VIRTUAL_MIC), ""
     except InputError as error:
         obstacle = str(error)

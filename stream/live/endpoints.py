@@ -9,6 +9,7 @@ from ..devices.feedback import loudspeaker_warning, refuse_feedback
 from ..devices.file_endpoints import FileSink, FileSource
 from ..devices.portaudio import PortAudioSink, PortAudioSource, StreamSettings
 from ..devices.portaudio_host import refresh_devices
+from ..devices.virtual_endpoint import VirtualEndpoint
 from ..devices.virtual_mic import DEFAULT_NAME, VirtualMicSink
 from ..dsp.clock import Clock
 from .config import LiveConfig
@@ -46,7 +47,7 @@ def watch_over(
         Watched("output", sink, pipeline.render, *_device_of(sink)),
         Watched("input", source, pipeline.capture, *_device_of(source)),
     ]
-    devices = PortAudioSource | PortAudioSink | VirtualMicSink
+    devices = PortAudioSource | PortAudioSink | VirtualEndpoint
     refresh = refresh_devices if isinstance(source, devices) or isinstance(sink, devices) else None
     return Watchdog(watched, clock, tell, refresh, partial(_refuse_feedback, source, sink))
 

@@ -29,6 +29,7 @@ class LiveSettings:
         input, output, camera: device or file, as a user writes it.
         virtual_mic: its name.
         monitor: play the clean voice on the output, so that one hears oneself.
+        incoming: the output on which what other programs play is heard, cleaned.
         strength: in words or dB.
         push_to_talk: begin muted.
         channel, rate, block, face_model, model, runtime, low_latency, max_latency, av_align: as in
@@ -39,6 +40,7 @@ class LiveSettings:
     output: str | None = None
     virtual_mic: str | None = None
     monitor: bool | None = None
+    incoming: str | None = None
     channel: int | None = None
     rate: int | None = None
     block: int | None = None

@@ -22,7 +22,7 @@ class Display(Protocol):
         """Seconds between two looks that it wants."""
         ...
 
-    def show(self, stats: LiveStats, view: View) -> None:
+    def show(self, stats: LiveStats, view: View, incoming: LiveStats | None = None) -> None:
         """Show how it goes."""
         ...
 
@@ -45,8 +45,10 @@ class Lines:
 
     period_s = LINE_S
 
-    def show(self, stats: LiveStats, view: View) -> None:
+    def show(self, stats: LiveStats, view: View, incoming: LiveStats | None = None) -> None:
         self.tell(status_line(stats))
+        if incoming is not None:
+            self.tell(f"incoming: {status_line(incoming)}")
 
     def tell(self, message: str) -> None:
         try:
@@ -71,8 +73,8 @@ class Panel:
 
         self._live = Live(auto_refresh=False, transient=True)
 
-    def show(self, stats: LiveStats, view: View) -> None:
-        self._live.update(panel(stats, view), refresh=True)
+    def show(self, stats: LiveStats, view: View, incoming: LiveStats | None = None) -> None:
+        self._live.update(panel(stats, view, incoming), refresh=True)
 
     def tell(self, message: str) -> None:
         self._live.console.print(message, markup=False, highlight=False)
@@ -115,9 +117,9 @@ class Relay:
         while not self._waiting.empty():
             self._display.tell(self._waiting.get())
 
-    def show(self, stats: LiveStats, view: View) -> None:
+    def show(self, stats: LiveStats, view: View, incoming: LiveStats | None = None) -> None:
         """Show how it goes."""
-        self._display.show(stats, view)
+        self._display.show(stats, view, incoming)
 
     def __enter__(self) -> Self:
         self._display.__enter__()
@@ -128,7 +130,7 @@ class Relay:
         self._display.__exit__(*error)
 
 
-def panel(stats: LiveStats, view: View) -> Any:
+def panel(stats: LiveStats, view: View, incoming: LiveStats | None = None) -> Any:
     """The rows of the panel, as a table of rich; what is too long for the terminal goes on below."""
     from rich.table import Table
     from rich.text import Text
@@ -136,6 +138,6 @@ def panel(stats: LiveStats, view: View) -> Any:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, text in rows(stats, view):
+    for name, text in rows(stats, view, incoming):
         table.add_row(name, Text(text))
     return table

@@ -16,6 +16,7 @@ KEYS = (
     ("m", "the same"),
     ("+ -", "suppress more noise, or less"),
     ("b", "bypass: hear the difference"),
+    ("i", "the same for what you hear, with --incoming"),
     ("v", "lips on and off, with a camera"),
     ("d", "details: delay by stage, load, clocks"),
     ("?", "show or hide these keys"),
@@ -36,7 +37,9 @@ class View:
     keys: bool = False
 
 
-def press(key: str, controls: Controls, view: View, has_camera: bool) -> str | None:
+def press(
+    key: str, controls: Controls, view: View, has_camera: bool, incoming: Controls | None = None
+) -> str | None:
     """Do what a key means; nothing if it means nothing.
 
     Args:
@@ -44,6 +47,7 @@ def press(key: str, controls: Controls, view: View, has_camera: bool) -> str | N
         controls: of the session.
         view: of its display.
         has_camera: whether there are lips to be switched.
+        incoming: of the session for what one hears, if there is one.
 
     Returns:
         What to tell about it, where the display does not show it.
@@ -51,6 +55,10 @@ def press(key: str, controls: Controls, view: View, has_camera: bool) -> str | N
     match key.lower():
         case "b":
             controls.bypass = not controls.bypass
+        case "i" if incoming is None:
+            return "i: nothing that you hear is cleaned in this session; lipstream live --incoming does it"
+        case "i":
+            incoming.bypass = not incoming.bypass
         case "m" | " ":
             controls.mute = not controls.mute
         case "v" if not has_camera:

@@ -50,9 +50,17 @@ def status_line(stats: LiveStats) -> str:
     return " | ".join(parts)
 
 
-def rows(stats: LiveStats, view: View) -> Iterator[Row]:
-    """Title and text of each row of a panel."""
+def rows(stats: LiveStats, view: View, incoming: LiveStats | None = None) -> Iterator[Row]:
+    """Title and text of each row of a panel.
+
+    Args:
+        stats: of the session for the microphone.
+        view: what is to be shown.
+        incoming: of the session for what one hears, if there is one.
+    """
     yield from _detailed_rows(stats) if view.details else _plain_rows(stats)
+    if incoming is not None:
+        yield "hear", f"{bar_of(incoming.pipeline.output_dbfs)} {_incoming_words(incoming)}"
     if view.keys:
         yield from KEYS
     else:
@@ -130,9 +138,11 @@ def delay_words(stats: LiveStats) -> str:
     latency = stats.pipeline.latency
     if latency.known:
         return f"{latency.added_ms:.0f} ms"
-    if stats.listened is False:
-        return "unknown: nobody listens to the virtual microphone"
-    return "unknown: the devices do not run steadily" if stats.running_s > SETTLED_S else "not known yet"
+    if stats.running_s <= SETTLED_S:
+        return "not known yet"
+    listens = stats.listened is not False
+    reason = "the devices do not run steadily" if listens else "nobody listens to the virtual microphone"
+    return f"unknown: {reason}"
 
 
 def load_words(pipeline: PipelineStats) -> str:
@@ -173,6 +183,11 @@ def _voice_words(stats: LiveStats) -> str:
     if stats.bypass:
         return "BYPASS: as it is, not cleaned (b cleans it)"
     return f"on; suppression {strength_words(stats.atten_limit_db)}"
+
+
+def _incoming_words(stats: LiveStats) -> str:
+    how = "BYPASS: as it is (i cleans it)" if stats.bypass else "cleaned"
+    return f"{_device(stats.input)}, {how}, delay {delay_words(stats)}"
 
 
 def _lips_words(camera: "CameraStatus", enabled: bool, alpha: float) -> str:

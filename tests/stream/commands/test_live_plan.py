@@ -7,7 +7,7 @@ import pytest
 
 from lipstream import InputError
 from lipstream.stream.commands.live_plan import with_output
-from lipstream.stream.devices import devices, virtual_mic
+from lipstream.stream.devices import devices, virtual_device
 from lipstream.stream.devices.devices import Device
 from lipstream.stream.live.settings import LiveSettings
 
@@ -21,11 +21,11 @@ def system(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What there is: an obstacle to virtual microphones, or none; and devices."""
     there: dict[str, Any] = {"obstacle": "", "devices": [PHONES]}
 
-    def require_virtual_mic() -> None:
+    def require_virtual_devices() -> None:
         if there["obstacle"]:
             raise InputError(there["obstacle"])
 
-    monkeypatch.setattr(virtual_mic, "require_virtual_mic", require_virtual_mic)
+    monkeypatch.setattr(virtual_device, "require_virtual_devices", require_virtual_devices)
     monkeypatch.setattr(devices, "list_devices", lambda server=None: there["devices"])
     monkeypatch.setattr(devices, "find_device", lambda choice, kind: MICROPHONE)
     return there

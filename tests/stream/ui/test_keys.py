@@ -58,6 +58,13 @@ def test_lips_without_a_camera_are_explained() -> None:
     assert vars(controls) == vars(Controls())
 
 
+def test_what_is_heard_has_a_bypass_of_its_own() -> None:
+    controls, incoming = Controls(), Controls()
+    assert press("i", controls, View(), False, incoming) is None
+    assert (controls.bypass, incoming.bypass) == (False, True)
+    assert "--incoming" in str(press("i", controls, View(), False))
+
+
 def test_details_and_keys_are_shown_and_hidden() -> None:
     view = View()
     for key, shown in (("d", View(details=True)), ("?", View(True, True)), ("D", View(keys=True))):

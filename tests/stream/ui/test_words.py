@@ -96,6 +96,13 @@ def test_time_counts_hours() -> None:
     assert [clock_time(s) for s in (0, 59.9, 60, 36_000)] == ["0:00:00", "0:00:59", "0:01:00", "10:00:00"]
 
 
+def test_what_is_heard_has_a_row_of_its_own() -> None:
+    incoming = replace(STATS, input=DeviceState("Lipstream speakers", 48_000, alive=True), bypass=True)
+    text = "\n".join(f"{name} {words}" for name, words in rows(STATS, View(), incoming))
+    assert "Lipstream speakers, BYPASS: as it is (i cleans it), delay 54 ms" in text
+    assert "hear" not in panel_text(STATS, View())
+
+
 def test_plain_words_are_shown_unless_details_are_asked_for() -> None:
     text = panel_text(STATS, View())
     for words in (
