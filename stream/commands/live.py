@@ -56,6 +56,8 @@ def live(args: argparse.Namespace) -> int:
     from ..ui.keys import Keyboard
     from ..ui.words import status_line
 
+    if args.install or args.uninstall:
+        return _install(args)
     chosen = _chosen(args)
     settings = with_output(chosen, partial(print, flush=True), _ask if _on_terminal() else None)
     config = settings.config(record=args.record, duration_s=args.duration)
@@ -119,6 +121,25 @@ def _ask(question: str) -> str:
         return input(question)
     except EOFError:
         return ""
+
+
+def _install(args: argparse.Namespace) -> int:
+    """Write or remove what starts live sessions by themselves, and say how it is used."""
+    from ..live.settings import write_settings
+    from .live_install import install, this_program, uninstall
+
+    if args.uninstall:
+        for path in uninstall():
+            print(f"removed {path}")
+        return 0
+    if args.save:
+        chosen = settings_of(args)
+        chosen.config()  # which checks them
+        print(f"saved in {write_settings(chosen)}")
+    for path in install(this_program()):
+        print(f"wrote {path}")
+    print("at each login, and now: systemctl --user daemon-reload; systemctl --user enable --now lipstream")
+    return 0
 
 
 def _left(code: int, others: set[threading.Thread]) -> int:

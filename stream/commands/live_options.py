@@ -5,6 +5,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..controls import STRENGTHS
 from .options import add_face_model, add_model
 
 if TYPE_CHECKING:
@@ -48,11 +49,16 @@ def settings_of(args: argparse.Namespace) -> "LiveSettings":
         av_align=args.av_align,
         model=args.model,
         runtime=args.runtime,
-        strength=None if args.atten_limit is None else f"{args.atten_limit:g}",
+        strength=None if args.atten_limit is None else _strength_text(args.atten_limit),
         low_latency=args.low_latency,
         max_latency=args.max_latency,
         push_to_talk=args.push_to_talk,
     )
+
+
+def _strength_text(limit_db: float) -> str:
+    """A strength as a user would write it: its word, if it has one."""
+    return next((word for word, db in STRENGTHS.items() if db == limit_db), f"{limit_db:g}")
 
 
 def _add_sound(parser: argparse.ArgumentParser) -> None:
@@ -167,3 +173,11 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         "these up",
     )
     settings.add_argument("--no-saved", action="store_true", help="leave what is remembered aside")
+    either = settings.add_mutually_exclusive_group()
+    either.add_argument(
+        "--install",
+        action="store_true",
+        help="write a systemd user unit and an entry for the menu, which start lipstream live with what is "
+        "remembered, and end (Linux)",
+    )
+    either.add_argument("--uninstall", action="store_true", help="remove both, and end")

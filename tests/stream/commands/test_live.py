@@ -156,7 +156,7 @@ def test_settings_are_saved_and_taken_up_where_none_are_given(
     args = parsed("--duration", "0.3")
     assert args.run(args) == 0
     printed = capsys.readouterr().out
-    for words in ("live.toml", '--strength "12"', "--no-saved", "input in.wav", "MUTED"):
+    for words in ("live.toml", '--strength "light"', "--no-saved", "input in.wav", "MUTED"):
         assert words in printed
     args = parsed("--duration", "0.3", "--output", "other.wav", "--input", "in.wav")
     assert args.run(args) == 0
