@@ -197,6 +197,15 @@ def test_a_full_disk_for_the_statistics_is_told_once(
     assert capsys.readouterr().out.count("no more statistics in /dev/full") == 1
 
 
+def test_a_reader_that_goes_away_ends_it_quietly(folder: Path) -> None:
+    program = [sys.executable, "-c", "import sys; from lipstream.cli import main; sys.exit(main())"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        done = subprocess.run([*program, "live", *FILES], stdout=closed, stderr=subprocess.PIPE, timeout=90)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_keys_work_and_the_terminal_is_given_back(folder: Path) -> None:
     ours, theirs = pty.openpty()
     before = termios.tcgetattr(theirs)

@@ -50,10 +50,10 @@ def broken_off(samples: Float32, rate: int) -> Float32:
     return hard
 
 
-@pytest.mark.parametrize(("ppm", "end_s"), [(200.0, 3_600), (-200.0, 1_200)])
 def test_for_an_hour_of_drift_the_delay_stays_and_the_tone_is_clean(
-    simulate: Make, slow_rate_enhancer: Enhancer, ppm: float, end_s: int
+    simulate: Make, slow_rate_enhancer: Enhancer
 ) -> None:
+    ppm, end_s = 200.0, 3_600
     stream = simulate(
         rate=1_000,
         block=400,
