@@ -18,10 +18,10 @@ from .live_plan import with_output
 
 if TYPE_CHECKING:
     from ..live.session import LiveSession
-    from ..live.settings import LiveSettings
     from ..live.stats import StatsFile
     from ..ui.display import Relay
     from ..ui.keys import Keyboard
+    from .live_settings import LiveSettings
 
 EXIT_FAILED = 1
 #: Seconds between two looks at the keys, and between two lines of --json-stats.
@@ -49,12 +49,12 @@ def live(args: argparse.Namespace) -> int:
     """
     from ..live.incoming import incoming_session
     from ..live.session import LiveError, LiveSession
-    from ..live.settings import write_settings
     from ..live.stats import StatsFile
     from ..live.threads import responsive
     from ..ui.display import Relay, choose_display
     from ..ui.keys import Keyboard
     from ..ui.words import status_line
+    from .live_settings import write_settings
 
     if args.install or args.uninstall:
         return _install(args)
@@ -102,7 +102,7 @@ def _chosen(args: argparse.Namespace) -> "LiveSettings":
     Raises:
         InputError: what was saved cannot be used.
     """
-    from ..live.settings import read_settings, settings_path
+    from .live_settings import read_settings, settings_path
 
     settings = settings_of(args)
     if not settings.chosen() and not args.no_saved and (saved := read_settings()) is not None:
@@ -125,8 +125,8 @@ def _ask(question: str) -> str:
 
 def _install(args: argparse.Namespace) -> int:
     """Write or remove what starts live sessions by themselves, and say how it is used."""
-    from ..live.settings import write_settings
     from .live_install import install, this_program, uninstall
+    from .live_settings import write_settings
 
     if args.uninstall:
         for path in uninstall():

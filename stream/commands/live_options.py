@@ -9,7 +9,7 @@ from ..controls import STRENGTHS
 from .options import add_face_model, add_model
 
 if TYPE_CHECKING:
-    from ..live.settings import LiveSettings
+    from .live_settings import LiveSettings
 
 #: Delay for --av-align without a number: a webcam's delay, and one frame at 25 fps.
 ALIGN_MS = 120.0
@@ -33,7 +33,7 @@ def settings_of(args: argparse.Namespace) -> "LiveSettings":
     Raises:
         InputError: saved settings are to be used and cannot be read.
     """
-    from ..live.settings import LiveSettings
+    from .live_settings import LiveSettings
 
     return LiveSettings(
         input=args.input,

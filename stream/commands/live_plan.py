@@ -9,7 +9,7 @@ from ...errors import InputError
 from .live_options import VIRTUAL_MIC
 
 if TYPE_CHECKING:
-    from ..live.settings import LiveSettings
+    from .live_settings import LiveSettings
 
 Tell = Callable[[str], None]
 #: Asks a question on the terminal and gives the answer.
@@ -77,8 +77,8 @@ def _told_to_choose(settings: "LiveSettings") -> str:
 def _found(settings: "LiveSettings", obstacle: str) -> Iterator[str]:
     """What there is, in plain words."""
     from ..devices.devices import find_device
-    from ..live.settings import NO_CAMERA
     from ..video.camera.status import camera_name, listed_cameras
+    from .live_settings import NO_CAMERA
 
     if settings.input is None:
         device = find_device(None, "input")

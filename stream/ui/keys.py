@@ -55,15 +55,17 @@ def press(
     match key.lower():
         case "b":
             controls.bypass = not controls.bypass
-        case "i" if incoming is None:
-            return "i: nothing that you hear is cleaned in this session; lipstream live --incoming does it"
         case "i":
+            if incoming is None:
+                return (
+                    "i: nothing you hear is cleaned in this session; lipstream live --incoming does it"
+                )
             incoming.bypass = not incoming.bypass
         case "m" | " ":
             controls.mute = not controls.mute
-        case "v" if not has_camera:
-            return "v: there is no camera in this session; lipstream live --camera uses one"
         case "v":
+            if not has_camera:
+                return "v: there is no camera in this session; lipstream live --camera uses one"
             controls.video = not controls.video
         case "+" | "=":  # the same key on many keyboards
             above = [step for step in LIMIT_STEPS_DB if step > controls.atten_limit_db]

@@ -7,9 +7,9 @@ import pytest
 
 from lipstream import InputError
 from lipstream.stream.commands.live_plan import with_output
+from lipstream.stream.commands.live_settings import LiveSettings
 from lipstream.stream.devices import devices, virtual_device
 from lipstream.stream.devices.devices import Device
-from lipstream.stream.live.settings import LiveSettings
 
 MICROPHONE = Device(0, "default", "ALSA", 2, 0, 48_000, description="Built-in Microphone")
 CABLE = Device(7, "BlackHole 2ch", "Core Audio", 2, 2, 48_000)

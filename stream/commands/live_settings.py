@@ -10,13 +10,15 @@ from typing import Any
 from ...core.storage import config_folder, written_whole
 from ...errors import InputError
 from ..controls import parse_strength
+from ..live.config import EndpointName, LiveConfig
 from ..video.camera.status import parse_camera
-from .config import EndpointName, LiveConfig
 
 #: Of the file's form; a file of another one is refused.
 VERSION = 1
 #: A name that ends so is a sound file, not a device.
 SOUND_FILES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".caf", ".w64")
+#: Settings that may name a file.
+_FILES = ("input", "output", "camera", "face_model")
 #: No camera, in the words of the command line.
 NO_CAMERA = "none"
 
@@ -147,8 +149,14 @@ def _lines(settings: LiveSettings) -> Iterator[str]:
     yield "# lipstream live --save wrote this; lipstream live without options takes it up."
     yield f"version = {VERSION}"
     for name, value in settings.chosen().items():
+        if name in _FILES and _is_file(str(value)):
+            value = str(Path(value).absolute())  # it is read from anywhere
         # JSON's strings, numbers and truth values are TOML's as well, but for DEL, which no name has.
         yield f"{name} = {json.dumps(value, ensure_ascii=False)}"
+
+
+def _is_file(value: str) -> bool:
+    return value.lower().endswith(SOUND_FILES) or Path(value).is_file()
 
 
 def _unusable(path: Path, reason: str) -> InputError:

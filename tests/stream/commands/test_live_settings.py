@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from lipstream import InputError
+from lipstream.stream.commands import live_settings as module
+from lipstream.stream.commands.live_settings import LiveSettings, read_settings, settings_path, write_settings
 from lipstream.stream.controls import NO_LIMIT_DB
-from lipstream.stream.live import settings as module
-from lipstream.stream.live.settings import LiveSettings, read_settings, settings_path, write_settings
 
 ALL = LiveSettings(
     input='Mic "Ünï"\\',
@@ -41,6 +41,14 @@ def test_what_is_saved_is_read_again(settings: LiveSettings, folder: Path) -> No
     assert write_settings(settings) == settings_path()
     assert read_settings() == settings
     assert [path.name for path in folder.iterdir()] == ["live.toml"]
+
+
+def test_files_are_remembered_wherever_one_is_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "face.mp4").touch()
+    write_settings(LiveSettings(input="in.wav", output="Headphones", camera="face.mp4"))
+    absolute = LiveSettings(str(tmp_path / "in.wav"), "Headphones", camera=str(tmp_path / "face.mp4"))
+    assert read_settings() == absolute
 
 
 def test_settings_become_the_configuration_of_a_session() -> None:
