@@ -34,7 +34,7 @@ class VirtualEndpoint(Generic[Stream]):
         self._device = device
         rate = settings.rate or RATE
         self._settings = replace(settings, device=reached_as, rate=rate)
-        self._make = make
+        self._make: Callable[[StreamSettings], Stream] = make
         self._info = EndpointInfo(
             name=device.description,
             rate=rate,

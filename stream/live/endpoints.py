@@ -47,7 +47,7 @@ def watch_over(
         Watched("output", sink, pipeline.render, *_device_of(sink)),
         Watched("input", source, pipeline.capture, *_device_of(source)),
     ]
-    devices = PortAudioSource | PortAudioSink | VirtualEndpoint
+    devices = (PortAudioSource, PortAudioSink, VirtualEndpoint)
     refresh = refresh_devices if isinstance(source, devices) or isinstance(sink, devices) else None
     return Watchdog(watched, clock, tell, refresh, partial(_refuse_feedback, source, sink))
 

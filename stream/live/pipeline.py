@@ -12,11 +12,11 @@ from ..dsp.clock import Clock, MonotonicClock
 from ..dsp.varispeed import VariableResampler
 from ..enhancer import Enhancer
 from ..video.frames import LipFrame
-from .buffer_control import BufferControl
-from .buffered_audio import BufferedAudio
-from .capture_buffer import CaptureBuffer
+from .buffers.capture import CaptureBuffer
+from .buffers.control import BufferControl
+from .buffers.estimate import BufferedAudio
+from .buffers.playback import PlaybackBuffer
 from .config import LiveLatency, PipelineConfig
-from .playback_buffer import PlaybackBuffer
 from .stats import HopTimes, LevelMeter, PipelineStats
 
 __all__ = ["LipsSource", "LivePipeline", "PipelineConfig"]

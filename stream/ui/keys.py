@@ -57,9 +57,7 @@ def press(
             controls.bypass = not controls.bypass
         case "i":
             if incoming is None:
-                return (
-                    "i: nothing you hear is cleaned in this session; lipstream live --incoming does it"
-                )
+                return "i: nothing you hear is cleaned in this session; lipstream live --incoming does it"
             incoming.bypass = not incoming.bypass
         case "m" | " ":
             controls.mute = not controls.mute

@@ -15,7 +15,7 @@ import soundfile
 from lipstream import InputError
 from lipstream.core.arrays import Float32
 from lipstream.stream.enhancer import Enhancer
-from lipstream.stream.live import playback_buffer
+from lipstream.stream.live.buffers import playback
 from lipstream.stream.live.camera_watch import Camera, CameraWatch, Encode
 from lipstream.stream.live.config import LiveConfig
 from lipstream.stream.live.session import LiveError, LiveSession
@@ -58,7 +58,7 @@ def test_a_sink_that_finds_too_little_waits_for_the_worker(
     on = stage()
     with on.session as session:
         assert until(lambda: np.abs(on.play(noise(0.1))).max() > 0.3)
-        monkeypatch.setattr(playback_buffer, "PATIENCE", 1e4)
+        monkeypatch.setattr(playback, "PATIENCE", 1e4)
         before = session.stats().pipeline.output_underruns
 
         def fetch() -> None:

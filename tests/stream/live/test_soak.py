@@ -136,7 +136,7 @@ def test_a_device_that_goes_and_comes_back(soak: Make, name: str) -> None:
 
 
 def test_a_camera_that_goes_and_comes_back_and_a_microphone_whose_clock_is_slow(soak: Make) -> None:
-    """The other way of drift has a test of its own, with a tone: test_buffer_control.py."""
+    """The other way of drift has a test of its own, with a tone: buffers/test_control.py."""
     gone = again_and_again(every_s=100, for_s=50.0)
     stream = soak(source=DeviceTiming(ppm=-200.0, jitter_s=0.008), camera_gone=gone)
     assert 0.45 < stream.camera.given / stream.camera.asked < 0.6

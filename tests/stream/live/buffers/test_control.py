@@ -9,8 +9,8 @@ import pytest
 
 from lipstream import Enhancer
 from lipstream.core.arrays import Float32
+from lipstream.stream.live.buffers.playback import FADE_S
 from lipstream.stream.live.pipeline import PipelineConfig
-from lipstream.stream.live.playback_buffer import FADE_S
 from lipstream.stream.live.simulation import DeviceTiming
 
 Make = Callable[..., Any]

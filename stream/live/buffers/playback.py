@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from ...core.arrays import Float32
-from ..controls import Controls
-from ..devices.endpoints import EndpointInfo
-from ..dsp.buffers import SampleRing
-from ..dsp.clock import Clock
-from ..dsp.conceal import Concealer, Fader, falling
-from .buffered_audio import BufferedAudio
+from ....core.arrays import Float32
+from ...controls import Controls
+from ...devices.endpoints import EndpointInfo
+from ...dsp.buffers import SampleRing
+from ...dsp.clock import Clock
+from ...dsp.conceal import Concealer, Fader, falling
+from .estimate import BufferedAudio
 
 #: Seconds of each fade.
 FADE_S = 0.005

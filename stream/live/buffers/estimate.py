@@ -2,7 +2,7 @@
 
 from math import inf
 
-from ..dsp.clock import DelayLockedLoop
+from ...dsp.clock import DelayLockedLoop
 
 
 class BufferedAudio:

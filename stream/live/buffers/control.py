@@ -1,9 +1,9 @@
 """Control of the buffered audio: drift, a target that adapts to underruns, and cuts after a stall."""
 
-from ..dsp.clock import Clock, DriftController
-from .buffered_audio import BufferedAudio
-from .capture_buffer import CaptureBuffer
-from .playback_buffer import PlaybackBuffer
+from ...dsp.clock import Clock, DriftController
+from .capture import CaptureBuffer
+from .estimate import BufferedAudio
+from .playback import PlaybackBuffer
 
 #: Audio beyond the target by more than this many seconds is cut away; less is drained by the drift control.
 CUT_S = 0.0125
