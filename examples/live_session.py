@@ -18,7 +18,8 @@ def main() -> None:
     with lipstream.LiveSession(config, on_message=print) as session:
         while not session.wait(timeout_s=1.0):  # True as soon as the file has ended
             latency = session.stats().pipeline.latency
-            print(f"the program adds {latency.added_ms:.0f} ms")
+            if latency.known:  # once both ends have run for a second
+                print(f"the program adds {latency.added_ms:.0f} ms")
     print(f"{target} holds what a listener would have heard")
 
 

@@ -6,6 +6,34 @@ from ..errors import InputError
 
 #: An attenuation limit in dB from which on there is none.
 NO_LIMIT_DB = 100.0
+#: Words for attenuation limits, by which most people know them: how strongly noise is suppressed.
+STRENGTHS = {"light": 12.0, "medium": 24.0, "strong": NO_LIMIT_DB}
+
+
+def parse_strength(text: str) -> float:
+    """An attenuation limit in dB as a user writes it: light, medium, strong, or a number of dB.
+
+    Raises:
+        InputError: neither.
+    """
+    if (limit := STRENGTHS.get(text.lower())) is not None:
+        return limit
+    try:
+        return _checked_atten_limit(float(text))
+    except ValueError as error:
+        words = ", ".join(STRENGTHS)
+        raise InputError(f"'{text}' is no strength: choose {words}, or a number of dB from 0") from error
+
+
+def strength_words(limit_db: float) -> str:
+    """An attenuation limit in words: how strongly noise is suppressed, and by how much."""
+    if limit_db >= NO_LIMIT_DB:
+        return "strong, without a limit"
+    if limit_db == 0:
+        return "none, 0 dB"
+    word = "light" if limit_db < (STRENGTHS["light"] + STRENGTHS["medium"]) / 2 else "medium"
+    word = "strong" if limit_db > STRENGTHS["medium"] else word
+    return f"{word}, up to {limit_db:g} dB"
 
 
 class Controls:

@@ -6,30 +6,26 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack
-from math import inf
-from pathlib import Path
+from functools import partial
 from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 from ...core.console import complain
 from ...core.native_stderr import native_stderr_detached
-from .options import add_face_model, add_model
+from .live_options import add_options, settings_of
+from .live_plan import with_output
 
 if TYPE_CHECKING:
-    from ..live.config import EndpointName, LiveConfig
     from ..live.session import LiveSession
     from ..live.stats import StatsFile
     from ..ui.display import Relay
     from ..ui.keys import Keyboard
+    from .live_settings import LiveSettings
 
 EXIT_FAILED = 1
 #: Seconds between two looks at the keys, and between two lines of --json-stats.
 KEYS_S, STATS_S = 0.1, 1.0
-#: Delay for --av-align without a number: a webcam's delay, and one frame at 25 fps.
-ALIGN_MS = 120.0
-#: A name that ends so is a sound file, not a device.
-SOUND_FILES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".caf", ".w64")
 ENDING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -39,13 +35,10 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         "live",
         help="clean a microphone while it runs",
         description="Clean a microphone in real time. No camera is opened unless --camera asks for one. "
-        "Keys: b bypass, +/- attenuation limit, v video, m mute, q quit.",
+        "While it runs, ? shows the keys.",
     )
     parser.set_defaults(run=live)
-    _add_sound(parser)
-    _add_video(parser)
-    _add_processing(parser)
-    _add_records(parser)
+    add_options(parser)
 
 
 def live(args: argparse.Namespace) -> int:
@@ -54,13 +47,20 @@ def live(args: argparse.Namespace) -> int:
     Returns:
         0, or 1 if a part of it failed.
     """
+    from ..live.incoming import incoming_session
     from ..live.session import LiveError, LiveSession
     from ..live.stats import StatsFile
     from ..live.threads import responsive
-    from ..ui.display import Relay, choose_display, status_line
+    from ..ui.display import Relay, choose_display
     from ..ui.keys import Keyboard
+    from ..ui.words import status_line
+    from .live_settings import write_settings
 
-    config = _config(args)
+    if args.install or args.uninstall:
+        return _install(args)
+    chosen = _chosen(args)
+    settings = with_output(chosen, partial(print, flush=True), _ask if _on_terminal() else None)
+    config = settings.config(record=args.record, duration_s=args.duration)
     if config.camera is not None:
         from ..lips_bound import notice
 
@@ -75,17 +75,71 @@ def live(args: argparse.Namespace) -> int:
             stats_file = None
             if args.json_stats is not None:
                 stats_file = stack.enter_context(StatsFile(args.json_stats, relay.tell))
-            session = stack.enter_context(LiveSession(config, on_message=relay.tell))
+            session = LiveSession(config, on_message=relay.tell)
+            session.mute = bool(settings.push_to_talk)
+            stack.enter_context(session)
+            incoming = None
+            if settings.incoming is not None:
+                incoming = incoming_session(settings.incoming, config, relay.tell)
+                stack.enter_context(incoming)
+            if args.save:
+                relay.tell(f"saved in {write_settings(chosen)}: lipstream live takes it up")
             keyboard = stack.enter_context(Keyboard())
             stack.enter_context(responsive())
             try:
-                _run(session, relay, keyboard, stats_file, interruption)
+                _run(session, incoming, relay, keyboard, stats_file, interruption)
             finally:
                 relay.tell(f"ended: {status_line(session.stats())}")
     except LiveError as error:
         complain("error", error)
         return _left(EXIT_FAILED, others)
     return _left(0, others)
+
+
+def _chosen(args: argparse.Namespace) -> "LiveSettings":
+    """What the options say, or without any what was saved.
+
+    Raises:
+        InputError: what was saved cannot be used.
+    """
+    from .live_settings import read_settings, settings_path
+
+    settings = settings_of(args)
+    if not settings.chosen() and not args.no_saved and (saved := read_settings()) is not None:
+        print(f"settings of {settings_path()}: {saved.words()} (--no-saved leaves them aside)", flush=True)
+        return saved
+    return settings
+
+
+def _on_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+
+
+def _ask(question: str) -> str:
+    try:
+        return input(question)
+    except EOFError:
+        return ""
+
+
+def _install(args: argparse.Namespace) -> int:
+    """Write or remove what starts live sessions by themselves, and say how it is used."""
+    from .live_install import install, this_program, uninstall
+    from .live_settings import write_settings
+
+    if args.uninstall:
+        for path in uninstall():
+            print(f"removed {path}")
+        return 0
+    if args.save:
+        chosen = settings_of(args)
+        chosen.config()  # which checks them
+        print(f"saved in {write_settings(chosen)}")
+    for path in install(this_program()):
+        print(f"wrote {path}")
+    print("at each login, and now: systemctl --user daemon-reload; systemctl --user enable --now lipstream")
+    return 0
 
 
 def _left(code: int, others: set[threading.Thread]) -> int:
@@ -103,58 +157,36 @@ def _left(code: int, others: set[threading.Thread]) -> int:
 
 def _run(
     session: "LiveSession",
+    incoming: "LiveSession | None",
     relay: "Relay",
     keyboard: "Keyboard",
     stats_file: "StatsFile | None",
     interruption: "_Interruption",
 ) -> None:
     """Show how the session goes and do what keys ask for, until it ends or is asked to."""
-    from ..ui.keys import QUIT, press
+    from ..ui.keys import QUIT, View, press
 
+    view = View()
     show_s = write_s = 0.0
     while not session.wait(KEYS_S) and not interruption.happened:
+        if incoming is not None and incoming.wait(0.0):
+            return
         keys = keyboard.pressed()
         if QUIT in keys.lower():
             return
         for key in keys:
-            press(key, session.controls)
+            has_camera = session.stats().camera is not None
+            told = press(key, session.controls, view, has_camera, incoming.controls if incoming else None)
+            if told is not None:
+                relay.tell(told)
         relay.pass_on()
         now_s = monotonic()
         if keys or now_s >= show_s:
-            relay.show(session.stats())
+            relay.show(session.stats(), view, incoming.stats() if incoming else None)
             show_s = now_s + relay.period_s
         if stats_file is not None and now_s >= write_s:
             stats_file.write(session.stats())
             write_s = now_s + STATS_S
-
-
-def _config(args: argparse.Namespace) -> "LiveConfig":
-    from ..live.config import LiveConfig
-    from ..video.camera.status import parse_camera
-
-    return LiveConfig(
-        input=_endpoint(args.input),
-        output=_endpoint(args.output),
-        channel=args.channel,
-        sample_rate=args.rate,
-        block=args.block,
-        camera=None if args.camera == "none" else parse_camera(args.camera),
-        face_model=args.face_model,
-        model=args.model,
-        runtime=args.runtime,
-        atten_limit_db=args.atten_limit,
-        low_latency=args.low_latency,
-        max_latency_ms=args.max_latency,
-        av_align_ms=args.av_align,
-        virtual_mic=args.virtual_mic,
-        record=args.record,
-        duration_s=args.duration,
-    )
-
-
-def _endpoint(value: str | None) -> "EndpointName | None":
-    """A file, or the name or index of a device."""
-    return Path(value) if value is not None and value.lower().endswith(SOUND_FILES) else value
 
 
 class _Interruption:
@@ -185,74 +217,3 @@ class _Interruption:
         if not self.happened:
             self.happened = True
             raise KeyboardInterrupt
-
-
-def _add_sound(parser: argparse.ArgumentParser) -> None:
-    sound = parser.add_argument_group("sound")
-    sound.add_argument(
-        "--input",
-        metavar="D",
-        help="microphone: index or part of a name (see lipstream devices), or a sound file",
-    )
-    sound.add_argument("--output", metavar="D", help="headphones: the same, or a sound file that is written")
-    sound.add_argument(
-        "--virtual-mic", action="store_true", help="give the output to other programs as a microphone (Linux)"
-    )
-    sound.add_argument(
-        "--channel", type=int, metavar="N", help="channel of the input, from 1 (default: a mix)"
-    )
-    sound.add_argument("--rate", type=int, metavar="HZ", help="rate of both devices (default: their own)")
-    sound.add_argument("--block", type=int, metavar="N", help="samples of a device's block (default: 10 ms)")
-
-
-def _add_video(parser: argparse.ArgumentParser) -> None:
-    video = parser.add_argument_group("video")
-    video.add_argument(
-        "--camera",
-        nargs="?",
-        default="none",
-        const="0",
-        metavar="C",
-        help="use lips, seen by the camera of this index or URL, or in a video file (%(const)s without C; "
-        "default: %(default)s, audio only)",
-    )
-    video.add_argument(
-        "--no-video", dest="camera", action="store_const", const="none", help="audio only: --camera none"
-    )
-    add_face_model(video)
-    video.add_argument(
-        "--av-align",
-        type=float,
-        nargs="?",
-        default=0.0,
-        const=ALIGN_MS,
-        metavar="MS",
-        help="with --camera: let the sound wait until its lips are there (%(const)g without MS; default: "
-        "never wait)",
-    )
-
-
-def _add_processing(parser: argparse.ArgumentParser) -> None:
-    processing = parser.add_argument_group("processing")
-    add_model(processing)
-    processing.add_argument(
-        "--low-latency", action="store_true", help="buffer less audio: for computers that never stutter"
-    )
-    processing.add_argument(
-        "--max-latency",
-        type=float,
-        default=250.0,
-        metavar="MS",
-        help="the most that may be added to the devices' delay (%(default)g)",
-    )
-
-
-def _add_records(parser: argparse.ArgumentParser) -> None:
-    records = parser.add_argument_group("records")
-    records.add_argument(
-        "--record", type=Path, metavar="DIR", help="write noisy.wav, clean.wav and the lips into a new folder"
-    )
-    records.add_argument("--json-stats", type=Path, metavar="FILE", help="append a line of JSON each second")
-    records.add_argument(
-        "--duration", type=float, default=inf, metavar="S", help="end after so many seconds (default: never)"
-    )

@@ -3,6 +3,9 @@
 import argparse
 from pathlib import Path
 
+from ...errors import InputError
+from ..controls import NO_LIMIT_DB, STRENGTHS, parse_strength
+
 
 def add_face_model(parser: argparse._ActionsContainer) -> None:
     """``--face-model``, a path or None."""
@@ -15,19 +18,30 @@ def add_face_model(parser: argparse._ActionsContainer) -> None:
 
 
 def add_model(parser: argparse._ActionsContainer) -> None:
-    """``--model``, ``--runtime`` and ``--atten-limit``."""
-    parser.add_argument("--model", default="lite", metavar="M", help="preset (%(default)s)")
+    """``--model``, ``--runtime`` and ``--strength``, which is ``atten_limit`` in the result."""
+    # A parser may know other defaults, such as None for "as saved": so these are told as words.
+    parser.add_argument("--model", default="lite", metavar="M", help="preset (lite)")
     parser.add_argument(
         "--runtime",
         default="auto",
         metavar="R",
         help="onnx, eager, native, cuda-graph, or auto: native where its compiled step is installed or was "
-        "compiled here before, else onnx (%(default)s)",
+        "compiled here before, else onnx (auto)",
     )
+    words = ", ".join(f"{word} ({limit:g} dB)" for word, limit in STRENGTHS.items() if limit < NO_LIMIT_DB)
     parser.add_argument(
+        "--strength",
         "--atten-limit",
-        type=float,
-        default=100.0,
-        metavar="DB",
-        help="attenuate nothing by more than this: 6-12 dB leaves much of the room (%(default)g: no limit)",
+        dest="atten_limit",
+        type=_strength,
+        default=NO_LIMIT_DB,
+        metavar="S",
+        help=f"how strongly noise is suppressed: {words}, strong (no limit, the default), or a number of dB",
     )
+
+
+def _strength(text: str) -> float:
+    try:
+        return parse_strength(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

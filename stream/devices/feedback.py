@@ -31,7 +31,8 @@ def loudspeaker_warning(source: Device, sink: Device) -> str | None:
     words = f"{sink.name} {sink.description} {played.port if played else ''}".lower()
     is_microphone = _monitored_by(_real(server, "input", source), server) is None
     if "speaker" in words and is_microphone:
-        return f"'{sink.name}' is a loudspeaker, which the microphone may hear: use headphones"
+        name = sink.description or sink.name
+        return f"'{name}' is a loudspeaker, which the microphone may hear: use headphones"
     return None
 
 

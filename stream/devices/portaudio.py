@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,7 @@ class _PortAudioEndpoint:
         block = settings.block if settings.block is not None else round(rate / 100)
         # Two devices, and two streams on one device, are never known to share a clock.
         clock = f"{self._kind}: {self._device.label}"
-        self._info = EndpointInfo(self._device.name, rate, block, settings.latency_s, clock)
+        self._info = EndpointInfo(self._title, rate, block, settings.latency_s, clock)
         require_rate(self._device, self._kind, rate)
         self._stream: Any = None
         self._finished = threading.Event()
@@ -70,8 +70,15 @@ class _PortAudioEndpoint:
 
     @property
     def info(self) -> EndpointInfo:
-        """Name, rate in Hz, block in samples, latency asked for, clock."""
-        return self._info
+        """Name of the device that was found last, rate in Hz, block in samples, latency asked for, clock."""
+        return replace(self._info, name=self._title)
+
+    @property
+    def _title(self) -> str:
+        """What the user calls the device: as it was asked for, else as the sound settings show it."""
+        device = self._device
+        asked = self._settings.device in (device.name, device.label)
+        return device.name if asked else device.description or device.name
 
     @property
     def device(self) -> Device:

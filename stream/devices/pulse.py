@@ -152,11 +152,23 @@ def default_device(kind: Kind) -> str | None:
 
 def is_present(kind: Kind, name: str) -> bool | None:
     """Whether a source or sink of this name is there; None where no server tells."""
+    states = _states(kind)
+    return None if states is None else name in states
+
+
+def is_running(kind: Kind, name: str) -> bool | None:
+    """Whether somebody records a source or plays to a sink; None where it is gone or no server tells."""
+    state = (_states(kind) or {}).get(name)
+    return None if state is None else state == "RUNNING"
+
+
+def _states(kind: Kind) -> dict[str, str] | None:
+    """The state of each source or sink by its name, such as RUNNING, IDLE, SUSPENDED."""
     try:
         lines = pactl("list", "short", "sources" if kind == "input" else "sinks").splitlines()
     except PulseError:
         return None
-    return any(line.split("\t")[1] == name for line in lines)
+    return {fields[1]: fields[-1] for fields in (line.split("\t") for line in lines)}
 
 
 def route(kind: Kind, name: str) -> dict[str, str]:

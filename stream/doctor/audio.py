@@ -8,7 +8,7 @@ from ..devices.devices import Device, find_device, list_devices, load_portaudio,
 from ..devices.feedback import is_cable, loudspeaker_warning, refuse_feedback
 from ..devices.portaudio_host import within
 from ..devices.pulse import KINDS, Kind, PulseError, PulseSilentError, server_name
-from ..devices.virtual_mic import remove_leftovers
+from ..devices.virtual_device import remove_leftovers
 from ..live.threads import ask_for_realtime
 from .check import Check, of_error, ok, problem, warn
 

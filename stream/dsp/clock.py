@@ -74,7 +74,8 @@ class DelayLockedLoop:
         # Time in s of a sample, its count, seconds a sample.
         self._state: tuple[float, int, float] | None = None
         self._last_s = self._due_s = 0.0  # time of the last update; of the next if it is like the last
-        self._locked_s = 0.0  # seconds of sound since the loop started again
+        self._began_s = 0.0  # when the loop started, or started again
+        self._locked_s = 0.0  # seconds of sound since then
         self._off_s: float | None = None  # since when updates are off by a step
 
     @property
@@ -84,12 +85,14 @@ class DelayLockedLoop:
 
     def settled(self, time_s: float) -> bool:
         """Whether at this time callbacks still come, and enough came in a row to trust the answer."""
-        return self._locked_s >= SETTLING_S and time_s < self._due_s + PATIENCE_S
+        # Both: a device that wakes up may fetch seconds of sound in one moment, which teach nothing.
+        locked_s = min(self._locked_s, self._last_s - self._began_s)
+        return locked_s >= SETTLING_S and time_s < self._due_s + PATIENCE_S
 
     def update(self, time_s: float, total_samples: int) -> None:
         """Take in that at this time the device has reached this count of samples."""
         if self._state is None:
-            self._restart(time_s, total_samples)
+            self.restart(time_s, total_samples)
             return
         anchor_s, anchor, period = self._state
         count = total_samples - anchor
@@ -100,7 +103,7 @@ class DelayLockedLoop:
         missed = time_s > self._last_s + count * period + PATIENCE_S
         self._last_s, self._due_s = time_s, time_s + count * period
         if missed or self._has_stepped(time_s, abs(error_s) > max(STEP_S, count * period)):
-            self._restart(time_s, total_samples)
+            self.restart(time_s, total_samples)
             return
         if self._off_s is not None:
             error_s = 0.0
@@ -110,6 +113,13 @@ class DelayLockedLoop:
         period += w * w * error_s / count
         period = min(max(period, self._nominal * (1 - MAX_DRIFT)), self._nominal * (1 + MAX_DRIFT))
         self._state = (predicted_s + sqrt(2) * w * error_s, total_samples, period)
+
+    def restart(self, time_s: float, total_samples: int) -> None:
+        """Begin again from here, keeping the rate learned: what was said of the device's time is wrong."""
+        self._state = (time_s, total_samples, self._state[2] if self._state else self._nominal)
+        self._last_s = self._began_s = time_s
+        self._locked_s = 0.0
+        self._off_s = None
 
     def samples_at(self, time_s: float) -> float:
         """The count of samples, with its fraction, that it reaches at this time; 0 before any update."""
@@ -132,12 +142,6 @@ class DelayLockedLoop:
         elif self._off_s is None:
             self._off_s = time_s
         return self._off_s is not None and time_s - self._off_s > PATIENCE_S
-
-    def _restart(self, time_s: float, total_samples: int) -> None:
-        self._state = (time_s, total_samples, self._state[2] if self._state else self._nominal)
-        self._last_s = time_s
-        self._locked_s = 0.0
-        self._off_s = None
 
 
 #: Natural frequency of the control loop in Hz: so slow that no ear follows it.

@@ -1,7 +1,7 @@
 """What a live session is asked to do, checked once; and what may be asked of its delay."""
 
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf, isfinite, isnan
 from pathlib import Path
 
 from ...errors import InputError
@@ -57,7 +57,8 @@ class LiveLatency:
         align_ms: waiting for the video, on request.
         enhancer_ms: the model's window and the resampling around it.
         varispeed_ms: the resampling between the two device clocks.
-        buffer_ms: buffered audio for the output: one of its blocks and a margin.
+        buffer_ms: buffered audio for the output: one of its blocks and a margin; NaN while that is not known,
+            and with it the sums, because a device does not run, or not for long enough.
         input_wait_ms: until the device has filled a block; the longest, which its first sample waits.
         devices_ms: both devices' own latency, beyond the filling of a block.
     """
@@ -82,8 +83,15 @@ class LiveLatency:
         """From the capture of a sample to its sound."""
         return self.added_ms + self.input_wait_ms + self.devices_ms
 
+    @property
+    def known(self) -> bool:
+        """Whether all stages are known."""
+        return not isnan(self.added_ms)
+
     def text(self) -> str:
         """Stage by stage, for the user."""
+        if not self.known:
+            return "unknown"
         stages = {
             "video": self.align_ms,
             "enhancer": self.enhancer_ms,
@@ -118,7 +126,8 @@ class LiveConfig:
         low_latency: smaller buffers: at most 45 ms added, for computers that keep up without a pause.
         max_latency_ms: the most that the program may add; sound that would come later is dropped.
         av_align_ms: hold the sound back by this many ms so that its lips are there in time; 0: never wait.
-        virtual_mic: give the output to other programs as a microphone (Linux).
+        virtual_mic: give the output to other programs as a microphone (Linux): True, or the name of it, of
+            which each session needs its own.
         record: folder for a recording; None: none.
         duration_s: end by itself after so many seconds.
 
@@ -139,7 +148,7 @@ class LiveConfig:
     low_latency: bool = False
     max_latency_ms: float = PipelineConfig.max_latency_ms
     av_align_ms: float = 0.0
-    virtual_mic: bool = False
+    virtual_mic: bool | str = False
     record: Path | None = None
     duration_s: float = inf
 

@@ -9,7 +9,8 @@ from ..devices.feedback import loudspeaker_warning, refuse_feedback
 from ..devices.file_endpoints import FileSink, FileSource
 from ..devices.portaudio import PortAudioSink, PortAudioSource, StreamSettings
 from ..devices.portaudio_host import refresh_devices
-from ..devices.virtual_mic import VirtualMicSink
+from ..devices.virtual_endpoint import VirtualEndpoint
+from ..devices.virtual_mic import DEFAULT_NAME, VirtualMicSink
 from ..dsp.clock import Clock
 from .config import LiveConfig
 from .pipeline import LivePipeline
@@ -46,7 +47,7 @@ def watch_over(
         Watched("output", sink, pipeline.render, *_device_of(sink)),
         Watched("input", source, pipeline.capture, *_device_of(source)),
     ]
-    devices = PortAudioSource | PortAudioSink | VirtualMicSink
+    devices = (PortAudioSource, PortAudioSink, VirtualEndpoint)
     refresh = refresh_devices if isinstance(source, devices) or isinstance(sink, devices) else None
     return Watchdog(watched, clock, tell, refresh, partial(_refuse_feedback, source, sink))
 
@@ -63,7 +64,9 @@ def _sink(config: LiveConfig, source: AudioSource) -> AudioSink:
     if isinstance(config.output, Path):
         return FileSink(config.output, config.sample_rate or source.info.rate)
     settings = StreamSettings(config.output, config.sample_rate, config.block)
-    return VirtualMicSink(settings) if config.virtual_mic else PortAudioSink(settings)
+    if config.virtual_mic:
+        return VirtualMicSink(settings, DEFAULT_NAME if config.virtual_mic is True else config.virtual_mic)
+    return PortAudioSink(settings)
 
 
 def _device_of(endpoint: AudioSource | AudioSink) -> tuple[Callable[[], str | None], ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import ceil, inf
+from math import ceil, inf, nan
 from typing import Protocol
 
 from ...core.arrays import Float32
@@ -12,11 +12,11 @@ from ..dsp.clock import Clock, MonotonicClock
 from ..dsp.varispeed import VariableResampler
 from ..enhancer import Enhancer
 from ..video.frames import LipFrame
-from .buffer_control import BufferControl
-from .buffered_audio import BufferedAudio
-from .capture_buffer import CaptureBuffer
+from .buffers.capture import CaptureBuffer
+from .buffers.control import BufferControl
+from .buffers.estimate import BufferedAudio
+from .buffers.playback import PlaybackBuffer
 from .config import LiveLatency, PipelineConfig
-from .playback_buffer import PlaybackBuffer
 from .stats import HopTimes, LevelMeter, PipelineStats
 
 __all__ = ["LipsSource", "LivePipeline", "PipelineConfig"]
@@ -164,7 +164,8 @@ class LivePipeline:
 
     def stats(self) -> PipelineStats:
         """How it goes."""
-        buffered_s = self._buffered.seconds(self._clock.now())
+        now_s = self._clock.now()
+        buffered_s = self._buffered.seconds(now_s) if self._buffered.settled(now_s) else nan
         median_ms, worst_ms = self._hop_times.percentiles_ms()
         return PipelineStats(
             input_dbfs=self._levels[0].dbfs,
@@ -176,7 +177,7 @@ class LivePipeline:
             input_overflows=self._capture.overflows,
             input_damaged=self._capture.damaged,
             output_underruns=self._playback.underruns,
-            latency_cuts=self._control.cuts,
+            latency_cuts=self._control.cuts + self._playback.trims,
             drift_ppm=self._control.drift_ppm,
             fill_ms=1000 * buffered_s,
             target_ms=1000 * self._buffered.target_s,

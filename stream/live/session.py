@@ -25,7 +25,9 @@ from ..runtimes.base import Runtime, StreamSpec
 from .camera_watch import CameraWatch, MakeCamera, camera_maker
 from .config import LiveConfig, LiveLatency
 from .endpoints import choose_endpoints, watch_over
+from .listener_watch import ListenerWatch
 from .pipeline import LivePipeline
+from .remarks import Remarks
 from .stats import DeviceState, LiveStats
 from .threads import LiveError, SessionThreads
 
@@ -35,8 +37,6 @@ __all__ = ["LiveError", "LiveSession"]
 TICK_S = 0.2
 #: What devices, camera and threads are given to end; a sound server that hangs may take longer.
 RELEASE_S = 1.2
-#: Seconds after which it can be said that a computer is too slow.
-SETTLED_S = 5.0
 
 Tell = Callable[[str], None]
 
@@ -88,7 +88,7 @@ class LiveSession(Controlled):
         encoder = config.model if runtime is None else None
         self._make_camera = camera or camera_maker(config.camera, config.face_model, encoder, self._tell)
         self._threads = SessionThreads()
-        self._told_slow = self._told_damaged = False
+        self._remarks = Remarks(self._tell)
         self._started = False
         self._started_s = 0.0
         self._ends_s = inf
@@ -168,6 +168,7 @@ class LiveSession(Controlled):
             atten_limit_db=self.atten_limit_db,
             restarts=self._watchdog.restarts,
             recorded_s=recorder.seconds if recorder is not None and recorder.active else None,
+            listened=self._listener.listened,
         )
 
     def __enter__(self) -> Self:
@@ -206,6 +207,7 @@ class LiveSession(Controlled):
             self._recorder = self._recorder_in(config.record, chosen, runtime.spec)
             opened.callback(self._end_recording, self._recorder)
         self._watchdog = watch_over(self._source, self._sink, self._pipeline, self._clock, self._tell)
+        self._listener = ListenerWatch(self._sink, self._clock)
         opened.callback(self._threads.end, RELEASE_S, self._watchdog.close, self._camera.close)
         opened.callback(self._drop_unfinished)
         self._started = True
@@ -257,30 +259,10 @@ class LiveSession(Controlled):
         if self._threads.ended.is_set():  # a file that failed is no device to wait for
             return
         self._watchdog.look()
-        if not self._told_damaged:
-            self._look_at_input()
-        now_s = self._clock.now()
-        if now_s > self._started_s + SETTLED_S and not self._told_slow:
-            self._look_at_load()
-        if now_s >= self._ends_s:
+        self._listener.look()
+        self._remarks.look(self._clock.now() - self._started_s, self._pipeline.stats(), self._source)
+        if self._clock.now() >= self._ends_s:
             self._threads.ended.set()
-
-    def _look_at_load(self) -> None:
-        rtf = self._pipeline.stats().rtf
-        if rtf > 1.0:
-            self._told_slow = True
-            self._tell(
-                f"warning: this computer is too slow or too busy, computing takes {rtf:.1f} times as long as "
-                "the sound lasts: close other programs, or go without camera"
-            )
-
-    def _look_at_input(self) -> None:
-        if self._pipeline.stats().input_damaged:
-            self._told_damaged = True
-            self._tell(
-                "warning: the input gives NaN or absurd values, which become silence: "
-                "try another driver or --rate"
-            )
 
     def _look_at_files(self) -> None:
         """A file in place of a device has an end, and is not opened again."""

@@ -36,7 +36,7 @@ class DeviceTiming:
 
 
 class _Device:
-    """When callbacks happen: block k of a clock that started at 0 is due at ``(k + 1) * period``."""
+    """When callbacks happen: block k is due ``(k + 1) * period`` after the start, and so after each start."""
 
     def __init__(self, info: EndpointInfo, clock: ManualClock, timing: DeviceTiming, late: int) -> None:
         self._info = info
@@ -64,6 +64,7 @@ class _Device:
 
     def _begin(self) -> None:
         self._running = True
+        self._blocks = 0
         self._origin_s = self._clock.now()
         self._schedule(0.0)
 

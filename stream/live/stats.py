@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from math import exp, log10
+from math import exp, isnan, log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -37,7 +37,8 @@ class PipelineStats:
         output_underruns: underruns: times that the output ran dry, which was concealed.
         latency_cuts: times that piled-up sound was dropped.
         drift_ppm: how much faster the source's clock runs than the sink's.
-        fill_ms: buffered audio, smoothed over the devices' blocks.
+        fill_ms: buffered audio, smoothed over the devices' blocks; NaN while it is not known, see
+            `LiveLatency`.
         target_ms: what it is kept at.
         latency: as it is now, by stage.
     """
@@ -152,6 +153,7 @@ class LiveStats:
         atten_limit_db: the most by which any sound is attenuated; 100 and above: no limit.
         restarts: how often a device was opened again.
         recorded_s: length of the recording so far; None without one, or after it failed.
+        listened: whether a program records the virtual microphone; None without one, or if nobody tells.
     """
 
     running_s: float
@@ -165,13 +167,21 @@ class LiveStats:
     atten_limit_db: float
     restarts: int
     recorded_s: float | None
+    listened: bool | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; the latency with its sums."""
+        """For JSON, which has no NaN: what is not known is None; the latency with its sums."""
         result = asdict(self)
         latency = self.pipeline.latency
         result["pipeline"]["latency"] |= {"added_ms": latency.added_ms, "total_ms": latency.total_ms}
-        return result
+        without_nan: dict[str, Any] = _without_nan(result)
+        return without_nan
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nan(part) for name, part in value.items()}
+    return None if isinstance(value, float) and isnan(value) else value
 
 
 class StatsFile:

@@ -236,6 +236,6 @@ class Watchdog:
             watched.endpoint.stop()
             if self._opens(watched):
                 self._restarts += 1
-                self._tell(f"{watched.kind}: the default device is now {device}")
+                self._tell(f"{watched.kind}: the default device is now {watched.endpoint.info.name}")
             else:
                 self._lose(watched, f"the new default device {device} cannot be used")

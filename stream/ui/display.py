@@ -2,22 +2,16 @@
 
 import sys
 import threading
-from collections.abc import Iterator
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Protocol, Self
 
-from ..controls import NO_LIMIT_DB
-from ..live.stats import DeviceState, LiveStats, PipelineStats
-from .keys import HELP
-
-if TYPE_CHECKING:
-    from ..video.camera.status import CameraStatus
+from ...core.console import let_go_of_stdout
+from ..live.stats import LiveStats
+from .keys import View
+from .words import rows, status_line
 
 #: Seconds between two looks at a session, on a terminal and elsewhere.
 PANEL_S, LINE_S = 0.2, 5.0
-#: The level at which a meter is empty.
-_QUIET_DBFS = -60.0
-_METER_CELLS = 24
 
 
 class Display(Protocol):
@@ -28,7 +22,7 @@ class Display(Protocol):
         """Seconds between two looks that it wants."""
         ...
 
-    def show(self, stats: LiveStats) -> None:
+    def show(self, stats: LiveStats, view: View, incoming: LiveStats | None = None) -> None:
         """Show how it goes."""
         ...
 
@@ -51,11 +45,17 @@ class Lines:
 
     period_s = LINE_S
 
-    def show(self, stats: LiveStats) -> None:
-        print(status_line(stats), flush=True)
+    def show(self, stats: LiveStats, view: View, incoming: LiveStats | None = None) -> None:
+        self.tell(status_line(stats))
+        if incoming is not None:
+            self.tell(f"incoming: {status_line(incoming)}")
 
     def tell(self, message: str) -> None:
-        print(message, flush=True)
+        try:
+            print(message, flush=True)
+        except BrokenPipeError:  # the reader has enough: what is told on the way out goes nowhere
+            let_go_of_stdout()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -73,8 +73,8 @@ class Panel:
 
         self._live = Live(auto_refresh=False, transient=True)
 
-    def show(self, stats: LiveStats) -> None:
-        self._live.update(panel(stats), refresh=True)
+    def show(self, stats: LiveStats, view: View, incoming: LiveStats | None = None) -> None:
+        self._live.update(panel(stats, view, incoming), refresh=True)
 
     def tell(self, message: str) -> None:
         self._live.console.print(message, markup=False, highlight=False)
@@ -117,9 +117,9 @@ class Relay:
         while not self._waiting.empty():
             self._display.tell(self._waiting.get())
 
-    def show(self, stats: LiveStats) -> None:
+    def show(self, stats: LiveStats, view: View, incoming: LiveStats | None = None) -> None:
         """Show how it goes."""
-        self._display.show(stats)
+        self._display.show(stats, view, incoming)
 
     def __enter__(self) -> Self:
         self._display.__enter__()
@@ -130,100 +130,14 @@ class Relay:
         self._display.__exit__(*error)
 
 
-def status_line(stats: LiveStats) -> str:
-    """All that matters in one plain line."""
-    pipeline = stats.pipeline
-    parts = [
-        clock_time(stats.running_s),
-        f"in {pipeline.input_dbfs:.0f} dBFS",
-        f"out {pipeline.output_dbfs:.0f} dBFS",
-        f"video {video_words(stats.camera, stats.video)}, alpha {pipeline.alpha:.2f}",
-        f"latency {pipeline.latency.added_ms:.0f} ms",
-        load_words(pipeline),
-        xrun_words(pipeline),
-        f"drift {pipeline.drift_ppm:+.0f} ppm",
-        *switches(stats),
-        *(f"{device.name} gone" for device in (stats.input, stats.output) if not device.alive),
-    ]
-    return " | ".join(parts)
-
-
-def panel(stats: LiveStats) -> Any:
-    """The lines of the panel, as a table of rich."""
+def panel(stats: LiveStats, view: View, incoming: LiveStats | None = None) -> Any:
+    """The rows of the panel, as a table of rich; what is too long for the terminal goes on below."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
-    for name, text in panel_rows(stats):
-        table.add_row(name, Text(text, no_wrap=True, overflow="ellipsis"))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in rows(stats, view, incoming):
+        table.add_row(name, Text(text))
     return table
-
-
-def panel_rows(stats: LiveStats) -> Iterator[tuple[str, str]]:
-    """Title and text of each line of the panel."""
-    pipeline = stats.pipeline
-    yield "in", f"{meter(pipeline.input_dbfs)}  {device_words(stats.input)}"
-    yield "out", f"{meter(pipeline.output_dbfs)}  {device_words(stats.output)}"
-    video = video_words(stats.camera, stats.video)
-    yield "lips", f"{bar(pipeline.alpha)} {pipeline.alpha:5.2f} alpha  {video}"
-    yield "delay", pipeline.latency.text()
-    yield "load", f"{load_words(pipeline)}, {xrun_words(pipeline)}, drift {pipeline.drift_ppm:+.0f} ppm"
-    yield clock_time(stats.running_s), ", ".join(switches(stats)) or "no limit to the attenuation"
-    yield "keys", HELP
-
-
-def meter(dbfs: float) -> str:
-    """A level as a bar and a number."""
-    return f"{bar(1 - dbfs / _QUIET_DBFS)} {dbfs:5.0f} dBFS"
-
-
-def bar(share: float) -> str:
-    """A bar of a fixed width, filled to a share in [0, 1]."""
-    filled = round(_METER_CELLS * min(max(share, 0.0), 1.0))
-    return "█" * filled + "·" * (_METER_CELLS - filled)
-
-
-def clock_time(seconds: float) -> str:
-    """Hours, minutes and seconds."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
-
-
-def device_words(device: DeviceState) -> str:
-    """Name and rate, or that it is gone."""
-    return f"{device.name}, {device.rate / 1000:g} kHz" + ("" if device.alive else " (gone, looking for it)")
-
-
-def video_words(camera: "CameraStatus | None", enabled: bool) -> str:
-    """The state of the face, and what is wrong where something is."""
-    if camera is None:
-        return "none"
-    words = f"{camera.state}, {camera.fps:.0f} fps" if camera.fps else str(camera.state)
-    if camera.reason:
-        words += f" ({camera.reason})"
-    return words if enabled else f"off ({words})"
-
-
-def load_words(pipeline: PipelineStats) -> str:
-    """How busy the worker is."""
-    return f"RTF {pipeline.rtf:.2f}, hop p50 {pipeline.hop_p50_ms:.1f} p99 {pipeline.hop_p99_ms:.1f} ms"
-
-
-def xrun_words(pipeline: PipelineStats) -> str:
-    """Sound that was lost."""
-    words = f"xruns in {pipeline.input_overflows} out {pipeline.output_underruns}"
-    words += f" damaged {pipeline.input_damaged}" if pipeline.input_damaged else ""
-    return words + (f" cuts {pipeline.latency_cuts}" if pipeline.latency_cuts else "")
-
-
-def switches(stats: LiveStats) -> Iterator[str]:
-    """The controls that are not as usual."""
-    if stats.bypass:
-        yield "BYPASS"
-    if stats.mute:
-        yield "MUTED"
-    if stats.atten_limit_db < NO_LIMIT_DB:
-        yield f"attenuation at most {stats.atten_limit_db:g} dB"
-    if stats.recorded_s is not None:
-        yield f"recorded {clock_time(stats.recorded_s)}"

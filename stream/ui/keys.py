@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import dataclass
 from typing import Any, Self
 
 from ..controls import NO_LIMIT_DB, Controls
@@ -9,18 +10,60 @@ from ..controls import NO_LIMIT_DB, Controls
 QUIT = "q"
 #: Steps of the attenuation limit in dB; above the last there is none.
 LIMIT_STEPS_DB = (0.0, 3.0, 6.0, 9.0, 12.0, 15.0, 18.0, 24.0, 30.0, 40.0, NO_LIMIT_DB)
-#: What the keys do, in the words of the display.
-HELP = "b bypass  +/- attenuation limit  v video  m mute  q quit"
+#: What the keys do, one by one.
+KEYS = (
+    ("space", "talk, or mute again (no need to hold it)"),
+    ("m", "the same"),
+    ("+ -", "suppress more noise, or less"),
+    ("b", "bypass: hear the difference"),
+    ("i", "the same for what you hear, with --incoming"),
+    ("v", "lips on and off, with a camera"),
+    ("d", "details: delay by stage, load, clocks"),
+    ("?", "show or hide these keys"),
+    ("q", "quit"),
+)
 
 
-def press(key: str, controls: Controls) -> None:
-    """Do what a key means; nothing if it means nothing."""
+@dataclass
+class View:
+    """What of a session is shown.
+
+    Attributes:
+        details: numbers for those who look for a fault, in place of plain words.
+        keys: what the keys do.
+    """
+
+    details: bool = False
+    keys: bool = False
+
+
+def press(
+    key: str, controls: Controls, view: View, has_camera: bool, incoming: Controls | None = None
+) -> str | None:
+    """Do what a key means; nothing if it means nothing.
+
+    Args:
+        key: the character.
+        controls: of the session.
+        view: of its display.
+        has_camera: whether there are lips to be switched.
+        incoming: of the session for what one hears, if there is one.
+
+    Returns:
+        What to tell about it, where the display does not show it.
+    """
     match key.lower():
         case "b":
             controls.bypass = not controls.bypass
-        case "m":
+        case "i":
+            if incoming is None:
+                return "i: nothing you hear is cleaned in this session; lipstream live --incoming does it"
+            incoming.bypass = not incoming.bypass
+        case "m" | " ":
             controls.mute = not controls.mute
         case "v":
+            if not has_camera:
+                return "v: there is no camera in this session; lipstream live --camera uses one"
             controls.video = not controls.video
         case "+" | "=":  # the same key on many keyboards
             above = [step for step in LIMIT_STEPS_DB if step > controls.atten_limit_db]
@@ -28,6 +71,11 @@ def press(key: str, controls: Controls) -> None:
         case "-" | "_":
             below = [step for step in LIMIT_STEPS_DB if step < controls.atten_limit_db]
             controls.atten_limit_db = max(below, default=0.0)
+        case "d":
+            view.details = not view.details
+        case "?":
+            view.keys = not view.keys
+    return None
 
 
 class Keyboard:

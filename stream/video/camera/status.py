@@ -45,6 +45,23 @@ def camera_name(camera: Camera) -> str:
     return camera.replace(place, place.rpartition("@")[2], 1)
 
 
+def listed_cameras(folder: Path = Path("/sys/class/video4linux")) -> list[int]:
+    """Indices of the cameras of this computer, as far as the system tells without opening them (Linux).
+
+    Args:
+        folder: where the system lists video devices; of those of one camera the first gives pictures.
+    """
+    found = []
+    for path in folder.glob("video*"):
+        try:
+            first = (path / "index").read_text().strip() == "0"
+        except OSError:
+            continue
+        if first and path.name.removeprefix("video").isdecimal():
+            found.append(int(path.name.removeprefix("video")))
+    return sorted(found)
+
+
 class CameraState(StrEnum):
     """What the camera thread is doing; only while TRACKING new lips come."""
 

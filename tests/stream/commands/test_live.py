@@ -19,6 +19,8 @@ import soundfile
 
 from lipstream import InputError
 from lipstream.stream.commands import live as commands
+from lipstream.stream.commands import live_settings as saved
+from lipstream.stream.commands.live_options import settings_of
 
 pytestmark = pytest.mark.usefixtures("shipped_weights")
 
@@ -44,6 +46,8 @@ def parsed(*arguments: str) -> argparse.Namespace:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, with a minute of noise in ``in.wav``."""
     monkeypatch.chdir(tmp_path)
+    # A thread that a busy computer holds up must not end the process: here it is that of the tests.
+    monkeypatch.setattr(commands, "_left", lambda code, others: code)
     noise = np.random.default_rng(0).uniform(-0.3, 0.3, 60 * 16_000)
     soundfile.write("in.wav", noise, 16_000)
     return tmp_path
@@ -139,9 +143,30 @@ def test_ctrl_c_while_the_camera_is_made_ready_is_clean_too(
 
 def test_no_camera_is_opened_unless_one_is_asked_for() -> None:
     for arguments in ([], ["--camera", "none"], ["--camera", "--no-video"]):
-        assert commands._config(parsed(*arguments)).camera is None
-    assert commands._config(parsed("--camera")).camera == 0
-    assert commands._config(parsed("--camera", str(EXAMPLE))).camera is not None
+        assert settings_of(parsed(*arguments)).config().camera is None
+    assert settings_of(parsed("--camera")).config().camera == 0
+    assert settings_of(parsed("--camera", str(EXAMPLE))).config().camera is not None
+
+
+def test_settings_are_saved_and_taken_up_where_none_are_given(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(saved, "config_folder", lambda: folder / "config")
+    args = parsed(*FILES, "--strength", "light", "--push-to-talk", "--duration", "0.3", "--save")
+    assert args.run(args) == 0
+    assert "lipstream live takes it up" in capsys.readouterr().out
+    args = parsed("--duration", "0.3")
+    assert args.run(args) == 0
+    printed = capsys.readouterr().out
+    for words in ("live.toml", '--strength "light"', "--no-saved", "in.wav, 16 kHz", "MUTED"):
+        assert words in printed
+    args = parsed("--duration", "0.3", "--output", "other.wav", "--input", "in.wav")
+    assert args.run(args) == 0
+    assert "live.toml" not in capsys.readouterr().out
+    (folder / "config" / "live.toml").write_text("version = 1\nvolume = 3\n")
+    assert not commands._chosen(parsed("--no-saved")).chosen()
+    with pytest.raises(InputError, match="no setting 'volume'"):
+        commands._chosen(parsed())
 
 
 def test_the_help_says_that_lips_are_off(capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,6 +175,7 @@ def test_the_help_says_that_lips_are_off(capsys: pytest.CaptureFixture[str]) -> 
     words = " ".join(capsys.readouterr().out.split())
     assert "use lips" in words
     assert "default: none, audio only" in words
+    assert "(None)" not in words
 
 
 def test_being_told_to_end_is_like_ctrl_c(folder: Path, started: list[subprocess.Popen[str]]) -> None:
@@ -173,6 +199,15 @@ def test_a_full_disk_for_the_statistics_is_told_once(
     assert capsys.readouterr().out.count("no more statistics in /dev/full") == 1
 
 
+def test_a_reader_that_goes_away_ends_it_quietly(folder: Path) -> None:
+    program = [sys.executable, "-c", "import sys; from lipstream.cli import main; sys.exit(main())"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        done = subprocess.run([*program, "live", *FILES], stdout=closed, stderr=subprocess.PIPE, timeout=90)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_keys_work_and_the_terminal_is_given_back(folder: Path) -> None:
     ours, theirs = pty.openpty()
     before = termios.tcgetattr(theirs)
@@ -186,9 +221,12 @@ def test_keys_work_and_the_terminal_is_given_back(folder: Path) -> None:
         env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
     )
     try:
-        shown = read_until(ours, "q quit")
+        shown = read_until(ours, "q quits")
         os.write(ours, b"b-")
-        shown += read_until(ours, "BYPASS, attenuation at most 40 dB")
+        shown += read_until(ours, "BYPASS")
+        os.write(ours, b"dv")
+        shown += read_until(ours, "suppression strong, up to 40 dB")
+        assert "v: there is no camera" in shown
         os.write(ours, b"q")
         read_until(ours, None, seconds=1.0)
         assert process.wait(timeout=90) == 0

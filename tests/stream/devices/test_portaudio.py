@@ -102,6 +102,20 @@ def test_what_a_sink_plays_a_source_hears_in_the_same_process(routed_server) -> 
     assert 0 < min(player.leads) <= max(player.leads) < 1
 
 
+def test_the_default_device_has_its_name_in_the_sound_settings(private_pulse) -> None:
+    named = "sink_properties=device.description=Headphones"
+    private_pulse.pactl("load-module", "module-null-sink", "sink_name=alsa_output.usb", named)
+    private_pulse.prefer("sink", "alsa_output.usb")
+    sink = PortAudioSink(StreamSettings())
+    assert sink.info.name == "Headphones"
+    sink.start(TonePlayer(440, 0.0))
+    private_pulse.prefer("sink", "clean")
+    assert sink.current_device() == "clean"
+    sink.start(TonePlayer(440, 0.0))
+    assert sink.info.name == "Null Output"
+    sink.stop()
+
+
 def test_any_rate_and_block_size_will_do(routed_server) -> None:
     routed_server.play(tone(500, 0.25, 20))
     for rate, block in [(16_000, 160), (44_100, 0), (44_100, 333)]:

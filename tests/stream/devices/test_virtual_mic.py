@@ -12,7 +12,8 @@ from lipstream.core.arrays import Float32
 from lipstream.errors import InputError
 from lipstream.stream.devices.devices import find_device
 from lipstream.stream.devices.feedback import refuse_feedback
-from lipstream.stream.devices.virtual_mic import VirtualMic, remove_leftovers
+from lipstream.stream.devices.virtual_device import remove_leftovers
+from lipstream.stream.devices.virtual_mic import VirtualMic
 from lipstream.tests.stream.waiting import until
 
 UNTIL_KILLED = """

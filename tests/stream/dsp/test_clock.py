@@ -73,6 +73,14 @@ def test_a_device_that_stood_still_is_found_again_within_a_second_at_its_learned
     assert loop.rate / RATE == pytest.approx(1.0002, abs=3e-3)
 
 
+def test_seconds_of_sound_fetched_at_once_teach_nothing() -> None:
+    loop = DelayLockedLoop(RATE)
+    for wake_s in (0.0, 2.0, 4.0):  # as a sink does that nobody listens to
+        for count in range(round(wake_s) * RATE, round(wake_s + 2) * RATE, BLOCK):
+            loop.update(wake_s + 1e-9 * count, count)
+        assert not loop.settled(wake_s + 0.1)
+
+
 def test_a_step_too_small_to_be_a_stall_is_followed_too() -> None:
     loop = DelayLockedLoop(RATE)
     count = feed(loop, RATE, 0, 10)

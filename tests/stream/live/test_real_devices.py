@@ -14,6 +14,7 @@ import soundfile
 from lipstream.core.arrays import Float32
 from lipstream.stream.enhancer import Enhancer
 from lipstream.stream.live.config import LiveConfig
+from lipstream.stream.live.incoming import incoming_session
 from lipstream.stream.live.session import LiveSession
 from lipstream.stream.recording.recording import replay
 from lipstream.stream.runtimes.base import Runtime
@@ -149,6 +150,41 @@ def test_an_input_that_is_gone_is_waited_for(
         assert until(lambda: any("input back" in line for line in said))
         assert session.stats().restarts >= 1
         assert not session.wait(0.0)
+
+
+def test_a_virtual_microphone_runs_as_well_while_nobody_listens(
+    routed_server: Any, pass_through: Callable[..., Runtime], tmp_path: Path
+) -> None:
+    routed_server.play(tone(60.0))
+    config = LiveConfig(input="noisy.monitor", virtual_mic="voice")
+    with LiveSession(config, runtime=pass_through()) as session:
+        assert until(lambda: session.stats().pipeline.latency.known)
+        assert session.stats().listened is False
+        assert session.stats().output.name == "Virtual microphone voice"
+        assert 0 < session.stats().pipeline.latency.added_ms < 300
+        recording = routed_server.record(tmp_path / "heard.raw", "voice")
+        assert until(lambda: session.stats().listened)
+        recording.terminate()
+        recording.wait()
+
+
+def test_what_other_programs_play_is_heard_on_the_real_output(
+    sound_server: Any, pass_through_model: None, tmp_path: Path, said: list[str]
+) -> None:
+    before = sound_server.pactl("list", "short", "modules")
+    sound_server.prefer("sink", "clean")
+    with incoming_session("default", LiveConfig(runtime="onnx"), said.append) as session:
+        sound_server.prefer("sink", "lipstream-speakers")  # as a user may: nothing goes round
+        sound_server.play(tone(60.0), sink="lipstream-speakers")
+        assert hears_tone(session)
+        assert session.stats().output.name == "clean"
+        recording = sound_server.record(tmp_path / "heard.raw")
+        assert until(lambda: size_of(tmp_path / "heard.raw") >= 2 * RATE * 4)
+        recording.terminate()
+        recording.wait()
+    assert tone_share(np.fromfile(tmp_path / "heard.raw", np.float32)) > 0.5
+    assert any("'Lipstream speakers'" in line for line in said)
+    assert sound_server.pactl("list", "short", "modules") == before
 
 
 def test_of_a_server_that_dies_only_the_session_speaks(sound_server: Any, shipped_weights: Path) -> None:

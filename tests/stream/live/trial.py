@@ -32,7 +32,7 @@ from lipstream.stream.live.session import LiveSession
 from lipstream.stream.live.stats import LiveStats
 from lipstream.stream.live.threads import responsive
 from lipstream.stream.recording.recording import CLEAN, replay
-from lipstream.stream.ui.display import status_line
+from lipstream.stream.ui.words import status_line
 from lipstream.stream.video.camera.process import CameraProcess
 from lipstream.stream.video.camera.status import LipsMailbox
 from lipstream.tests.stream.live.probes import (
@@ -190,6 +190,7 @@ def _print_stalls(stalls: list[Stall], missed_s: list[float]) -> None:
 
 def _print_delay(declared: LiveLatency, looks: list[Look]) -> None:
     """The delay against what was declared at first, and what was told at each look: gaps make it grow."""
+    looks = [look for look in looks if look.stats.pipeline.latency.known]
     measured_ms = [look.delay_ms for look in looks]
     told_ms = [_to_callback_ms(look.stats.pipeline.latency) for look in looks]
     apart_ms = np.subtract(measured_ms, told_ms)

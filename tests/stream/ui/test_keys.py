@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lipstream.stream.controls import Controls
-from lipstream.stream.ui.keys import LIMIT_STEPS_DB, Keyboard, press
+from lipstream.stream.ui.keys import KEYS, LIMIT_STEPS_DB, Keyboard, View, press
 
 
 @pytest.mark.parametrize(
@@ -21,30 +21,56 @@ from lipstream.stream.ui.keys import LIMIT_STEPS_DB, Keyboard, press
         ("b", {"bypass": True}),
         ("bb", {}),
         ("M", {"mute": True}),
+        (" ", {"mute": True}),
+        ("  ", {}),
+        ("m ", {}),
         ("v", {"video": False}),
         ("-", {"atten_limit_db": 40.0}),
         ("-+", {}),
         ("+", {}),
         ("-" * 50, {"atten_limit_db": 0.0}),
         ("-" * 50 + "=", {"atten_limit_db": 3.0}),
-        ("xyz?\x1b[A", {}),
+        ("xyzd?\x1b[A", {}),
     ],
 )
 def test_each_key_changes_its_control_alone(keys: str, changed: dict[str, Any]) -> None:
     controls = Controls()
     for key in keys:
-        press(key, controls)
+        assert press(key, controls, View(), has_camera=True) is None
     assert vars(controls) == vars(Controls(**changed))
 
 
 def test_a_limit_between_two_steps_goes_to_the_next() -> None:
     controls = Controls(atten_limit_db=10.0)
-    press("+", controls)
+    press("+", controls, View(), has_camera=False)
     assert controls.atten_limit_db == 12.0
     controls.atten_limit_db = 10.0
-    press("-", controls)
+    press("-", controls, View(), has_camera=False)
     assert controls.atten_limit_db == 9.0
     assert list(LIMIT_STEPS_DB) == sorted(LIMIT_STEPS_DB)
+
+
+def test_lips_without_a_camera_are_explained() -> None:
+    controls = Controls()
+    told = press("v", controls, View(), has_camera=False)
+    assert told is not None
+    assert "no camera" in told
+    assert vars(controls) == vars(Controls())
+
+
+def test_what_is_heard_has_a_bypass_of_its_own() -> None:
+    controls, incoming = Controls(), Controls()
+    assert press("i", controls, View(), False, incoming) is None
+    assert (controls.bypass, incoming.bypass) == (False, True)
+    assert "--incoming" in str(press("i", controls, View(), False))
+
+
+def test_details_and_keys_are_shown_and_hidden() -> None:
+    view = View()
+    for key, shown in (("d", View(details=True)), ("?", View(True, True)), ("D", View(keys=True))):
+        press(key, Controls(), view, has_camera=False)
+        assert view == shown
+    assert {name for name, _ in KEYS} >= {"space", "m", "+ -", "b", "v", "d", "?", "q"}
 
 
 def test_without_a_terminal_there_are_no_keys() -> None:

@@ -10,9 +10,9 @@ import pytest
 from lipstream.stream.controls import Controls
 from lipstream.stream.devices.endpoints import EndpointInfo
 from lipstream.stream.dsp.clock import MonotonicClock
-from lipstream.stream.live import playback_buffer
-from lipstream.stream.live.buffered_audio import BufferedAudio
-from lipstream.stream.live.playback_buffer import PlaybackBuffer
+from lipstream.stream.live.buffers import playback
+from lipstream.stream.live.buffers.estimate import BufferedAudio
+from lipstream.stream.live.buffers.playback import PlaybackBuffer
 
 RATE, BLOCK = 16_000, 160
 Make = Callable[[bool, float], PlaybackBuffer]
@@ -24,7 +24,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
     """Makes a buffer that plays; a callback waits for the given number of seconds at most."""
 
     def make(patient: bool, longest_s: float) -> PlaybackBuffer:
-        monkeypatch.setattr(playback_buffer, "PATIENCE", longest_s * RATE / BLOCK)
+        monkeypatch.setattr(playback, "PATIENCE", longest_s * RATE / BLOCK)
         made = PlaybackBuffer(
             EndpointInfo("sink", RATE, BLOCK, 0.0, "clock"),
             MonotonicClock(),
@@ -71,7 +71,7 @@ def test_nobody_waits_without_threads_or_once_the_audio_has_broken_off(make: Mak
     for made in (impatient, patient):
         render(made)
         render(made)
-    playback_buffer.PATIENCE = 3000.0
+    playback.PATIENCE = 3000.0
     begun_s = time.perf_counter()
     for made in (impatient, patient):
         for _ in range(5):

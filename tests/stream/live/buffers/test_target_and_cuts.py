@@ -2,7 +2,7 @@
 
 import pytest
 
-from lipstream.stream.live.buffer_control import (
+from lipstream.stream.live.buffers.control import (
     CALM_S,
     CUT_S,
     PATIENCE_S,

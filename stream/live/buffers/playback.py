@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from ...core.arrays import Float32
-from ..controls import Controls
-from ..devices.endpoints import EndpointInfo
-from ..dsp.buffers import SampleRing
-from ..dsp.clock import Clock
-from ..dsp.conceal import Concealer, Fader, falling
-from .buffered_audio import BufferedAudio
+from ....core.arrays import Float32
+from ...controls import Controls
+from ...devices.endpoints import EndpointInfo
+from ...dsp.buffers import SampleRing
+from ...dsp.clock import Clock
+from ...dsp.conceal import Concealer, Fader, falling
+from .estimate import BufferedAudio
 
 #: Seconds of each fade.
 FADE_S = 0.005
@@ -34,6 +34,7 @@ class PlaybackBuffer:
 
     Attributes:
         device_s: the device's own latency in seconds, by the times it tells, smoothed.
+        trims: times that more audio lay here than may be buffered at all, which was dropped.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class PlaybackBuffer:
         self._played = 0
         self._cut_wanted = self._cut_done = 0
         self._overflows = self._overflows_seen = 0
+        self.trims = 0
         self._dry = True
         self._lack = self._written_before = 0
         self._block = info.block
@@ -75,7 +77,7 @@ class PlaybackBuffer:
         if self._patient and not self._dry:
             self._wait_for(len(block))
         playing = not self._dry or self._may_begin(now_s, len(block))
-        there = self._read(block) if playing else 0
+        there = self._read(block, now_s) if playing else 0
         self._dry = there < len(block)
         if self._dry:
             self._note_lack(len(block) - there, breaks_off=playing)
@@ -148,12 +150,25 @@ class PlaybackBuffer:
         if self._ring.written == self._written_before:
             self._lack += missing
 
-    def _read(self, block: Float32) -> int:
+    def _too_much(self, now_s: float, count: int) -> int:
+        """Samples beyond the target, where more lie here than may be buffered at all; mostly 0.
+
+        The buffer control would have cut them away before, had it known: the sink's clock misled it.
+        """
+        fill = self._ring.fill
+        if fill - count <= self._buffered.most_s * self._rate:
+            return 0
+        self.trims += 1
+        self._buffered.sink.restart(now_s, self._played)
+        return fill - round(self._buffered.target_s * self._rate)
+
+    def _read(self, block: Float32, now_s: float) -> int:
         """Move samples from the ring into the block, with a cut where one is wanted; gives their number."""
         asked = self._cut_wanted
+        wanted = max(asked - self._cut_done, self._too_much(now_s, len(block)))
         fade = min(len(block), len(self._cut_from))
         spare = self._ring.fill - len(block) - fade
-        count = min(asked - self._cut_done - fade, spare)
+        count = min(wanted - fade, spare)
         self._cut_done = asked  # where there was too little to drop, the monitor will ask again
         if count <= 0:
             return self._ring.read_into(block)

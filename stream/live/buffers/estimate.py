@@ -1,6 +1,8 @@
 """The estimate of the audio buffered between source and sink: one owner, to which all sides report."""
 
-from ..dsp.clock import DelayLockedLoop
+from math import inf
+
+from ...dsp.clock import DelayLockedLoop
 
 
 class BufferedAudio:
@@ -22,6 +24,7 @@ class BufferedAudio:
             playback buffer to set.
         known: whether the estimate can be trusted; for the buffer control to set.
         target_s: seconds of audio to keep buffered; for the buffer control to set.
+        most_s: seconds of audio that may be buffered at all; for the buffer control to set.
     """
 
     def __init__(self, source_rate: int, sink_rate: int) -> None:
@@ -34,6 +37,7 @@ class BufferedAudio:
         self.concealed = 0
         self.known = False
         self.target_s = 0.0
+        self.most_s = inf
 
     def passed(self, taken: int, given: int) -> None:
         """The worker took so many samples from the capture buffer and gave so many for playback, in all."""

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from ...core.arrays import Float32
-from ...models.config import SAMPLE_LIMIT
-from ..devices.endpoints import EndpointInfo
-from ..dsp.buffers import SampleRing
-from ..dsp.clock import Clock
-from ..dsp.conceal import Fader
-from .buffered_audio import BufferedAudio
+from ....core.arrays import Float32
+from ....models.config import SAMPLE_LIMIT
+from ...devices.endpoints import EndpointInfo
+from ...dsp.buffers import SampleRing
+from ...dsp.clock import Clock
+from ...dsp.conceal import Fader
+from .estimate import BufferedAudio
 
 #: Seconds of a fade around samples that were lost.
 FADE_S = 0.005

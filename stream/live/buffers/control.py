@@ -1,9 +1,9 @@
 """Control of the buffered audio: drift, a target that adapts to underruns, and cuts after a stall."""
 
-from ..dsp.clock import Clock, DriftController
-from .buffered_audio import BufferedAudio
-from .capture_buffer import CaptureBuffer
-from .playback_buffer import PlaybackBuffer
+from ...dsp.clock import Clock, DriftController
+from .capture import CaptureBuffer
+from .estimate import BufferedAudio
+from .playback import PlaybackBuffer
 
 #: Audio beyond the target by more than this many seconds is cut away; less is drained by the drift control.
 CUT_S = 0.0125
@@ -122,18 +122,19 @@ class BufferControl:
         self._tick_s = clock.now()
         self.ratio = 1.0
         self.cuts = 0
-        self._buffered.target_s = self.least_s
+        self._buffered.target_s, self._buffered.most_s = self.least_s, self._allowed_s
 
     def tick(self) -> None:
         """Look and act; one to ten times a second."""
         now_s = self._clock.now()
         step_s, self._tick_s = now_s - self._tick_s, now_s
-        least_s, most_s = self.least_s, max(self.least_s, self._most_s + self._capture.block_s)
+        least_s, most_s = self.least_s, self._allowed_s
         settled = self._buffered.settled(now_s)
         target_s = self._target.update(
             now_s, self._playback.underruns, self._playback.lack_s, settled, least_s, most_s
         )
-        self._buffered.target_s, self._buffered.known = target_s, settled
+        self._buffered.target_s, self._buffered.most_s = target_s, most_s
+        self._buffered.known = settled
         if not (settled and self._playback.steady):
             self._detector.reset()
             self.ratio = self._drift.hold()
@@ -154,6 +155,11 @@ class BufferControl:
         what they need at any phase to each other.
         """
         return self._capture.block_s + self._playback.block_s + self._margin_s
+
+    @property
+    def _allowed_s(self) -> float:
+        """What may be buffered at all."""
+        return max(self.least_s, self._most_s + self._capture.block_s)
 
     @property
     def drift_ppm(self) -> float:
