@@ -1,9 +1,14 @@
 """What the parents have in common: a centred STFT with compressed magnitudes, and sizes read from weights."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 from ...errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Offsets(NamedTuple):
@@ -15,7 +20,7 @@ class Offsets(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParentConfig:
+class ParentConfig(ABC):
     """The transform of a parent; the defaults are the published ones, for 16 kHz.
 
     Attributes:
@@ -55,6 +60,15 @@ class ParentConfig:
             raise InputError(f"compress_factor must be above 0 and at most 1, got {self.compress_factor}")
         if not self.beta > 0.0:
             raise InputError(f"beta must be above 0, got {self.beta}")
+
+    @classmethod
+    @abstractmethod
+    def of_weights(cls, weights: "Mapping[str, Tensor]") -> Self:
+        """The sizes that the shapes of a state dict tell.
+
+        Raises:
+            LookupError: it is that of another model.
+        """
 
     @property
     def bins(self) -> int:

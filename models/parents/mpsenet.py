@@ -5,7 +5,7 @@ Names of modules and parameters are those of the published checkpoints.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -105,8 +105,8 @@ class MPSENetConfig(ParentConfig):
         require_heads(self.channels)
 
     @classmethod
-    def of_weights(cls, weights: Mapping[str, Tensor]) -> "MPSENetConfig":
-        """The sizes that the shapes of a state dict tell; LookupError where it is of another model."""
+    def of_weights(cls, weights: Mapping[str, Tensor]) -> Self:
+        """See `ParentConfig`."""
         return cls(
             channels=weights["dense_encoder.dense_conv_1.0.weight"].shape[0],
             num_blocks=count_blocks(weights, "TSTransformer"),

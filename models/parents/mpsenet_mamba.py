@@ -7,7 +7,7 @@ public code.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal, Self, get_args
 
 import torch
 from torch import Tensor, nn
@@ -108,8 +108,8 @@ class MPSENetMambaConfig(ParentConfig):
                 raise InputError(f"{name} must be one of {', '.join(choices)}, not '{getattr(self, name)}'")
 
     @classmethod
-    def of_weights(cls, weights: Mapping[str, Tensor]) -> "MPSENetMambaConfig":
-        """The sizes that the shapes of a state dict tell; LookupError where it is of another model."""
+    def of_weights(cls, weights: Mapping[str, Tensor]) -> Self:
+        """See `ParentConfig`."""
         return cls(
             channels=weights["dense_encoder.dense_conv_1.0.weight"].shape[0],
             num_shared_blocks=count_blocks(weights, "shared_ts_transformer"),

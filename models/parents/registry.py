@@ -6,12 +6,10 @@
 >>> wave = enhance_offline(model, wave)                             # models.parents.inference
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any, Protocol
-
-from torch import Tensor
+from typing import Any
 
 from ...errors import InputError
 from .checkpoint import load_parent_weights
@@ -22,26 +20,18 @@ from .mpsenet_mamba import MPSENetMamba, MPSENetMambaConfig
 from .semamba import SEMamba, SEMambaConfig
 
 
-class _ConfigClass(Protocol):
-    """A configuration class: made of its fields, all with defaults, or read from the shapes of weights."""
-
-    def __call__(self, **fields: Any) -> ParentConfig: ...
-
-    def of_weights(self, weights: Mapping[str, Tensor]) -> ParentConfig: ...
-
-
 @dataclass(frozen=True)
 class Parent:
     """One of `PARENTS`.
 
     Attributes:
         title: as its authors write it.
-        config: class of its configurations.
+        config: class of its configurations, all of whose fields have defaults.
         model: class of the network, made of a configuration.
     """
 
     title: str
-    config: _ConfigClass
+    config: type[ParentConfig]
     model: Callable[[Any], ParentModel]
 
 

@@ -6,7 +6,7 @@ Names of modules and parameters are those of the published checkpoints.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -85,8 +85,8 @@ class SEMambaConfig(ParentConfig):
     expand: int = 4
 
     @classmethod
-    def of_weights(cls, weights: Mapping[str, Tensor]) -> "SEMambaConfig":
-        """The sizes that the shapes of a state dict tell; LookupError where it is of another model."""
+    def of_weights(cls, weights: Mapping[str, Tensor]) -> Self:
+        """See `ParentConfig`."""
         mixer = "TSMamba.0.time_mamba.forward_blocks.0.mixer"
         inner, d_state = weights[f"{mixer}.A_log"].shape
         channels = weights["dense_encoder.dense_conv_1.0.weight"].shape[0]

@@ -98,8 +98,8 @@ def test_gradients_reach_every_parameter(config: MPSENetConfig | MPSENetMambaCon
 @torch.no_grad()
 def test_the_branches_hear_a_bin_or_the_whole_frame() -> None:
     """What the magnitude's branch hears of one bin of the phase."""
-    for exchange, reach in (("bin", 1), ("frequency", 5)):
-        model = MPSENetMamba(replace(TINY_MAMBA, exchange=exchange)).double()
+    for config, reach in ((TINY_MAMBA, 1), (replace(TINY_MAMBA, exchange="frequency"), 5)):
+        model = MPSENetMamba(config).double()
         mag, phase = torch.randn(2, 1, 8, 3, 5, generator=torch.Generator().manual_seed(1)).double()
         other = phase.clone()
         other[:, :, 1, 2] += 1.0
