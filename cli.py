@@ -68,6 +68,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     from .bench import commands as bench_commands
+    from .stream.commands import app as app_commands
     from .stream.commands import calibrate as calibrate_commands
     from .stream.commands import doctor as doctor_commands
     from .stream.commands import enhance as stream_commands
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     live_commands.add_parsers(subparsers)
     doctor_commands.add_parsers(subparsers)
     calibrate_commands.add_parsers(subparsers)
+    app_commands.add_parsers(subparsers)
     _add_models(subparsers)
     bench_kinds = bench_commands.add_parsers(subparsers)
     train_commands.add_bench_parser(bench_kinds)
