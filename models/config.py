@@ -299,7 +299,8 @@ class ModelConfig:
             inner = mixer.expand * channels
             if mixer.version == 2 and inner % mixer.head_size:
                 raise InputError(f"head_size {mixer.head_size} must divide expand * channels = {inner}")
-        for attention in (self.attention, self.branches and self.branches.attention):
+        exchange = None if self.branches is None else self.branches.attention
+        for attention in (self.attention, exchange):
             if attention is not None and self.channels % attention.heads:
                 raise InputError(f"heads {attention.heads} must divide channels = {self.channels}")
         if self.branches is not None and self.codec == "band":

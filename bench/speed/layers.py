@@ -153,7 +153,8 @@ def _stages(model: WaveModel) -> list[_Stage]:
     ]
     if net.fusion is not None:
         stages.append(_Stage("fusion", [(net.fusion, "forward")], "net.fusion"))
-    for index, block in enumerate(net.blocks):
+    blocks: Sequence[Any] = list(net.blocks)
+    for index, block in enumerate(blocks):
         name, prefix = f"block {index}", f"net.blocks.{index}"
         if block.memory is not None:
             stages.append(_Stage(f"{name} memory", [(block.memory, "step")], f"{prefix}.memory"))

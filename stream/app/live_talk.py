@@ -31,6 +31,8 @@ class LiveMoment:
         latency_ms: of the stream.
         alpha: confidence in the lips.
         face: whether the last picture showed a usable face; None without pictures.
+        behind_s: by how much the sound that came falls short of the time since the first chunk: it is late,
+            or was dropped for a server that did not keep up.
     """
 
     rate: int
@@ -40,6 +42,7 @@ class LiveMoment:
     latency_ms: float
     alpha: float
     face: bool | None
+    behind_s: float
 
     @property
     def delay_ms(self) -> float:
@@ -61,7 +64,7 @@ class LiveTalk:
         self._enhancer: Enhancer | None = None
         self._reader: LipReader | None = None
         self._frames: list[LipFrame] = []
-        self._heard_s, self._heard_at, self._seen_s = 0.0, -np.inf, 0.0
+        self._heard_s, self._heard_at, self._began_at, self._seen_s = 0.0, -np.inf, 0.0, 0.0
         self._face: bool | None = None
 
     def hear(self, rate: int, chunk: npt.NDArray[np.generic], strength: float, lips: bool) -> LiveMoment:
@@ -77,19 +80,21 @@ class LiveTalk:
             InputError: a rate out of reach, or samples that are not finite.
         """
         with self._lock:
-            enhancer = self._ready(rate)
+            arrived, enhancer = self._clock(), self._ready(rate)
             enhancer.atten_limit_db, enhancer.video = limit_of_strength(strength), lips
             wave = _mono(chunk)
             frames, self._frames = self._frames, []
             started = time.perf_counter()
             out = enhancer.process(wave, frames or None)
             busy_ms = 1e3 * (time.perf_counter() - started)
+            if self._heard_s == 0.0:
+                self._began_at = arrived - wave.size / rate
             self._heard_s += wave.size / rate
-            self._heard_at = self._clock()
+            self._heard_at = arrived
+            behind_s = max(0.0, arrived - self._began_at - self._heard_s)
             latency_ms = 1e3 * enhancer.latency_samples / rate
-            return LiveMoment(
-                rate, out, 1e3 * wave.size / rate, busy_ms, latency_ms, enhancer.alpha, self._face
-            )
+            chunk_ms, alpha = 1e3 * wave.size / rate, enhancer.alpha
+            return LiveMoment(rate, out, chunk_ms, busy_ms, latency_ms, alpha, self._face, behind_s)
 
     def see(self, picture: UInt8) -> bool | None:
         """Whether a picture ``[height, width, 3]`` RGB shows lips; None while no sound comes.
@@ -131,8 +136,8 @@ class LiveTalk:
 def _mono(chunk: npt.NDArray[np.generic]) -> Float32:
     if chunk.dtype.kind not in "if" or chunk.ndim not in (1, 2):
         raise InputError(f"a chunk must be int16 or float32 [n] or [n, channels], not {chunk.dtype}")
-    scale = 1.0 / (np.iinfo(chunk.dtype).max + 1.0) if chunk.dtype.kind == "i" else 1.0
-    wave = chunk.astype(np.float32) * np.float32(scale)
+    full_scale = 2.0 ** (8 * chunk.dtype.itemsize - 1) if chunk.dtype.kind == "i" else 1.0
+    wave = chunk.astype(np.float32) / np.float32(full_scale)
     return wave if wave.ndim == 1 else wave.mean(axis=1)
 
 

@@ -1,7 +1,7 @@
 """The page: a tab for files and one for microphone and camera. All that knows Gradio is here.
 
-Whatever Gradio writes lies in one temporary folder, which goes when the server ends; what a visitor gave or got
-is removed some time after.
+Whatever Gradio writes lies in one temporary folder, which goes when the server ends; what a visitor gave or
+got is removed some time after.
 """
 
 import base64
@@ -30,10 +30,13 @@ import gradio as gr
 
 #: Seconds between two looks for files to remove, and their age from which they are.
 SWEEP_S, KEPT_S = 60, 600
-#: Seconds of sound that a browser sends at once, and between two pictures.
-CHUNK_S, PICTURE_S = 0.25, 0.1
+#: Seconds between two pictures. Of sound, Gradio's page sends 0.1 s at once, whatever is asked for.
+PICTURE_S = 0.1
+#: Seconds of sound that may be missing before the page says so.
+BEHIND_S = 0.5
 PLAYER = (Path(__file__).parent / "player.js").read_text()
-_BRIGHT = "<small>Time runs to the right, frequency up, to half the rate.</small>"
+_ABOUT_SPECTROGRAMS = "<small>Before and after: time to the right, frequency up to half the rate.</small>"
+_ABOUT_TIMELINE = "<small>Lips: confidence in them (blue), over a face seen (green) or missing (red).</small>"
 
 
 @dataclass(frozen=True)
@@ -126,15 +129,11 @@ def _file_tab(folder: Path, model: Any, strength: Any, lips: Any) -> None:
         before = gr.Audio(label="Before", interactive=False, elem_id="before", buttons=[])
         after = gr.Audio(label="After", interactive=False, elem_id="after", buttons=[])
     with gr.Row():
-        seen_before = gr.Image(label="Before", interactive=False, buttons=[], elem_id="seen-before")
-        seen_after = gr.Image(label="After", interactive=False, buttons=[], elem_id="seen-after")
-    gr.Markdown(_BRIGHT)
-    lips_seen = gr.Image(
-        label="Lips: confidence (blue) over face seen (green) or missing (red)",
-        interactive=False,
-        buttons=[],
-        elem_id="lips-seen",
-    )
+        seen_before = _picture("seen-before")
+        seen_after = _picture("seen-after")
+    gr.Markdown(_ABOUT_SPECTROGRAMS)
+    lips_seen = _picture("lips-seen")
+    gr.Markdown(_ABOUT_TIMELINE)
     download = gr.DownloadButton("Download", interactive=False, elem_id="download")
     shown = [status, before, after, seen_before, seen_after, lips_seen, download]
     run = partial(_clean, folder)
@@ -142,6 +141,10 @@ def _file_tab(folder: Path, model: Any, strength: Any, lips: Any) -> None:
     strength.release(
         run, [given, model, strength, lips], shown, concurrency_limit=2, api_visibility="private"
     )
+
+
+def _picture(name: str) -> gr.Image:
+    return gr.Image(show_label=False, interactive=False, buttons=[], elem_id=name)
 
 
 def _clean(
@@ -191,9 +194,8 @@ def _without_folders(message: str, given: Sequence[str]) -> str:
 
 def _summary(cleaned: Cleaned, lips: bool) -> str:
     report = cleaned.report
-    line = (
-        f"{report.duration_s:.1f} s in {report.elapsed_s:.1f} s; as a stream {report.latency.ms:.1f} ms late."
-    )
+    late_ms = report.latency.ms
+    line = f"{report.duration_s:.1f} s are clean; as a stream they would be {late_ms:.1f} ms late."
     if lips and report.video_frames:
         line += (
             f" Face in {report.face_share:.0%} of {report.video_frames} pictures, mean confidence "
@@ -242,9 +244,7 @@ def _live_tab(page: gr.Blocks, model: Any, strength: Any, lips: Any) -> None:
             return str(error)
 
     hidden = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
-    microphone.stream(
-        hear, [microphone, model, strength, lips], [sound, status], stream_every=CHUNK_S, **hidden
-    )
+    microphone.stream(hear, [microphone, model, strength, lips], [sound, status], **hidden)
     camera.stream(see, [camera, model, lips], [face], stream_every=PICTURE_S, **hidden)
     sound.change(None, [sound], None, js="(sound) => lipstreamPlay(sound)")
 
@@ -264,7 +264,8 @@ def _sound(moment: LiveMoment) -> str:
 
 def _live_summary(moment: LiveMoment) -> str:
     faces = {None: "no picture", True: "a face", False: "no face"}
-    return (
+    behind = f"**{moment.behind_s:.1f} s of sound are late or lost: this server is too busy.** "
+    return (behind if moment.behind_s > BEHIND_S else "") + (
         f"{moment.delay_ms:.0f} ms late on the server: {moment.chunk_ms:.0f} ms of sound at once, "
         f"{moment.busy_ms:.0f} ms of work, {moment.latency_ms:.1f} ms of the model. "
         f"Confidence in the lips {moment.alpha:.2f}, {faces[moment.face]}."

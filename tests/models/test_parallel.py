@@ -75,9 +75,9 @@ def test_the_offline_form_knows_the_whole_recording() -> None:
 def test_the_compiled_step_refuses_it() -> None:
     with pytest.raises(InputError, match="'native' does not serve model 'parallel': use 'onnx' or 'eager'"):
         step_sizes(PARALLEL)
-    for part in ("attention", "branches"):
+    for half in (replace(PARALLEL, attention=None), replace(PARALLEL, branches=None)):
         with pytest.raises(InputError, match="does not serve"):
-            step_sizes(replace(PARALLEL, **{part: None}))
+            step_sizes(half)
 
 
 def test_it_costs_between_lite_and_base() -> None:
