@@ -62,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> CommandParser:
     from .bench import commands as bench_commands
+    from .stream.commands import app as app_commands
     from .stream.commands import calibrate as calibrate_commands
     from .stream.commands import doctor as doctor_commands
     from .stream.commands import enhance as stream_commands
@@ -82,6 +83,7 @@ def _parser() -> CommandParser:
     replay_commands.add_parsers(subparsers)
     doctor_commands.add_parsers(subparsers)
     calibrate_commands.add_parsers(subparsers)
+    app_commands.add_parsers(subparsers)
     _add_models(subparsers)
     bench_kinds = bench_commands.add_parsers(subparsers)
     train_commands.add_bench_parser(bench_kinds)

@@ -113,6 +113,40 @@ class MemoryConfig:
 
 
 @dataclass(frozen=True)
+class AttentionConfig:
+    """Attention along frequency within a frame, see `models.layers.frequency_attention`.
+
+    Attributes:
+        heads: that share the channels.
+        expand: how much wider the layer behind it is than the channels.
+    """
+
+    heads: int = 4
+    expand: int = 2
+
+    def __post_init__(self) -> None:
+        if min(self.heads, self.expand) < 1:
+            raise InputError("heads and expand of the attention must be at least 1")
+
+
+@dataclass(frozen=True)
+class BranchConfig:
+    """A branch for the magnitude and one for the phase behind the blocks, see `models.layers.branches`.
+
+    Attributes:
+        blocks: of each branch.
+        attention: in which they hear each other.
+    """
+
+    blocks: int = 2
+    attention: AttentionConfig = field(default_factory=AttentionConfig)
+
+    def __post_init__(self) -> None:
+        if self.blocks < 1:
+            raise InputError("blocks of a branch must be at least 1")
+
+
+@dataclass(frozen=True)
 class BandRegion:
     """``bands`` neighbouring bands of ``width`` bins each."""
 
@@ -231,7 +265,8 @@ class VoiceGateConfig:
 class ModelConfig:
     """A whole streaming model. ``causal=False`` is its bidirectional offline form of the same sizes.
 
-    ``gate`` takes the place of the fusion where ``visual.encoder`` sees landmarks.
+    ``gate`` takes the place of the fusion where ``visual.encoder`` sees landmarks, ``attention`` that of the
+    mixer along frequency. ``branches`` part magnitude and phase behind the blocks.
 
     Raises:
         InputError: sizes that do not fit together.
@@ -248,6 +283,8 @@ class ModelConfig:
     memory: MemoryConfig | None = None
     visual: VisualConfig = field(default_factory=VisualConfig)
     gate: VoiceGateConfig | None = None
+    attention: AttentionConfig | None = None
+    branches: BranchConfig | None = None
     causal: bool = True
 
     def __post_init__(self) -> None:
@@ -262,6 +299,14 @@ class ModelConfig:
             inner = mixer.expand * channels
             if mixer.version == 2 and inner % mixer.head_size:
                 raise InputError(f"head_size {mixer.head_size} must divide expand * channels = {inner}")
+        exchange = None if self.branches is None else self.branches.attention
+        for attention in (self.attention, exchange):
+            if attention is not None and self.channels % attention.heads:
+                raise InputError(f"heads {attention.heads} must divide channels = {self.channels}")
+        if self.branches is not None and self.codec == "band":
+            raise InputError(
+                "branches of magnitude and phase need a codec with a decoder for each: dense or separable"
+            )
         if (self.gate is not None) != (self.visual.encoder == "landmarks"):
             raise InputError(
                 "the voice gate and the encoder of landmarks need each other: set both or neither"
@@ -332,12 +377,32 @@ PRESETS: dict[str, ModelConfig] = {
 }
 
 
+#: Configurations to train and measure under their names. They are listed nowhere and have no weights.
+EXPERIMENTS: dict[str, ModelConfig] = {
+    config.name: config
+    for config in (
+        # After MP-SENet with Mamba: attention along frequency, and a branch each for magnitude and phase.
+        ModelConfig(
+            name="parallel",
+            channels=32,
+            num_blocks=2,
+            codec="separable",
+            time=MixerConfig(version=2, expand=2),
+            frequency=MixerConfig(version=2, d_conv=3, expand=2, shared_directions=True),
+            attention=AttentionConfig(),
+            branches=BranchConfig(blocks=1),
+        ),
+    )
+}
+
+
 def preset(name: str) -> ModelConfig:
-    """The configuration of a preset.
+    """The configuration of a preset, or of an experiment.
 
     Raises:
         InputError: there is no such preset.
     """
-    if name not in PRESETS:
+    found = PRESETS.get(name) or EXPERIMENTS.get(name)
+    if found is None:
         raise InputError(f"unknown model '{name}': choose one of {', '.join(PRESETS)}")
-    return PRESETS[name]
+    return found

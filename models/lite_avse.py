@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from .codecs.base import make_codec
 from .config import ModelConfig, preset
+from .layers.branches import Branches
 from .layers.level import InputLevel, LevelState
-from .layers.tf_mamba import BlockState, CausalTFMambaBlock, TFMambaBlock
+from .layers.tf_mamba import BlockStack, BlockState, CausalTFMambaBlock, TFMambaBlock
 from .lips.encoder import make_visual_encoder
 from .lips.fusion import VisualFusion
 from .lips.voice_gate import VoiceGate
@@ -16,17 +17,18 @@ from .state import State, flatten_state, unflatten_state
 
 
 class NetState(NamedTuple):
-    """What the network carries from one frame to the next. ``fusion`` or ``gate`` is empty."""
+    """What the network carries from one frame to the next. Parts that it does not have are empty."""
 
     level: LevelState
     codec: State
     fusion: State
     blocks: tuple[BlockState, ...]
     gate: State
+    branches: State
 
 
 class LiteAVSEMamba(nn.Module):
-    """Encoder -> N x TF-Mamba -> decoder, with lips in one of two places.
+    """Encoder -> N x TF-Mamba (-> branches) -> decoder, with lips in one of two places.
 
     Embeddings of lip crops join the encoder's features in a double-gated fusion. A cue of landmarks
     (``config.gate``) has no say in the network for sound: it goes to a gate on its output, which may only
@@ -50,14 +52,19 @@ class LiteAVSEMamba(nn.Module):
             self.fusion = VisualFusion(config.channels, config.visual, self.codec.band_hz)
         else:
             self.gate = VoiceGate(config.gate, config.band, config.stft)
-        self.blocks = nn.ModuleList(self._block() for _ in range(config.num_blocks))
+        self.blocks = BlockStack(self._block() for _ in range(config.num_blocks))
+        self.branches: Branches | None = None
+        if (parts := config.branches) is not None:
+            sizes = (config.channels, self.codec.positions, parts.blocks, parts.attention)
+            self.branches = Branches(*sizes, self._block)
 
-    def _block(self) -> nn.Module:
+    def _block(self) -> CausalTFMambaBlock | TFMambaBlock:
         config = self.config
-        sizes = (config.channels, config.time, config.frequency, self.codec.positions, config.memory)
-        if config.causal:
-            return CausalTFMambaBlock(*sizes)
-        return TFMambaBlock(*sizes)
+        kind = CausalTFMambaBlock if config.causal else TFMambaBlock
+        positions = self.codec.positions
+        return kind(
+            config.channels, config.time, config.frequency, positions, config.memory, config.attention
+        )
 
     def init_state(
         self, batch: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32
@@ -67,12 +74,9 @@ class LiteAVSEMamba(nn.Module):
             level=self.level.init_state(batch, device, dtype),
             codec=self.codec.init_state(batch, device, dtype),
             fusion=() if self.fusion is None else self.fusion.init_state(batch, device, dtype),
-            blocks=tuple(
-                block.init_state(batch, device, dtype)
-                for block in self.blocks
-                if isinstance(block, CausalTFMambaBlock)
-            ),
+            blocks=self.blocks.init_state(batch, device, dtype),
             gate=() if self.gate is None else self.gate.init_state(batch, device, dtype),
+            branches=() if self.branches is None else self.branches.init_state(batch, device, dtype),
         )
 
     def forward(
@@ -98,13 +102,16 @@ class LiteAVSEMamba(nn.Module):
             ValueError: an embedding without its age.
         """
         # Blocks that are given no state know that they start from zero and may use a faster kernel.
-        block_states = None if state is None else state.blocks
+        states = (None, None) if state is None else (state.blocks, state.branches)
         if state is None:
             state = self.init_state(spectrum.shape[0], spectrum.device, spectrum.dtype)
         gain, level = self.level(spectrum, state.level)
         features, skip, codec = self.codec.encode(spectrum * gain[:, None, :, None], state.codec)
         features, alpha, fusion = self._fuse(features, embedding, video_age_s, state.fusion)
-        features, blocks = self._run_blocks(features, block_states)
+        features, blocks = self.blocks(features, states[0])
+        branches: State = ()
+        if self.branches is not None:
+            features, branches = self.branches(features, states[1])
         enhanced, codec = self.codec.decode(features, skip, spectrum, codec)
         gate_state = _emptied(state.gate)
         if self.gate is not None and embedding is not None and video_age_s is not None:
@@ -112,7 +119,7 @@ class LiteAVSEMamba(nn.Module):
                 spectrum, enhanced, gain, embedding, video_age_s, state.gate
             )
             enhanced = opening.unsqueeze(1) * enhanced
-        return enhanced, alpha, NetState(level, codec, fusion, blocks, gate_state)
+        return enhanced, alpha, NetState(level, codec, fusion, blocks, gate_state, branches)
 
     def step(
         self, spectrum: Tensor, embedding: Tensor | None, video_age_s: Tensor | None, state: NetState
@@ -123,11 +130,10 @@ class LiteAVSEMamba(nn.Module):
         features, skip, codec = self.codec.encode(frame * gain[:, None, None, None], state.codec)
         seen = [None if part is None else part.unsqueeze(1) for part in (embedding, video_age_s)]
         features, alpha, fusion = self._fuse(features, seen[0], seen[1], state.fusion)
-        column, blocks = features.squeeze(2), []
-        for block, block_state in zip(self.blocks, state.blocks, strict=True):
-            assert isinstance(block, CausalTFMambaBlock)
-            column, after = block.step(column, block_state)
-            blocks.append(after)
+        column, blocks = self.blocks.step(features.squeeze(2), state.blocks)
+        branches: State = ()
+        if self.branches is not None:
+            column, branches = self.branches.step(column, state.branches)
         decoded, codec = self.codec.decode(column.unsqueeze(2), skip, frame, codec)
         enhanced, alpha, gate_state = decoded.squeeze(2), alpha.squeeze(1), _emptied(state.gate)
         if self.gate is not None and embedding is not None and video_age_s is not None:
@@ -135,7 +141,7 @@ class LiteAVSEMamba(nn.Module):
                 spectrum, enhanced, gain, embedding, video_age_s, state.gate
             )
             enhanced = opening.unsqueeze(1) * enhanced
-        return enhanced, alpha, NetState(level, codec, fusion, tuple(blocks), gate_state)
+        return enhanced, alpha, NetState(level, codec, fusion, blocks, gate_state, branches)
 
     def _fuse(
         self, features: Tensor, embedding: Tensor | None, video_age_s: Tensor | None, state: State
@@ -145,19 +151,6 @@ class LiteAVSEMamba(nn.Module):
         if embedding is None or video_age_s is None or self.fusion is None:
             return features, features.new_zeros(features.shape[0], features.shape[2]), state
         return self.fusion(features, embedding, video_age_s, state)
-
-    def _run_blocks(
-        self, features: Tensor, states: tuple[BlockState, ...] | None
-    ) -> tuple[Tensor, tuple[BlockState, ...]]:
-        if not self.config.causal:
-            for block in self.blocks:
-                features = block(features)
-            return features, ()
-        after = []
-        for block, state in zip(self.blocks, states or (None,) * len(self.blocks), strict=True):
-            features, block_state = block(features, state)
-            after.append(block_state)
-        return features, tuple(after)
 
 
 def _emptied(state: State) -> State:

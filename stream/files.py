@@ -27,6 +27,9 @@ from .video.lips.feed import LipsFeed, open_lips
 
 #: Called now and then with the seconds done and the seconds there are.
 Progress = Callable[[float, float], None]
+#: Called after each block with the seconds done, the confidence in the video (mean over channels), how many
+#: frames of the video lay in the block, and how many of them had a usable face.
+Watch = Callable[[float, float, int, int], None]
 
 CHUNK_MS = 500.0
 
@@ -92,6 +95,7 @@ def enhance_file(
     atten_limit_db: float = NO_LIMIT_DB,
     chunk_ms: float = CHUNK_MS,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> FileReport:
     """Enhance an audio file into another one of the same length, rate and channels, aligned with it.
 
@@ -111,6 +115,7 @@ def enhance_file(
         atten_limit_db: as for `Enhancer`.
         chunk_ms: length of the blocks read and enhanced; the output does not depend on it.
         progress: called after each block with the seconds done and the seconds there are.
+        watch: called after each block with what the lips did, see `Watch`.
 
     Raises:
         InputError: `src` or `video` cannot be read, `dst` cannot be written or is an input as well, a bad
@@ -134,7 +139,7 @@ def enhance_file(
         origin_s = reader.start_s if video is not None and _same(source, Path(video)) else 0.0
         lips = stack.enter_context(open_lips(_path(video), _path(face_model), enhancers[0].lips, origin_s))
         output = stack.enter_context(_opened_output(source, target, reader, output_layout, stack))
-        frames = _stream(chain([first], blocks), enhancers, lips, layout, output, progress)
+        frames = _stream(chain([first], blocks), enhancers, lips, layout, output, progress, watch)
     limited = sum(enhancer.limited_samples for enhancer in enhancers)
     warnings = (*reader.warnings, *_warnings(limited), *_rate_warning(output, layout), *output.warnings)
     return FileReport(
@@ -225,6 +230,7 @@ def _stream(
     layout: AudioLayout,
     output: AudioWriter,
     progress: Progress | None,
+    watch: Watch | None,
 ) -> int:
     """Enhance all blocks, leaving the lag out at the start and flushing it at the end; returns the frames."""
     frames = 0
@@ -232,11 +238,20 @@ def _stream(
     for block in blocks:
         frames += len(block)
         now_s = frames / layout.sample_rate
+        seen = _counted(lips)
         crops = lips.until(now_s) if lips else None
         enhanced = [enhancer.process(block[:, c], crops) for c, enhancer in enumerate(enhancers)]
         output.write(np.stack(enhanced, axis=1)[lag:])
         lag = max(0, lag - len(block))
         if progress is not None:
             progress(now_s, layout.duration_s)
+        if watch is not None:
+            alpha = float(np.mean([enhancer.alpha for enhancer in enhancers]))
+            watch(now_s, alpha, *(now - before for now, before in zip(_counted(lips), seen, strict=True)))
     output.write(np.stack([enhancer.flush() for enhancer in enhancers], axis=1)[lag:])
     return frames
+
+
+def _counted(lips: LipsFeed | None) -> tuple[int, int]:
+    """Frames of the video so far, and those of them with a usable face."""
+    return (lips.video_frames, lips.face_frames) if lips else (0, 0)

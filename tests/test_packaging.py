@@ -116,6 +116,7 @@ def test_the_wheel_carries_all_data_files_of_the_rooms(installed: Path) -> None:
         ("train/gate", "*"),
         ("train/makers/grammars", "*.txt"),
         ("bench/report/templates", "*"),
+        ("stream/app", "*.js"),
     )
     for room, pattern in rooms:
         files = {f"{room}/{file}" for file in files_of(REPOSITORY / room, pattern)}

@@ -153,14 +153,20 @@ def _stages(model: WaveModel) -> list[_Stage]:
     ]
     if net.fusion is not None:
         stages.append(_Stage("fusion", [(net.fusion, "forward")], "net.fusion"))
-    for index, block in enumerate(net.blocks):
+    blocks: Sequence[Any] = list(net.blocks)
+    for index, block in enumerate(blocks):
         name, prefix = f"block {index}", f"net.blocks.{index}"
         if block.memory is not None:
             stages.append(_Stage(f"{name} memory", [(block.memory, "step")], f"{prefix}.memory"))
         time_axis = [(block.time_mamba, "step"), (block.time_linear, "forward")]
-        frequency = [(block.frequency_mamba, "forward"), (block.frequency_linear, "forward")]
+        if block.attention is not None:
+            frequency = [(block.attention, "forward")]
+        else:
+            frequency = [(block.frequency_mamba, "forward"), (block.frequency_linear, "forward")]
         stages.append(_Stage(f"{name} time", time_axis, f"{prefix}.time"))
         stages.append(_Stage(f"{name} frequency", frequency, f"{prefix}.frequency"))
+    if net.branches is not None:
+        stages.append(_Stage("branches", [(net.branches, "step")], "net.branches"))
     stages.append(_Stage("decode", [(net.codec, "decode")], "net.codec"))
     if net.gate is not None:
         stages.append(_Stage("voice gate", [(net.gate, "step")], "net.gate"))

@@ -13,15 +13,15 @@ from ..data.recordings import NOISY, Recordings
 from ..metrics import SAMPLE_RATE
 from ..speed.cost import OFFLINE
 from .base import FolderSystem, System
-from .ours import ModelSystem, OfflineSystem, SEMambaSystem
+from .ours import ModelSystem, OfflineSystem, ParentSystem
 from .peers.process import PeerError
 from .peers.system import PeerSystem, find_peer
 
 #: What stands in front of the name of a peer.
 PEER = "peer:"
 
-#: The parent that is no preset.
-SEMAMBA = "semamba"
+#: The parents, which are no presets: the keys of `models.parents.registry.PARENTS`, which needs torch.
+PARENTS = ("semamba", "mpsenet", "mpsenet-mamba")
 
 #: A name in front of a system; paths hold "=" as well, but behind one of these.
 _NAME = re.compile(r"(?:(?P<name>[^=@/\\]*)=)?(?P<spec>.*)", re.DOTALL)
@@ -37,7 +37,7 @@ def parse_system(text: str, videos: Sequence[str], recordings: Sequence[Recordin
         text: ``[NAME=]FOLDER`` of enhanced files; ``[NAME=]peer:PEER``, see `peers.system.find_peer`; or
             ``[NAME=]MODEL[:RUNTIME][@WEIGHTS]``: a preset, on ``onnx`` (the default), any other runtime, or
             ``offline``. Weights are a safetensors file, or a folder that ``lipstream export`` wrote. The
-            parent ``semamba`` has weights alone.
+            parents ``semamba``, ``mpsenet`` and ``mpsenet-mamba`` have weights alone.
         videos: as in `ModelSystem`.
         recordings: what will be enhanced.
 
@@ -54,10 +54,10 @@ def parse_system(text: str, videos: Sequence[str], recordings: Sequence[Recordin
         raise InputError(f"system '{text}' is neither a folder nor peer:NAME nor MODEL[:RUNTIME][@WEIGHTS]")
     weights = Path(match["weights"]) if match["weights"] else None
     model = match["model"]
-    if model == SEMAMBA:
+    if model in PARENTS:
         if weights is None or match["runtime"]:
-            raise InputError(f"system '{text}': the parent needs weights and no runtime: {SEMAMBA}@WEIGHTS")
-        return SEMambaSystem(name or weights.stem, weights)
+            raise InputError(f"system '{text}': a parent needs weights and no runtime: {model}@WEIGHTS")
+        return ParentSystem(name or weights.stem, model, weights)
     if match["runtime"] == OFFLINE:
         if weights is None:
             raise InputError(f"system '{text}': the offline form ships no weights, name them: {spec}@WEIGHTS")

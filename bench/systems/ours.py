@@ -115,22 +115,23 @@ class OfflineSystem(System):
         return replace(_cost(self._preset, OFFLINE), name=self.name)
 
 
-class SEMambaSystem(System):
-    """The parent SEMamba, published or trained here, on whole recordings, audio-only.
+class ParentSystem(System):
+    """A parent, published or trained here, on whole recordings, audio-only.
 
     Args:
         name: in reports.
-        weights: as `load_semamba_checkpoint` takes them.
+        parent: one of `models.parents.registry.PARENTS`.
+        weights: as `load_parent` takes them.
 
     Raises:
         InputError: no such file, or weights that do not fit.
     """
 
-    def __init__(self, name: str, weights: Path) -> None:
-        from ...models.parents.semamba import load_semamba_checkpoint
+    def __init__(self, name: str, parent: str, weights: Path) -> None:
+        from ...models.parents.registry import load_parent
 
         self.name = name
-        self._model = load_semamba_checkpoint(weights)
+        self._model = load_parent(parent, weights)
 
     def outputs(self, item: Item) -> dict[str, Output]:
         """``NAME``."""

@@ -3,6 +3,7 @@
     encode(spectrum [B, 2, T, F], state) -> (features [B, C, T, P], skip, state)
     decode(features, skip, spectrum, state) -> (spectrum [B, 2, T, F], state)
 
+Where branches part magnitude and phase, ``decode`` gets the features of both, ``[B, 2C, T, P]``.
 ``encode`` is given the spectrum at unit level, ``decode`` the spectrum as it came.
 """
 
@@ -104,6 +105,7 @@ class DenseCodec(nn.Module):
         dense = config.codec == "dense"
         bins, channels, causal = config.stft.bins, config.channels, config.causal
         self.compression = config.stft.compression
+        self.has_branches = config.branches is not None
         self.encoder = (DenseEncoder if dense else LiteDenseEncoder)(2, channels, bins, causal=causal)
         self.magnitude = (MagDecoder if dense else LiteMagDecoder)(channels, bins, causal=causal)
         self.phase = (PhaseDecoder if dense else LitePhaseDecoder)(channels, bins, causal=causal)
@@ -131,8 +133,9 @@ class DenseCodec(nn.Module):
         self, features: Tensor, skip: Tensor, spectrum: Tensor, state: DenseCodecState
     ) -> tuple[Tensor, DenseCodecState]:
         """See the module. The mask multiplies the compressed magnitude, as in SEMamba."""
-        mask, magnitude = self.magnitude(features, state.magnitude)
-        phase, phase_state = self.phase(features, state.phase)
+        of_mask, of_phase = features.chunk(2, dim=1) if self.has_branches else (features, features)
+        mask, magnitude = self.magnitude(of_mask, state.magnitude)
+        phase, phase_state = self.phase(of_phase, state.phase)
         gain = mask.squeeze(1) ** (1.0 / self.compression)
         size = gain * torch.sqrt(spectrum.square().sum(1) + 1e-12)
         enhanced = torch.stack([size * phase.cos(), size * phase.sin()], dim=1)

@@ -69,6 +69,9 @@ class DenseStage(nn.Module):
 class DenseEncoder(DenseStage):
     """Features ``[B, in_channels, T, num_bins] -> [B, channels, T, encoded_bins(num_bins)]``."""
 
+    #: Zeros on either side of the bins before they are halved.
+    padding: ClassVar[int] = 0
+
     def __init__(
         self, in_channels: int, channels: int, num_bins: int, depth: int = DENSE_DEPTH, causal: bool = True
     ) -> None:
@@ -78,7 +81,7 @@ class DenseEncoder(DenseStage):
             nn.Conv2d(in_channels, channels, 1), make_norm(channels, causal), nn.PReLU(channels)
         )
         self.dense_conv_2 = nn.Sequential(
-            nn.Conv2d(channels, channels, (1, 3), stride=(1, 2)),
+            nn.Conv2d(channels, channels, (1, 3), stride=(1, 2), padding=(0, self.padding)),
             make_norm(channels, causal),
             nn.PReLU(channels),
         )
@@ -112,14 +115,18 @@ class MagDecoder(DenseStage):
         self, channels: int, num_bins: int, beta: float = 2.0, depth: int = DENSE_DEPTH, causal: bool = True
     ) -> None:
         super().__init__(channels, encoded_bins(num_bins), depth, causal)
-        self.mask_conv = nn.Sequential(
+        self.mask_conv = self.make_mask_conv(channels, causal)
+        self.lsigmoid = LearnableSigmoid(num_bins, beta)
+
+    def make_mask_conv(self, channels: int, causal: bool) -> nn.Sequential:
+        """From features to one number a bin."""
+        return nn.Sequential(
             nn.ConvTranspose2d(channels, channels, (1, 3), stride=(1, 2)),
             nn.Conv2d(channels, 1, 1),
             make_norm(1, causal),
             nn.PReLU(1),
             nn.Conv2d(1, 1, 1),
         )
-        self.lsigmoid = LearnableSigmoid(num_bins, beta)
 
     def after(self, x: Tensor) -> Tensor:
         """To all bins and one channel, and to a mask."""
@@ -129,15 +136,20 @@ class MagDecoder(DenseStage):
 class PhaseDecoder(DenseStage):
     """Features ``[B, C, T, encoded_bins(num_bins)]`` -> phase ``[B, T, num_bins]`` in radians, (-pi, pi]."""
 
+    #: Bins that each of the last two convolutions sees.
+    last_width: ClassVar[int] = 1
+
     def __init__(self, channels: int, num_bins: int, depth: int = DENSE_DEPTH, causal: bool = True) -> None:
         super().__init__(channels, encoded_bins(num_bins), depth, causal)
         self.phase_conv = nn.Sequential(
-            nn.ConvTranspose2d(channels, channels, (1, 3), stride=(1, 2)),
-            make_norm(channels, causal),
-            nn.PReLU(channels),
+            self.make_widening(channels), make_norm(channels, causal), nn.PReLU(channels)
         )
-        self.phase_conv_r = nn.Conv2d(channels, 1, 1)
-        self.phase_conv_i = nn.Conv2d(channels, 1, 1)
+        self.phase_conv_r = nn.Conv2d(channels, 1, (1, self.last_width))
+        self.phase_conv_i = nn.Conv2d(channels, 1, (1, self.last_width))
+
+    def make_widening(self, channels: int) -> nn.Module:
+        """From the encoder's positions to all bins."""
+        return nn.ConvTranspose2d(channels, channels, (1, 3), stride=(1, 2))
 
     def after(self, x: Tensor) -> Tensor:
         """To all bins, then to the angle of the point (r, i)."""

@@ -81,11 +81,13 @@ class DenseBlock(nn.Module):
     def __init__(self, channels: int, num_bins: int, depth: int = 4, causal: bool = True) -> None:
         super().__init__()
         self.channels, self.num_bins, self.depth, self.causal = channels, num_bins, depth, causal
-        self.dense_block = nn.ModuleList(
-            nn.Sequential(
-                self.conv(channels * (i + 1), channels, 2**i), make_norm(channels, causal), nn.PReLU(channels)
-            )
-            for i in range(depth)
+        self.dense_block = nn.ModuleList(self.make_layer(channels * (i + 1), 2**i) for i in range(depth))
+
+    def make_layer(self, in_channels: int, dilation: int) -> nn.Sequential:
+        """The layer that sees so many channels, of frames as `surround` gives them."""
+        channels = self.channels
+        return nn.Sequential(
+            self.conv(in_channels, channels, dilation), make_norm(channels, self.causal), nn.PReLU(channels)
         )
 
     def init_state(
@@ -103,18 +105,17 @@ class DenseBlock(nn.Module):
             state = self.init_state(x.shape[0], x.device, x.dtype)
         stack = x
         for i, layer in enumerate(self.dense_block):
-            stack = torch.cat([layer(_surround(stack, 2**i, state)), stack], dim=1)
+            stack = torch.cat([layer(self.surround(stack, 2**i, state)), stack], dim=1)
         if isinstance(state, DenseBlockState):
             new = stack[:, self.channels :].transpose(1, 2)
             state = DenseBlockState(join_context(state.past, new, dim=1)[1])
         return stack[:, : self.channels], state
 
-
-def _surround(stack: Tensor, dilation: int, state: DenseState) -> Tensor:
-    """``stack [B, C, T, F]`` with the ``2 * dilation`` frames around it that a dilated convolution needs."""
-    if isinstance(state, DenseBlockState):
-        # A layer's inputs are the oldest of the last layer's, which come last.
-        apart = dilation if stack.shape[2] == 1 else 1  # one frame sees no more of them
-        past = state.past[:, -2 * dilation :: apart, -stack.shape[1] :]
-        return torch.cat([past.transpose(1, 2), stack], dim=2)
-    return F.pad(stack, (0, 0, dilation, dilation))
+    def surround(self, stack: Tensor, dilation: int, state: DenseState) -> Tensor:
+        """``stack [B, C, T, F]`` with the ``2 * dilation`` frames around it that a convolution needs."""
+        if isinstance(state, DenseBlockState):
+            # A layer's inputs are the oldest of the last layer's, which come last.
+            apart = dilation if stack.shape[2] == 1 else 1  # one frame sees no more of them
+            past = state.past[:, -2 * dilation :: apart, -stack.shape[1] :]
+            return torch.cat([past.transpose(1, 2), stack], dim=2)
+        return F.pad(stack, (0, 0, dilation, dilation))

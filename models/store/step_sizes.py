@@ -25,6 +25,8 @@ def step_sizes(config: ModelConfig) -> StepSizes:
         and config.causal
         and config.time.version == config.frequency.version == 2
         and config.frequency.shared_directions
+        and config.attention is None
+        and config.branches is None
         and (config.memory is None or config.memory.mixer.version == 2)
     )
     if not served:
