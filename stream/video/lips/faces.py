@@ -1,17 +1,14 @@
-"""Several faces in a video frame: whose lips to read, at the cost of one face as long as there is one."""
+"""Several faces in a video frame: whose lips to read."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
 from ....core.arrays import Float32
-from ..frames import VideoFrame
 from .crop import LEFT_EYE, RIGHT_EYE
-from .landmarks import FaceLandmarks
 
 UPPER_LIP, LOWER_LIP = 13, 14  # inner edges
 
@@ -65,7 +62,7 @@ class FaceChooser:
         """Choose among the faces of the next frame.
 
         Args:
-            faces: landmarks of each, float32 ``[478, 3]`` in pixels, see `FaceLandmarks.detect_with_depth`.
+            faces: landmarks of each, float32 ``[478, 3]`` in pixels, see `FaceFinder.detect`.
             time_s: when it was captured, in seconds; rises from frame to frame.
 
         Returns:
@@ -152,47 +149,3 @@ def _eye_distance(face: Float32) -> float:
 def _opening(face: Float32) -> float:
     eyes = _eye_distance(face)
     return float(np.hypot(*(face[LOWER_LIP, :2] - face[UPPER_LIP, :2]))) / eyes if eyes > 0 else math.nan
-
-
-_MAX_FACES = 3
-#: How often to look whether there is another face, in seconds.
-_SCAN_EVERY_S = 2.0
-
-
-class FaceFinder:
-    """Finds the faces of one camera's frames; a context manager.
-
-    A landmarker for several faces runs the face detector on each frame until it has found them all, and
-    smooths nothing. So one for a single face, as in file mode, does the work while one face is there, and
-    the other one looks every two seconds whether there are more.
-
-    Args:
-        face_model: as in `FaceLandmarks`, which also says what is raised.
-    """
-
-    def __init__(self, face_model: str | Path | None = None) -> None:
-        self._one = FaceLandmarks(face_model)
-        self._several = FaceLandmarks(face_model, max_faces=_MAX_FACES)
-        self._seen_several = False
-        self._next_scan_s = -math.inf
-
-    def detect(self, frame: VideoFrame) -> list[Float32]:
-        """The landmarks of each face in the next frame (of a time from 0), float32 ``[478, 3]`` in pixels."""
-        if self._seen_several or frame.time_s >= self._next_scan_s:
-            self._next_scan_s = frame.time_s + _SCAN_EVERY_S
-            faces = self._several.detect_with_depth(frame.rgb, frame.time_s)
-            self._seen_several = len(faces) > 1
-            if self._seen_several:
-                return faces
-        return self._one.detect_with_depth(frame.rgb, frame.time_s)
-
-    def close(self) -> None:
-        """Free MediaPipe's graphs."""
-        self._one.close()
-        self._several.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()

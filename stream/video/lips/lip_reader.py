@@ -12,7 +12,8 @@ from ....models.lips.points import POINTS
 from ...runtimes.base import LipsKind
 from ..frames import LipFrame, Sight, VideoFrame
 from .crop import LipCropper, mouth_placement
-from .faces import ChosenFace, FaceChooser, FaceFinder
+from .faces import ChosenFace, FaceChooser
+from .finder import FaceFinder
 
 
 class LipReader:
