@@ -21,6 +21,8 @@ FORGET_AFTER_S = 1.0
 ACTIVITY_S = 0.7
 #: Change of the mouth opening, in eye distances a second, that speech exceeds.
 MIN_ACTIVITY = 0.15
+#: What the mouth of a photograph stays below: 0.005 where it is noisy and coarse.
+STILL_ACTIVITY = 0.03
 #: How many times as much as the chosen mouth another one must move to take over, and for how many seconds.
 RATIO, SWITCH_AFTER_S = 2.0, 0.8
 
@@ -111,6 +113,8 @@ class FaceChooser:
         threshold = max(MIN_ACTIVITY, RATIO * current.activity)
         if rival.number == current.number or rival.activity < threshold:
             self._challenger = None
+        elif current.activity < STILL_ACTIVITY:  # perhaps a photograph: nobody is waited for
+            self._chosen, self._challenger = rival.number, None
         elif self._challenger is None or self._challenger[0] != rival.number:
             self._challenger = rival.number, time_s
         elif time_s - self._challenger[1] >= SWITCH_AFTER_S:

@@ -74,9 +74,21 @@ def test_lips_go_over_to_the_one_who_speaks_and_not_at_once() -> None:
     chooser = FaceChooser()
     watch(chooser, {200.0: speaking, 500.0: silent}, 0, 3)
     seen = places(watch(chooser, {200.0: silent, 500.0: speaking}, 3, 7))
-    assert set(seen[:15]) == {200}
+    assert set(seen[:10]) == {200}
     assert set(seen[75:]) == {500}
     assert seen == sorted(seen, key=str), "one change, not a to and fro"
+
+
+def test_a_photograph_is_left_as_soon_as_somebody_else_speaks_however_large_it_is() -> None:
+    def photograph(time_s: float) -> float:
+        return 0.2 + 0.0002 * math.sin(97 * time_s)
+
+    chooser = FaceChooser()
+    people = {200.0: photograph, 500.0: speaking}
+    chooser.update([face(200, 120, photograph(0)), face(500, 40, speaking(0))], 0.0)
+    seen = places(watch(chooser, people, 0.04, 4))
+    assert set(seen[15:]) == {500}
+    assert set(places(watch(chooser, people | {500.0: silent}, 4, 8))) == {500}, "a pause is no reason"
 
 
 def test_pauses_of_the_speaker_change_nothing_while_the_others_are_still() -> None:
