@@ -14,6 +14,7 @@ from ..core.arrays import Float32
 from ..errors import InputError
 from ..models.config import SAMPLE_LIMIT
 from .audio_files import AudioReader, AudioWriter, check_output, open_audio
+from .calibration.file_offset import AvOffset, FileOffset
 from .controls import NO_LIMIT_DB
 from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Enhancer
 from .latency import LatencyBudget
@@ -46,6 +47,8 @@ class FileReport:
         mean_alpha: mean confidence in the video over all hops and channels, in [0, 1].
         video_frames: frames of the video within the length of the audio; 0 without video.
         face_frames: those of them with a usable face.
+        av_offset_ms: what was taken off the times of the video, in ms; with "auto" as it was measured.
+        measured_av_offset_ms: how late the video was, as sound and lips tell, at the end; None: they do not.
         limited_samples: samples of all channels that were limited to +-8 (+18 dBFS).
         warnings: what the user should know, one line each.
     """
@@ -60,6 +63,8 @@ class FileReport:
     mean_alpha: float
     video_frames: int
     face_frames: int
+    av_offset_ms: float
+    measured_av_offset_ms: float | None
     limited_samples: int
     warnings: tuple[str, ...]
 
@@ -85,6 +90,7 @@ def enhance_file(
     *,
     video: str | Path | None = None,
     face_model: str | Path | None = None,
+    av_offset_ms: AvOffset = 0.0,
     model: str = "lite",
     runtime: str = "onnx",
     atten_limit_db: float = NO_LIMIT_DB,
@@ -104,6 +110,8 @@ def enhance_file(
             time 0 where the audio has. One without a face gets a warning, not an error. With models that see
             crops it is experimental: see `Enhancer`.
         face_model: path of ``face_landmarker.task``; None finds or fetches it.
+        av_offset_ms: how late the video is, in ms, as for `Enhancer`; "auto" measures it over the first ten
+            minutes beforehand, and is 0 where nothing is found.
         model: name of a preset.
         runtime: name of a runtime.
         atten_limit_db: as for `Enhancer`.
@@ -130,10 +138,12 @@ def enhance_file(
         first = next(blocks)  # only then is it known when the sound starts
         origin_s = reader.start_s if video is not None and _same(source, Path(video)) else 0.0
         lips = stack.enter_context(open_lips(_path(video), _path(face_model), enhancers[0].lips, origin_s))
+        offset = FileOffset(av_offset_ms, source, lips, enhancers, model, runtime)
         output = stack.enter_context(_opened_output(source, target, reader, output_layout, stack))
-        frames = _stream(chain([first], blocks), enhancers, lips, layout, output, progress)
+        frames = _stream(chain([first], blocks), enhancers, lips, layout, output, progress, offset)
     limited = sum(enhancer.limited_samples for enhancer in enhancers)
-    warnings = (*reader.warnings, *_warnings(limited), *_rate_warning(output, layout), *output.warnings)
+    of_lips = (*lips.warnings(frames / layout.sample_rate), *offset.warnings()) if lips else ()
+    of_output = (*_rate_warning(output, layout), *output.warnings)
     return FileReport(
         source=str(source),
         output=str(target),
@@ -145,8 +155,10 @@ def enhance_file(
         mean_alpha=float(np.mean([enhancer.mean_alpha for enhancer in enhancers])),
         video_frames=lips.video_frames if lips else 0,
         face_frames=lips.face_frames if lips else 0,
+        av_offset_ms=offset.ms,
+        measured_av_offset_ms=offset.found_ms,
         limited_samples=limited,
-        warnings=(*warnings, *(lips.warnings(frames / layout.sample_rate) if lips else ())),
+        warnings=(*reader.warnings, *_warnings(limited), *of_output, *of_lips),
     )
 
 
@@ -221,6 +233,7 @@ def _stream(
     layout: AudioLayout,
     output: AudioWriter,
     progress: Progress | None,
+    offset: FileOffset,
 ) -> int:
     """Enhance all blocks, leaving the lag out at the start and flushing it at the end; returns the frames."""
     frames = 0
@@ -228,10 +241,12 @@ def _stream(
     for block in blocks:
         frames += len(block)
         now_s = frames / layout.sample_rate
-        crops = lips.until(now_s) if lips else None
-        enhanced = [enhancer.process(block[:, c], crops) for c, enhancer in enumerate(enhancers)]
+        seen = lips.until(now_s + offset.ahead_s) if lips else None
+        enhanced = [enhancer.process(block[:, c], seen) for c, enhancer in enumerate(enhancers)]
         output.write(np.stack(enhanced, axis=1)[lag:])
         lag = max(0, lag - len(block))
+        if lips:
+            offset.look(now_s)
         if progress is not None:
             progress(now_s, layout.duration_s)
     output.write(np.stack([enhancer.flush() for enhancer in enhancers], axis=1)[lag:])

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -41,10 +42,16 @@ class LandmarksTimeline:
     Args:
         spec: of the model.
         see: one tick of the encoder, as `Runtime.see`. It carries state, so ticks go through it in order.
+        on_cue: told of each cue, after when its landmarks were captured, in seconds.
     """
 
-    def __init__(self, spec: StreamSpec, see: Callable[[Float32, float], Float32]) -> None:
-        self._spec, self._see = spec, see
+    def __init__(
+        self,
+        spec: StreamSpec,
+        see: Callable[[Float32, float], Float32],
+        on_cue: Callable[[float, Float32], None] = lambda captured_s, cue: None,
+    ) -> None:
+        self._spec, self._see, self._on_cue = spec, see, on_cue
         self._none: Float32 = np.zeros(spec.embedding_size, np.float32)
         self.reset()
 
@@ -72,9 +79,9 @@ class LandmarksTimeline:
         """
         return stamped(lips, now_s, self._latest_s, self._check_frame)
 
-    def add(self, frames: list[LipFrame]) -> None:
-        """Take frames that `check` passed."""
-        self._waiting.extend(frames)
+    def add(self, frames: list[LipFrame], late_s: float = 0.0) -> None:
+        """Take frames that `check` passed; so many seconds are taken off their times."""
+        self._waiting.extend(replace(frame, time_s=frame.time_s - late_s) for frame in frames)
         if frames:
             self._latest_s = frames[-1].time_s
 
@@ -88,6 +95,7 @@ class LandmarksTimeline:
             if tick_s - self._captured_s < REST_S:
                 self._cue = self._see(self._landmarks, max(0.0, tick_s - self._captured_s))
                 self._cue_captured_s = self._captured_s
+                self._on_cue(self._captured_s, self._cue)
             self._tick += 1
         if not enabled or self._cue_captured_s == -inf:
             return self._none, NO_VIDEO_AGE_S

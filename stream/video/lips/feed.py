@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from ...runtimes.base import LipsKind
@@ -40,6 +41,17 @@ class LipsFeed:
                 lips.append(self._next)
             self._next = next(self._frames, None)
         return lips
+
+    def ahead(self, time_s: float) -> list[LipFrame]:
+        """The frames up to this time, which stay there for `until`."""
+        frames = []
+        while self._next is not None and self._next.time_s <= time_s:
+            frames.append(self._next)
+            self._next = next(self._frames, None)
+        left = [] if self._next is None else [self._next]
+        self._frames = chain(frames, left, self._frames)
+        self._next = next(self._frames, None)
+        return frames
 
     def warnings(self, duration_s: float) -> tuple[str, ...]:
         """What was wrong with the video for audio of this length, one line each."""
