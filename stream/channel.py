@@ -8,10 +8,10 @@ import numpy.typing as npt
 from ..core.arrays import Float32, UInt8
 from ..errors import InputError
 from ..models.config import SAMPLE_LIMIT
-from .calibration.lag import AvLag
 from .controls import Controls
 from .dsp.buffers import SampleFifo
 from .dsp.full_band import FullBand
+from .lag.av_lag import AvLag
 from .landmarks_timeline import LandmarksTimeline
 from .latency import LatencyBudget
 from .lips_input import Lips

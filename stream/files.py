@@ -14,7 +14,6 @@ from ..core.arrays import Float32
 from ..errors import InputError
 from ..models.config import SAMPLE_LIMIT
 from .audio_files import AudioReader, AudioWriter, check_output, open_audio
-from .calibration.file_offset import AvOffset, FileOffset
 from .controls import NO_LIMIT_DB
 from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Enhancer
 from .latency import LatencyBudget
@@ -24,6 +23,8 @@ from .media.formats import choose_format, choose_piped, holds_cover, holds_pictu
 from .media.layout import AudioLayout
 from .media.riff import chunks_to_carry
 from .media.sources import is_pipe
+from .offset.file_offset import FileOffset
+from .offset.watch import AvOffset
 from .video.lips.feed import LipsFeed, open_lips
 
 #: Called now and then with the seconds done and the seconds there are.

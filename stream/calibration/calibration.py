@@ -12,6 +12,8 @@ from ...errors import InputError
 from ..audio_files import open_audio
 from ..devices.endpoints import AudioSource
 from ..dsp.clock import Clock, MonotonicClock
+from ..lag.av_lag import offset_of
+from ..lag.estimator import OffsetEstimate
 from ..runtimes import load_runtime
 from ..video.camera.capture import open_camera
 from ..video.camera.grabber import Grabber
@@ -19,8 +21,6 @@ from ..video.camera.status import Backoff, Camera, camera_name
 from ..video.files import read_lips
 from ..video.frames import LipFrame
 from ..video.lips.lip_reader import LipReader
-from .estimator import OffsetEstimate
-from .lag import offset_of
 
 #: Takes seconds done and seconds in all.
 Progress = Callable[[float, float], None]

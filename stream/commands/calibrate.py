@@ -9,7 +9,7 @@ from ...errors import InputError
 from .options import add_face_model
 
 if TYPE_CHECKING:
-    from ..calibration.estimator import OffsetEstimate
+    from ..lag.estimator import OffsetEstimate
 
 EXIT_UNSURE = 1
 _MIN_SECONDS, _SECONDS = 25.0, 40.0
@@ -77,7 +77,7 @@ def _calibrate_camera(args: argparse.Namespace) -> int:
 
 
 def _report(what: str, estimate: "OffsetEstimate") -> int:
-    from ..calibration.watch import offset_words
+    from ..offset.watch import offset_words
 
     if not estimate.trusted:
         complain(

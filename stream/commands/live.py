@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ...core.console import complain
 from ...core.native_stderr import native_stderr_detached
-from .options import add_face_model, add_model
+from .options import add_av_offset, add_face_model, add_model
 
 if TYPE_CHECKING:
     from ..live.config import EndpointName, LiveConfig
@@ -146,6 +146,7 @@ def _config(args: argparse.Namespace) -> "LiveConfig":
         low_latency=args.low_latency,
         max_latency_ms=args.max_latency,
         av_align_ms=args.av_align,
+        av_offset_ms=args.av_offset,
         virtual_mic=args.virtual_mic,
         record=args.record,
         duration_s=args.duration,
@@ -220,6 +221,7 @@ def _add_video(parser: argparse.ArgumentParser) -> None:
         "--no-video", dest="camera", action="store_const", const="none", help="audio only: --camera none"
     )
     add_face_model(video)
+    add_av_offset(video, "as lipstream calibrate measured it, and a line where they are far off")
     video.add_argument(
         "--av-align",
         type=float,

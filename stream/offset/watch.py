@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from math import inf
+from typing import Literal
 
 from ..enhancer import Enhancer
+
+#: How late video is: in ms, or to be measured.
+AvOffset = float | Literal["auto"]
 
 #: Lips this much before or after their sound are worth a line.
 TELL_MS = 80.0
 #: Seconds between two looks.
 EVERY_S = 5.0
-#: Offsets up to this are left alone: a video frame, and as little as the model was trained to bear.
-_LEAST_MS = 40.0
+#: Offsets up to this are left alone: a video frame, which could be the error of a measurement.
+LEAST_MS = 40.0
 #: Share of the way to each new estimate that is gone once an offset is being followed.
 _FOLLOW = 0.3
 
@@ -48,7 +52,7 @@ class OffsetWatch:
             return
         self.found_ms = found_ms
         off_ms = found_ms - self._enhancer.av_offset_ms
-        if self._auto and (self._follows or abs(off_ms) > _LEAST_MS):
+        if self._auto and (self._follows or abs(off_ms) > LEAST_MS):
             self._enhancer.av_offset_ms += off_ms * (_FOLLOW if self._follows else 1.0)
             self._follows = True
         if abs(off_ms) > TELL_MS and not self._told:

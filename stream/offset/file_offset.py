@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -11,20 +10,15 @@ from ...core.arrays import Float32
 from ...errors import InputError
 from ..audio_files import open_audio
 from ..enhancer import Enhancer
+from ..lag.av_lag import offset_of
+from ..lag.estimator import OffsetEstimate
 from ..media.sources import is_pipe
 from ..runtimes import load_runtime
 from ..video.lips.feed import LipsFeed
-from .estimator import OffsetEstimate
-from .lag import offset_of
-from .watch import OffsetWatch
-
-#: How late video is: in ms, or to be measured.
-AvOffset = float | Literal["auto"]
+from .watch import LEAST_MS, AvOffset, OffsetWatch
 
 #: How much of a file is measured, in seconds: its landmarks are held in memory, 1 MB a minute.
 MEASURED_S = 600.0
-#: An offset that was measured counts from here on: below, it could only be the error of the measurement.
-_LEAST_MS = 40.0
 
 
 class FileOffset:
@@ -64,7 +58,7 @@ class FileOffset:
             estimate = _measured(source, lips, model, runtime)
             self._doubts = estimate.doubts
             late_ms = round(1000 * estimate.offset_s, 1)
-            self.ms = late_ms if estimate.trusted and abs(late_ms) >= _LEAST_MS else 0.0
+            self.ms = late_ms if estimate.trusted and abs(late_ms) > LEAST_MS else 0.0
         for enhancer in enhancers:
             enhancer.av_offset_ms = self.ms
         self._told: list[str] = []
