@@ -16,6 +16,7 @@ from ..models.config import SAMPLE_LIMIT
 from .audio_files import AudioReader, AudioWriter, check_output, open_audio
 from .controls import NO_LIMIT_DB
 from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Enhancer
+from .lag.av_lag import HeardSound
 from .latency import LatencyBudget
 from .media.bit_rate import measured_bit_rate
 from .media.companions import Companions, tags_to_carry
@@ -23,9 +24,9 @@ from .media.formats import choose_format, choose_piped, holds_cover, holds_pictu
 from .media.layout import AudioLayout
 from .media.riff import chunks_to_carry
 from .media.sources import is_pipe
-from .offset.file_offset import FileOffset
+from .offset.file_offset import MEASURED_S, FileOffset
 from .offset.watch import AvOffset
-from .video.lips.feed import LipsFeed, open_lips
+from .video.lips.feed import open_lips
 
 #: Called now and then with the seconds done and the seconds there are.
 Progress = Callable[[float, float], None]
@@ -138,10 +139,13 @@ def enhance_file(
         started = time.perf_counter()
         first = next(blocks)  # only then is it known when the sound starts
         origin_s = reader.start_s if video is not None and _same(source, Path(video)) else 0.0
-        lips = stack.enter_context(open_lips(_path(video), _path(face_model), enhancers[0].lips, origin_s))
-        offset = FileOffset(av_offset_ms, source, lips, enhancers, model, runtime)
+        sound = HeardSound(layout.sample_rate, memory_s=MEASURED_S)
+        lips = stack.enter_context(
+            open_lips(_path(video), _path(face_model), enhancers[0].lips, origin_s, sound.agreement)
+        )
+        offset = FileOffset(av_offset_ms, source, sound, lips, enhancers, model, runtime)
         output = stack.enter_context(_opened_output(source, target, reader, output_layout, stack))
-        frames = _stream(chain([first], blocks), enhancers, lips, layout, output, progress, offset)
+        frames = _stream(chain([first], blocks), enhancers, layout, output, progress, offset)
     limited = sum(enhancer.limited_samples for enhancer in enhancers)
     of_lips = (*lips.warnings(frames / layout.sample_rate), *offset.warnings()) if lips else ()
     of_output = (*_rate_warning(output, layout), *output.warnings)
@@ -230,7 +234,6 @@ def _rate_warning(output: AudioWriter, layout: AudioLayout) -> tuple[str, ...]:
 def _stream(
     blocks: Iterator[Float32],
     enhancers: list[Enhancer],
-    lips: LipsFeed | None,
     layout: AudioLayout,
     output: AudioWriter,
     progress: Progress | None,
@@ -242,12 +245,11 @@ def _stream(
     for block in blocks:
         frames += len(block)
         now_s = frames / layout.sample_rate
-        seen = lips.until(now_s + offset.ahead_s) if lips else None
+        seen = offset.lips_until(now_s, block)
         enhanced = [enhancer.process(block[:, c], seen) for c, enhancer in enumerate(enhancers)]
         output.write(np.stack(enhanced, axis=1)[lag:])
         lag = max(0, lag - len(block))
-        if lips:
-            offset.look(now_s)
+        offset.look(now_s)
         if progress is not None:
             progress(now_s, layout.duration_s)
     output.write(np.stack([enhancer.flush() for enhancer in enhancers], axis=1)[lag:])

@@ -101,17 +101,33 @@ class Seen(NamedTuple):
 
 
 def estimate_offset(seen: Seen, levels: Float32, first_s: float = 0.0) -> OffsetEstimate:
-    """Estimate how late video is against the sound.
+    """Estimate how late video is against the sound; see `correlations`."""
+    curve, seen_s = correlations(seen, levels, first_s)
+    if seen_s == 0.0:
+        return OffsetEstimate(0.0, 0.0, 0.0, 0.0, ("no sound with a visible mouth",))
+    return _judged(curve, seen_s)
+
+
+def correlations(
+    seen: Seen, levels: Float32, first_s: float = 0.0, most_s: float = MAX_OFFSET_S
+) -> tuple[Float64, float]:
+    """How well what is seen and what is heard go together at each lag.
 
     Args:
         seen: cues with their five levels, or openings of a mouth, when captured as their stamps say, in
             seconds of the sound.
         levels: of the sound in as many bands, float32 ``[steps, k]``, see `BandLevels`.
-        first_s: when the first of them is, in seconds of the sound: a multiple of 40 ms.
+        first_s: when the first of them is, in seconds of the sound.
+        most_s: lags searched, either way.
+
+    Returns:
+        Mean over the bands of the correlation at each step of the grid from ``-most_s`` on, float64
+        ``[lags]``; seconds of sound with a visible face, 0 where there is nothing to compare.
     """
+    most_lag = round(most_s * GRID_HZ)
+    nothing = np.zeros(2 * most_lag + 1), 0.0
     faces = np.isfinite(seen.values).all(axis=1)
     times_s, values = seen.times_s[faces], seen.values[faces]
-    nothing = OffsetEstimate(0.0, 0.0, 0.0, 0.0, ("no speech with a visible mouth",))
     ticks = np.arange(len(levels) // _TICK) * (_TICK / GRID_HZ) + first_s
     if len(times_s) < 2 or len(ticks) <= _SPAN:
         return nothing
@@ -125,8 +141,8 @@ def estimate_offset(seen: Seen, levels: Float32, first_s: float = 0.0) -> Offset
     seen_s = float(known.sum() * _TICK / GRID_HZ)
     if not known.any():
         return nothing
-    lags = range(-_MAX_LAG, _MAX_LAG + 1)
-    return _judged(np.array([_correlation(shown_speed, known, heard_speed, lag) for lag in lags]), seen_s)
+    lags = range(-most_lag, most_lag + 1)
+    return np.array([_correlation(shown_speed, known, heard_speed, lag) for lag in lags]), seen_s
 
 
 def _correlation(shown_speed: Float64, known: npt.NDArray[np.bool_], heard_speed: Float64, lag: int) -> float:

@@ -1,11 +1,13 @@
 """Several faces in a video frame: whose lips to read."""
 
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ....core.arrays import Float32
 from .crop import LEFT_EYE, RIGHT_EYE
@@ -25,6 +27,13 @@ MIN_ACTIVITY = 0.15
 STILL_ACTIVITY = 0.03
 #: How many times as much as the chosen mouth another one must move to take over, and for how many seconds.
 RATIO, SWITCH_AFTER_S = 2.0, 0.8
+#: Seconds of mouth and sound that are compared, how often, and by how much more another mouth must agree to
+#: take over. Of speakers of the GRID corpus, 6 s each, 88 % agree better with their sound than somebody else
+#: does; somebody else leads by so much in none of 90, at 5 dB of noise in 3 %.
+HEARD_S, HEARD_EVERY_S, HEARD_LEAD = 6.0, 0.5, 0.15
+
+#: How well a mouth goes with the sound, of its times in seconds and openings: see `HeardSound.agreement`.
+Agreement = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], float | None]
 
 
 class ChosenFace(NamedTuple):
@@ -52,9 +61,17 @@ class _Track:
 
 
 class FaceChooser:
-    """Follows the faces of one camera and picks the speaker's. Causal; knows nothing of the sound."""
+    """Follows the faces of one camera and picks the speaker's, by movement and, where it is heard, by sound.
 
-    def __init__(self) -> None:
+    Args:
+        agreement: tells of a mouth how well it goes with the sound; None: the sound is not known here.
+    """
+
+    def __init__(self, agreement: Agreement | None = None) -> None:
+        self._agreement = agreement
+        self._mouths: dict[int, deque[tuple[float, float]]] = {}  # times and openings by number of the track
+        self._agreements: dict[int, float] = {}
+        self._heard_s = -math.inf
         self._tracks: list[_Track] = []
         self._count = 0
         self._chosen: int | None = None
@@ -98,6 +115,13 @@ class FaceChooser:
             known[track.number] = track
             seen[track.number] = face
         self._tracks = list(known.values())
+        for number in self._mouths.keys() - known.keys():
+            del self._mouths[number]
+        for number in seen:
+            mouth = self._mouths.setdefault(number, deque())
+            mouth.append((time_s, known[number].opening))
+            while mouth[0][0] < time_s - HEARD_S:
+                mouth.popleft()
         return seen
 
     def _choose(self, present: Sequence[_Track], time_s: float) -> None:
@@ -109,9 +133,8 @@ class FaceChooser:
             self._challenger = None
             return
         current = next(track for track in self._tracks if track.number == self._chosen)
-        rival = max(present, key=lambda track: track.activity)
-        threshold = max(MIN_ACTIVITY, RATIO * current.activity)
-        if rival.number == current.number or rival.activity < threshold:
+        rival = self._rival(current, present, time_s)
+        if rival is None:
             self._challenger = None
         elif current.activity < STILL_ACTIVITY:  # perhaps a photograph: nobody is waited for
             self._chosen, self._challenger = rival.number, None
@@ -119,6 +142,29 @@ class FaceChooser:
             self._challenger = rival.number, time_s
         elif time_s - self._challenger[1] >= SWITCH_AFTER_S:
             self._chosen, self._challenger = rival.number, None
+
+    def _rival(self, current: _Track, present: Sequence[_Track], time_s: float) -> _Track | None:
+        """Who should be chosen instead, if it goes on like this."""
+        self._listen([track.number for track in present], time_s)
+        heard, own = self._agreements, self._agreements.get(current.number)
+        if own is not None:
+            best = max(present, key=lambda track: heard.get(track.number, -1.0))
+            if heard.get(best.number, -1.0) > own + HEARD_LEAD and best.activity >= STILL_ACTIVITY:
+                return best
+        mover = max(present, key=lambda track: track.activity)
+        if mover.number == current.number or mover.activity < max(MIN_ACTIVITY, RATIO * current.activity):
+            return None
+        if own is not None and heard.get(mover.number, 1.0) < own and current.activity >= STILL_ACTIVITY:
+            return None  # moves, but says something else than what is heard
+        return mover
+
+    def _listen(self, numbers: Sequence[int], time_s: float) -> None:
+        """Compare each of several mouths with the sound, if it is time to."""
+        if self._agreement is None or len(numbers) < 2 or time_s < self._heard_s + HEARD_EVERY_S:
+            return
+        self._heard_s = time_s
+        found = {number: self._agreement(*np.array(self._mouths[number]).T) for number in numbers}
+        self._agreements = {number: score for number, score in found.items() if score is not None}
 
 
 def mouth_opening(landmarks: Float32) -> float | None:

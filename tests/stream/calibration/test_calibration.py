@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lipstream.core.arrays import Float32
 from lipstream.errors import InputError
 from lipstream.stream.calibration import calibration
-from lipstream.stream.calibration.calibration import calibrate_live
+from lipstream.stream.calibration.calibration import calibrate_files, calibrate_live
 from lipstream.stream.devices.endpoints import Deliver, EndpointInfo
+from lipstream.stream.lag.av_lag import offset_of
 from lipstream.stream.lag.estimator import OffsetEstimate
+from lipstream.stream.runtimes.base import Runtime
+from lipstream.stream.video.frames import LipFrame
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "demo" / "example.mp4"
 RATE, BLOCK = 16_000, 160

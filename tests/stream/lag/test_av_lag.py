@@ -10,7 +10,9 @@ import soundfile
 
 from lipstream import Enhancer, InputError
 from lipstream.core.arrays import Float32
-from lipstream.stream.lag.av_lag import AvLag, offset_of
+from lipstream.models.lips.points import POINTS
+from lipstream.stream.lag.av_lag import AvLag, HeardSound, offset_of
+from lipstream.stream.lag.estimator import Float64
 from lipstream.stream.runtimes import load_runtime
 from lipstream.stream.video.files import read_lips
 from lipstream.stream.video.frames import LipFrame
@@ -95,3 +97,33 @@ def test_only_the_last_seconds_are_remembered() -> None:
         lag.hear(random.normal(0, 0.1, 640).astype(np.float32))
         lag.see(0.04 * k, random.normal(size=10).astype(np.float32))
     assert 1.5 < lag.estimate().seen_s <= 2.0
+
+
+def test_a_mouth_goes_with_its_own_sound_better_than_another_does(
+    sound: Float32, frames: list[LipFrame]
+) -> None:
+    heard = HeardSound(16_000)
+    times_s, openings = mouth_of(frames)
+    assert heard.agreement(times_s, openings) is None, "nothing is heard yet"
+    heard.hear(sound)
+    assert heard.end_s == pytest.approx(len(sound) / 16_000)
+    own, other = heard.agreement(times_s, openings), heard.agreement(times_s, openings[::-1].copy())
+    assert own is not None
+    assert other is not None
+    assert own > other + 0.2
+    assert heard.agreement(times_s[:50], openings[:50]) is None, "two seconds are too little"
+
+
+def test_sound_to_come_changes_nothing(sound: Float32, frames: list[LipFrame]) -> None:
+    times_s, openings = mouth_of(frames)
+    some, all_of_it = HeardSound(16_000), HeardSound(16_000)
+    some.hear(sound[: round(16_000 * times_s[120])])
+    all_of_it.hear(sound)
+    told = [heard.agreement(times_s[:121], openings[:121]) for heard in (some, all_of_it)]
+    assert told[0] == told[1] is not None
+
+
+def mouth_of(frames: list[LipFrame]) -> tuple[Float64, Float64]:
+    faces = np.stack([frame.landmarks for frame in frames if frame.landmarks is not None])
+    upper, lower = (faces[:, POINTS.index(point), 1] for point in (13, 14))
+    return np.array([frame.time_s for frame in frames]), (lower - upper).astype(np.float64)

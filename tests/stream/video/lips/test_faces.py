@@ -13,6 +13,7 @@ from lipstream.stream.video.lips.crop import LEFT_EYE, RIGHT_EYE
 from lipstream.stream.video.lips.faces import (
     LOWER_LIP,
     UPPER_LIP,
+    Agreement,
     ChosenFace,
     FaceChooser,
     mouth_opening,
@@ -89,6 +90,39 @@ def test_a_photograph_is_left_as_soon_as_somebody_else_speaks_however_large_it_i
     seen = places(watch(chooser, people, 0.04, 4))
     assert set(seen[15:]) == {500}
     assert set(places(watch(chooser, people | {500.0: silent}, 4, 8))) == {500}, "a pause is no reason"
+
+
+def heard(person: float) -> Agreement:
+    """The sound goes with the mouth that speaks as this fast, and none of the others."""
+
+    def agreement(times_s: np.ndarray, openings: np.ndarray) -> float | None:
+        if times_s[-1] - times_s[0] < 3:
+            return None
+        said = 0.1 + 0.08 * np.sin(2 * math.pi * person * times_s)
+        return float(np.corrcoef(openings, said)[0, 1])
+
+    return agreement
+
+
+def talking(rate: float, size: float = 0.08) -> Opening:
+    return lambda time_s: 0.1 + size * math.sin(2 * math.pi * rate * time_s)
+
+
+def test_of_two_who_move_their_lips_the_one_that_is_heard_is_chosen_and_stays() -> None:
+    people = {200.0: talking(2.3), 500.0: talking(3.1, 0.05)}
+    assert set(places(watch(FaceChooser(heard(2.3)), people, 0, 8))) == {200}
+    seen = places(watch(FaceChooser(heard(3.1)), people, 0, 8))
+    assert seen[0] == 200
+    assert set(seen[125:]) == {500}
+    assert seen == sorted(seen, key=str), "one change, not a to and fro"
+
+
+def test_who_moves_much_more_but_is_not_heard_is_not_chosen() -> None:
+    people = {200.0: talking(2.3, 0.03), 500.0: talking(3.1, 0.1)}
+    chooser = FaceChooser(heard(2.3))
+    watch(chooser, {200.0: people[200.0]}, 0, 4)
+    assert set(places(watch(chooser, people, 4, 12))) <= {200, 500}
+    assert set(places(watch(chooser, people, 12, 16))) == {200}
 
 
 def test_pauses_of_the_speaker_change_nothing_while_the_others_are_still() -> None:
