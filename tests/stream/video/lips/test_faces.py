@@ -110,8 +110,11 @@ def talking(rate: float, size: float = 0.08) -> Opening:
 
 def test_of_two_who_move_their_lips_the_one_that_is_heard_is_chosen_and_stays() -> None:
     people = {200.0: talking(2.3), 500.0: talking(3.1, 0.05)}
-    assert set(places(watch(FaceChooser(heard(2.3)), people, 0, 8))) == {200}
-    seen = places(watch(FaceChooser(heard(3.1)), people, 0, 8))
+    right, wrong = FaceChooser(heard(2.3)), FaceChooser(heard(3.1))
+    for chooser in (right, wrong):
+        watch(chooser, {200.0: people[200.0]}, 0, 0.2)
+    assert set(places(watch(right, people, 0.2, 8))) == {200}
+    seen = places(watch(wrong, people, 0.2, 8))
     assert seen[0] == 200
     assert set(seen[125:]) == {500}
     assert seen == sorted(seen, key=str), "one change, not a to and fro"
