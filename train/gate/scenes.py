@@ -84,6 +84,7 @@ def chosen_face(own: Float32, other: Float32, sound: Float32) -> Float32:
     return chosen
 
 
+@torch.no_grad()
 def residual_ticks(net: LiteAVSEMamba, clips: Sequence["JudgedClip"]) -> Mapping[str, int]:
     """How late lips still are, in ticks, when ``--av-offset auto`` has heard a speaker's clips in a row.
 

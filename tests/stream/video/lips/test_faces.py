@@ -85,7 +85,7 @@ def test_a_photograph_is_left_as_soon_as_somebody_else_speaks_however_large_it_i
         return 0.2 + 0.0002 * math.sin(97 * time_s)
 
     chooser = FaceChooser()
-    people = {200.0: photograph, 500.0: speaking}
+    people: dict[float, Opening] = {200.0: photograph, 500.0: speaking}
     chooser.update([face(200, 120, photograph(0)), face(500, 40, speaking(0))], 0.0)
     seen = places(watch(chooser, people, 0.04, 4))
     assert set(seen[15:]) == {500}

@@ -44,7 +44,7 @@ def find(pictures: Sequence[UInt8], fps: float = 25.0) -> list[list[Float32]]:
 def placed(x: float, y: float, width: float, turned_deg: float = 0.0) -> Float32:
     """The affine map ``[2, 3]`` that brings a GRID picture to (x, y), its face so wide."""
     matrix = cv2.getRotationMatrix2D((144, 144), turned_deg, width / GRID_FACE)
-    matrix[:, 2] += (x - 144, y - 144)
+    matrix[:, 2] += np.array([x - 144, y - 144])
     return np.asarray(matrix, np.float32)
 
 
