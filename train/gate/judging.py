@@ -89,11 +89,11 @@ def read_judged(data: Path) -> tuple[JudgedClip, ...]:
         first = name not in faces
         if first:
             film = folder / f"{name}.mp4"
-            seen = [read_landmarks(film), filmed_photograph(film)]
-            faces[name] = tuple(
+            own, photograph = (
                 example_of(LandmarkClip(row["speaker"], landmarks, times_s, clean)).landmarks
-                for times_s, landmarks in seen
+                for times_s, landmarks in (read_landmarks(film), filmed_photograph(film))
             )
+            faces[name] = own, photograph
         clips.append(JudgedClip(row["speaker"], group, condition, noisy, clean, *faces[name]))
         if first:
             clips.append(clips[-1]._replace(sound="clean", noisy=clean))

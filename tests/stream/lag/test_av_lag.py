@@ -32,11 +32,14 @@ def frames() -> list[LipFrame]:
         return list(read)
 
 
-def late(frames: list[LipFrame], late_s: float) -> list[tuple[float, Float32]]:
+Lips = list[tuple[float, Float32]]
+
+
+def late(frames: list[LipFrame], late_s: float) -> Lips:
     return [(frame.time_s + late_s, frame.landmarks) for frame in frames if frame.landmarks is not None]
 
 
-def blocks(sound: Float32, lips: list[tuple[float, Float32]]) -> Iterator[tuple[Float32, list]]:
+def blocks(sound: Float32, lips: Lips) -> Iterator[tuple[Float32, Lips]]:
     """Blocks of half a second, with the lips that a camera has given by the end of each."""
     for start in range(0, len(sound), 8000):
         end_s = (start + 8000) / 16_000
