@@ -8,7 +8,6 @@ import pytest
 
 from lipstream.models.lite_avse import LiteAVSEMamba
 from lipstream.models.store.checkpoint import load_model
-from lipstream.stream.landmarks_timeline import STILL_SHAPE
 from lipstream.train.cue.views import example_of
 from lipstream.train.data.landmark_corpus import LandmarkClip, read_landmarks
 from lipstream.train.data.recordings import read_audio
@@ -27,13 +26,14 @@ def example() -> LandmarkClip:
     return LandmarkClip("drawn", landmarks, times_s, read_audio(DEMO / "example.clean.flac"))
 
 
-def test_a_filmed_photograph_trembles_and_does_not_count(example: LandmarkClip) -> None:
+def test_a_filmed_photograph_trembles_and_does_not_count_for_long(example: LandmarkClip) -> None:
     _, landmarks = filmed_photograph(DEMO / "example.mp4")
     assert landmarks.shape == example.landmarks.shape
     trembling = np.abs(np.diff(landmarks[10:], axis=0)).max()
     assert trembling > 0
     _, age_s = as_counted(landmarks, np.zeros(len(landmarks), np.float32))
-    assert (age_s > 0.5).mean() > 0.8, STILL_SHAPE
+    assert (age_s[75:] > 0.5).all(), "once the landmarker has settled"
+    assert (age_s > 0.5).mean() > 0.6
 
 
 def test_of_two_faces_the_one_that_is_heard_is_chosen(
