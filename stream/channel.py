@@ -11,6 +11,7 @@ from ..models.config import SAMPLE_LIMIT
 from .controls import Controls
 from .dsp.buffers import SampleFifo
 from .dsp.full_band import FullBand
+from .lag.av_lag import AvLag
 from .landmarks_timeline import LandmarksTimeline
 from .latency import LatencyBudget
 from .lips_input import Lips
@@ -51,6 +52,10 @@ class Channel:
         latency: of the model at the rate of the chunks.
         controls: read at every hop.
         encoder: of the lips, called in their order.
+
+    Attributes:
+        av_offset_s: how late the video is: taken off the times of frames from now on; from any thread.
+        lag: what is known of how late it is; None before the first lips, and where they are crops.
     """
 
     def __init__(
@@ -64,16 +69,18 @@ class Channel:
         self._band = FullBand(latency.sample_rate, spec.sample_rate, spec.window_samples, spec.hop_samples)
         self._output = SampleFifo(4 * latency.total)
         self._lips = (
-            LandmarksTimeline(spec, encoder.see)
+            LandmarksTimeline(spec, encoder.see, self._note_cue)
             if spec.lips == "landmarks"
             else LipsTimeline(spec, encoder.encode_lips)
         )
+        self.av_offset_s = 0.0
         self.reset()
 
     def reset(self) -> None:
         """Forget the stream; the owner of the network resets that."""
         self._band.reset()
         self._lips.reset()
+        self.lag: AvLag | None = None
         self._output.clear()
         self._output.push(np.zeros(self._latency.total, np.float32))
         self._chunk = self._enhanced = np.empty(0, np.float32)
@@ -111,7 +118,10 @@ class Channel:
             chunk: float32 ``[n]`` that `check` passed.
             frames: what it made of the lips.
         """
-        self._lips.add(frames)
+        if frames and self.lag is None and self._spec.lips == "landmarks":
+            begun_s = self._hops * self._spec.hop_samples / self._spec.sample_rate
+            self.lag = AvLag(self._spec.sample_rate, begun_s)
+        self._lips.add(frames, self.av_offset_s)
         beyond = int(np.count_nonzero(np.abs(chunk) > SAMPLE_LIMIT))
         if beyond:
             self.limited_samples += beyond
@@ -131,6 +141,8 @@ class Channel:
             self._samples_in += len(piece)
         self._hops += 1
         now_s = self._hops * self._spec.hop_samples / self._spec.sample_rate
+        if self.lag is not None:
+            self.lag.hear(noisy)
         embedding, age_s = self._lips.at(now_s, bool(self._controls.video))
         self._dry = self._controls.dry
         return Hop(noisy, embedding, age_s, self._dry)
@@ -146,6 +158,10 @@ class Channel:
         output = self._enhanced
         self._chunk = self._enhanced = np.empty(0, np.float32)
         return output
+
+    def _note_cue(self, captured_s: float, cue: Float32) -> None:
+        if self.lag is not None:
+            self.lag.see(captured_s + self.av_offset_s, cue)
 
     def _collect(self) -> None:
         """Move the output for all that was fed out of the buffer, which so stays small."""

@@ -3,6 +3,7 @@
 from __future__ import annotations  # so that help() names the types, in place of spelling them out
 
 from collections.abc import Callable
+from math import isfinite
 from threading import Lock
 from typing import Any, Self
 
@@ -21,6 +22,8 @@ __all__ = ["MAX_SAMPLE_RATE", "MIN_SAMPLE_RATE", "NO_LIMIT_DB", "Enhancer", "che
 
 #: Rates in Hz that an Enhancer takes.
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 6_000, 192_000
+#: The most in ms that lips may be late or early.
+MAX_AV_OFFSET_MS = 5_000.0
 
 
 class Enhancer(Controlled):
@@ -48,6 +51,8 @@ class Enhancer(Controlled):
         atten_limit_db: attenuate no sound by more than this, in dB from 0; 100 and above: no limit.
         bypass: give the input itself, still delayed by the latency, while the model goes on listening.
         video: whether lips count. While it is False, frames are dropped unseen.
+        av_offset_ms: how late the video is, in ms: taken off the times of lips; negative where it is early. A
+            property as well, which counts for the frames that come from then on.
         controls: in place of the three before, `Controls` that others may hold as well.
 
     Raises:
@@ -62,6 +67,7 @@ class Enhancer(Controlled):
         atten_limit_db: float = NO_LIMIT_DB,
         bypass: bool = False,
         video: bool = True,
+        av_offset_ms: float = 0.0,
         *,
         controls: Controls | None = None,
     ) -> None:
@@ -72,6 +78,7 @@ class Enhancer(Controlled):
         self._latency = LatencyBudget.of(self._runtime.spec, rate)
         self._channel = Channel(self._runtime.spec, self._latency, self.controls, self._runtime)
         self._one_thread = _OneThread()
+        self.av_offset_ms = av_offset_ms
         self._begin()
 
     def reset(self) -> None:
@@ -132,6 +139,7 @@ class Enhancer(Controlled):
             given.append(f"atten_limit_db={self.atten_limit_db:g}")
         given += ["bypass=True"] if self.bypass else []
         given += [] if self.video else ["video=False"]
+        given += [f"av_offset_ms={self.av_offset_ms:g}"] if self.av_offset_ms else []
         return f"{type(self).__name__}({', '.join(given)})"
 
     def __reduce__(self) -> tuple[Callable[..., Self], tuple[Any, ...]]:
@@ -141,7 +149,7 @@ class Enhancer(Controlled):
                 "or copied: make it anew where it is needed"
             )
         model, runtime = self._names
-        settings = (self.atten_limit_db, self.bypass, self.video)
+        settings = (self.atten_limit_db, self.bypass, self.video, self.av_offset_ms)
         return type(self), (model, self.sample_rate, runtime, *settings)
 
     @property
@@ -168,6 +176,30 @@ class Enhancer(Controlled):
     def band_hz(self) -> float:
         """The highest frequency in Hz that the output holds: half the rate, as in the input."""
         return self.sample_rate / 2
+
+    @property
+    def av_offset_ms(self) -> float:
+        """How late the video is taken to be, in ms."""
+        return 1000 * self._channel.av_offset_s
+
+    @av_offset_ms.setter
+    def av_offset_ms(self, value: float) -> None:
+        if not (isfinite(value) and abs(value) <= MAX_AV_OFFSET_MS):
+            raise InputError(
+                f"av_offset_ms must be from -{MAX_AV_OFFSET_MS:g} to {MAX_AV_OFFSET_MS:g} ms, not {value!r}"
+            )
+        self._channel.av_offset_s = value / 1000
+
+    @property
+    def measured_av_offset_ms(self) -> float | None:
+        """How late the video is in ms, as sound and lips of the last minute tell, within 740 ms.
+
+        None where they do not: too little speech with a face, much noise, lips of somebody else, crops. It
+        takes about 25 ms to tell, on any thread.
+        """
+        lag = self._channel.lag
+        estimate = None if lag is None else lag.estimate()
+        return 1000 * estimate.offset_s if estimate is not None and estimate.trusted else None
 
     @property
     def alpha(self) -> float:

@@ -16,12 +16,15 @@ from ..models.config import SAMPLE_LIMIT
 from .audio_files import AudioReader, AudioWriter, check_output, open_audio
 from .controls import NO_LIMIT_DB
 from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Enhancer
+from .lag.av_lag import HeardSound
 from .latency import LatencyBudget
 from .media.companions import Companions, tags_to_carry
 from .media.formats import choose_format, choose_piped, holds_cover, holds_pictures, is_lossy
 from .media.layout import AudioLayout, measured_bit_rate
 from .media.riff import chunks_to_carry
 from .media.sources import is_pipe
+from .offset.file_offset import MEASURED_S, FileOffset
+from .offset.watch import AvOffset
 from .runtimes import AUTO, chosen_runtime
 from .video.lips.feed import LipsFeed, open_lips
 
@@ -50,6 +53,8 @@ class FileReport:
         mean_alpha: mean confidence in the video over all hops and channels, in [0, 1].
         video_frames: frames of the video within the length of the audio; 0 without video.
         face_frames: those of them with a usable face.
+        av_offset_ms: what was taken off the times of the video, in ms; with "auto" as it was measured.
+        measured_av_offset_ms: how late the video was, as sound and lips tell, at the end; None: they do not.
         limited_samples: samples of all channels that were limited to +-8 (+18 dBFS).
         warnings: what the user should know, one line each.
     """
@@ -65,6 +70,8 @@ class FileReport:
     mean_alpha: float
     video_frames: int
     face_frames: int
+    av_offset_ms: float
+    measured_av_offset_ms: float | None
     limited_samples: int
     warnings: tuple[str, ...]
 
@@ -90,6 +97,7 @@ def enhance_file(
     *,
     video: str | Path | None = None,
     face_model: str | Path | None = None,
+    av_offset_ms: AvOffset = 0.0,
     model: str = "lite",
     runtime: str = AUTO,
     atten_limit_db: float = NO_LIMIT_DB,
@@ -110,6 +118,8 @@ def enhance_file(
             time 0 where the audio has. One without a face gets a warning, not an error. With models that see
             crops it is experimental: see `Enhancer`.
         face_model: path of ``face_landmarker.task``; None finds or fetches it.
+        av_offset_ms: how late the video is, in ms, as for `Enhancer`; "auto" measures it over the first ten
+            minutes beforehand, and is 0 where nothing is found.
         model: name of a preset.
         runtime: name of a runtime; "auto": the fastest that starts at once.
         atten_limit_db: as for `Enhancer`.
@@ -137,11 +147,16 @@ def enhance_file(
         started = time.perf_counter()
         first = next(blocks)  # only then is it known when the sound starts
         origin_s = reader.start_s if video is not None and _same(source, Path(video)) else 0.0
-        lips = stack.enter_context(open_lips(_path(video), _path(face_model), enhancers[0].lips, origin_s))
+        sound = HeardSound(layout.sample_rate, memory_s=MEASURED_S)
+        lips = stack.enter_context(
+            open_lips(_path(video), _path(face_model), enhancers[0].lips, origin_s, sound.agreement)
+        )
+        offset = FileOffset(av_offset_ms, source, sound, lips, enhancers, model, runtime)
         output = stack.enter_context(_opened_output(source, target, reader, output_layout, stack))
-        frames = _stream(chain([first], blocks), enhancers, lips, layout, output, progress, watch)
+        frames = _stream(chain([first], blocks), enhancers, lips, layout, output, progress, watch, offset)
     limited = sum(enhancer.limited_samples for enhancer in enhancers)
-    warnings = (*reader.warnings, *_warnings(limited), *_rate_warning(output, layout), *output.warnings)
+    of_lips = (*lips.warnings(frames / layout.sample_rate), *offset.warnings()) if lips else ()
+    of_output = (*_rate_warning(output, layout), *output.warnings)
     return FileReport(
         source=str(source),
         output=str(target),
@@ -154,8 +169,10 @@ def enhance_file(
         mean_alpha=float(np.mean([enhancer.mean_alpha for enhancer in enhancers])),
         video_frames=lips.video_frames if lips else 0,
         face_frames=lips.face_frames if lips else 0,
+        av_offset_ms=offset.ms,
+        measured_av_offset_ms=offset.found_ms,
         limited_samples=limited,
-        warnings=(*warnings, *(lips.warnings(frames / layout.sample_rate) if lips else ())),
+        warnings=(*reader.warnings, *_warnings(limited), *of_output, *of_lips),
     )
 
 
@@ -231,6 +248,7 @@ def _stream(
     output: AudioWriter,
     progress: Progress | None,
     watch: Watch | None,
+    offset: FileOffset,
 ) -> int:
     """Enhance all blocks, leaving the lag out at the start and flushing it at the end; returns the frames."""
     frames = 0
@@ -239,10 +257,11 @@ def _stream(
         frames += len(block)
         now_s = frames / layout.sample_rate
         seen = _counted(lips)
-        crops = lips.until(now_s) if lips else None
+        crops = offset.lips_until(now_s, block)
         enhanced = [enhancer.process(block[:, c], crops) for c, enhancer in enumerate(enhancers)]
         output.write(np.stack(enhanced, axis=1)[lag:])
         lag = max(0, lag - len(block))
+        offset.look(now_s)
         if progress is not None:
             progress(now_s, layout.duration_s)
         if watch is not None:

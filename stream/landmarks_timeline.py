@@ -40,10 +40,16 @@ class LandmarksTimeline(WaitingLips):
     Args:
         spec: of the model.
         see: one tick of the encoder, as `Runtime.see`. It carries state, so ticks go through it in order.
+        on_cue: told of each cue, after when its landmarks were captured, in seconds.
     """
 
-    def __init__(self, spec: StreamSpec, see: Callable[[Float32, float], Float32]) -> None:
-        self._spec, self._see = spec, see
+    def __init__(
+        self,
+        spec: StreamSpec,
+        see: Callable[[Float32, float], Float32],
+        on_cue: Callable[[float, Float32], None] = lambda captured_s, cue: None,
+    ) -> None:
+        self._spec, self._see, self._on_cue = spec, see, on_cue
         super().__init__()
         self._none: Float32 = np.zeros(spec.embedding_size, np.float32)
         self.reset()
@@ -68,6 +74,7 @@ class LandmarksTimeline(WaitingLips):
             if tick_s - self._captured_s < REST_S:
                 self._cue = self._see(self._landmarks, max(0.0, tick_s - self._captured_s))
                 self._cue_captured_s = self._captured_s
+                self._on_cue(self._captured_s, self._cue)
             self._tick += 1
         if not enabled or self._cue_captured_s == -inf:
             return self._none, NO_VIDEO_AGE_S

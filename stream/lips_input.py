@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from math import inf, isfinite
 from typing import Any
 
@@ -37,9 +38,9 @@ class WaitingLips(ABC):
         """
         return stamped(lips, now_s, self._latest_s, self._check_frame)
 
-    def add(self, frames: list[LipFrame]) -> None:
-        """Take frames that `check` passed."""
-        self._waiting.extend(frames)
+    def add(self, frames: list[LipFrame], late_s: float = 0.0) -> None:
+        """Take frames that `check` passed; so many seconds are taken off their times."""
+        self._waiting.extend(replace(frame, time_s=frame.time_s - late_s) for frame in frames)
         if frames:
             self._latest_s = frames[-1].time_s
 

@@ -1,32 +1,33 @@
-"""Watching a speaker and listening to him, to find out how late the camera is."""
+"""Watching a speaker and listening to them, to find out how late the camera is."""
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ...core.arrays import Float32
 from ...errors import InputError
-from ...models.lips.points import POINTS
 from ..audio_files import open_audio
 from ..devices.endpoints import AudioSource
 from ..dsp.clock import Clock, MonotonicClock
+from ..lag.av_lag import offset_of
+from ..lag.estimator import OffsetEstimate
+from ..runtimes import load_runtime
 from ..video.camera.capture import open_camera
 from ..video.camera.grabber import Grabber
 from ..video.camera.status import Backoff, Camera, camera_name
-from ..video.files import read_frames
-from ..video.frames import LipFrame, VideoFrame
-from ..video.lips.crop import LEFT_EYE, RIGHT_EYE
-from ..video.lips.faces import LOWER_LIP, UPPER_LIP
+from ..video.files import read_lips
+from ..video.frames import LipFrame
 from ..video.lips.lip_reader import LipReader
-from .estimator import OffsetEstimate, estimate_offset
 
 #: Takes seconds done and seconds in all.
 Progress = Callable[[float, float], None]
 
 _MAX_FPS = 25.0
-_MOUTH_AND_EYES = tuple(POINTS.index(point) for point in (UPPER_LIP, LOWER_LIP, LEFT_EYE, RIGHT_EYE))
+#: The model whose cues are compared with the sound.
+_MODEL = "lite"
 #: A camera may take so long to give a video frame, at first and later.
 _PATIENCE_S = 8.0
 
@@ -53,8 +54,8 @@ def calibrate_live(
         InputError: camera, microphone or face model is not there, or is lost on the way.
     """
     clock = clock or MonotonicClock()
-    sound = _Sound(source.info.rate)
-    with _Mouth(face_model) as mouth:
+    sound, seen = _Sound(source.info.rate), list[LipFrame]()
+    with LipReader("landmarks", face_model) as reader:
         grabber = Grabber(lambda: open_camera(camera, clock), _MAX_FPS, Backoff(0.5, 2.0))
         grabber.start()
         try:
@@ -65,7 +66,8 @@ def calibrate_live(
                 if not source.alive:
                     raise InputError(f"input {source.info.name} was lost: plug it in, and start again")
                 if (frame := grabber.take(0.2)) is not None:
-                    mouth.watch(frame)
+                    if isinstance(lips := reader.look(frame), LipFrame):
+                        seen.append(lips)
                     frame_s = now_s
                 elif now_s - frame_s > _PATIENCE_S:
                     raise _lost(grabber, camera)
@@ -73,8 +75,8 @@ def calibrate_live(
         finally:
             source.stop()
             grabber.close(0.5)
-    times_s = np.array(mouth.times_s) - sound.start_s
-    return estimate_offset(times_s, np.array(mouth.openings), sound.samples, source.info.rate)
+    times = [replace(lips, time_s=lips.time_s - sound.start_s) for lips in seen]
+    return offset_of(times, [sound.samples], source.info.rate, load_runtime(_MODEL), seconds)
 
 
 def calibrate_files(
@@ -94,35 +96,14 @@ def calibrate_files(
     if not video.is_file():
         raise InputError(f"video {video} does not exist or is not a file")
     samples, rate = _sound_of_video(video) if audio is None else _sound_of(audio)
-    with closing(read_frames(video)) as frames, _Mouth(face_model) as mouth:
+    seconds, seen = len(samples) / rate, list[LipFrame]()
+    with closing(read_lips(video, face_model)) as frames:
         for frame in frames:
-            if frame.time_s * rate >= len(samples):
+            if frame.time_s >= seconds:
                 break
-            mouth.watch(frame)
-            progress(frame.time_s, len(samples) / rate)
-    return estimate_offset(np.array(mouth.times_s), np.array(mouth.openings), samples, rate)
-
-
-class _Mouth(LipReader):
-    """Writes down when the speaker's mouth was how far open; NaN where no face was."""
-
-    def __init__(self, face_model: Path | None) -> None:
-        super().__init__("landmarks", face_model)
-        self.times_s: list[float] = []
-        self.openings: list[float] = []
-
-    def watch(self, frame: VideoFrame) -> None:
-        """Look at the next video frame."""
-        seen = self.look(frame)
-        self.times_s.append(frame.time_s)
-        self.openings.append(_opening(seen.landmarks) if isinstance(seen, LipFrame) else np.nan)
-
-
-def _opening(landmarks: Float32 | None) -> float:
-    """Distance of the inner lips in distances of the outer eye corners."""
-    assert landmarks is not None
-    upper, lower, left, right = landmarks[list(_MOUTH_AND_EYES), :2]
-    return float(np.hypot(*(lower - upper)) / np.hypot(*(right - left)))
+            seen.append(frame)
+            progress(frame.time_s, seconds)
+    return offset_of(seen, [samples], rate, load_runtime(_MODEL), max(seconds, 1.0))
 
 
 class _Sound:

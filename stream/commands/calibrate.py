@@ -9,7 +9,7 @@ from ...errors import InputError
 from .options import add_face_model
 
 if TYPE_CHECKING:
-    from ..calibration.estimator import OffsetEstimate
+    from ..lag.estimator import OffsetEstimate
 
 EXIT_UNSURE = 1
 _MIN_SECONDS, _SECONDS = 25.0, 40.0
@@ -77,13 +77,16 @@ def _calibrate_camera(args: argparse.Namespace) -> int:
 
 
 def _report(what: str, estimate: "OffsetEstimate") -> int:
-    late_ms = 1000 * estimate.offset_s
+    from ..offset.watch import offset_words
+
+    if not estimate.trusted:
+        complain(
+            "warning", f"{what}: no offset was found, so none is remembered: {'; '.join(estimate.doubts)}"
+        )
+        return EXIT_UNSURE
     print(
-        f"{what}: video {abs(late_ms):.0f} ms {'after' if late_ms >= 0 else 'before'} its sound "
+        f"{what}: {offset_words(1000 * estimate.offset_s)} "
         f"(correlation {estimate.correlation:.2f}, {estimate.margin:.2f} above any other offset, "
-        f"{estimate.speech_s:.0f} s of speech)"
+        f"{estimate.seen_s:.0f} s of sound with a visible mouth)"
     )
-    if estimate.trusted:
-        return 0
-    complain("warning", f"not to be trusted, so not remembered: {'; '.join(estimate.doubts)}")
-    return EXIT_UNSURE
+    return 0

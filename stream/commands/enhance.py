@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...core.console import ProgressBar, complain, printable, say
 from ...errors import InputError
 from ..media.sources import PIPE, is_stdout
-from .options import add_face_model, add_model
+from .options import add_av_offset, add_face_model, add_model
 
 if TYPE_CHECKING:
     from ..files import FileReport, Progress
@@ -43,6 +43,7 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         "--no-video", dest="video", action="store_const", const=None, help="audio only; undoes --video"
     )
     add_face_model(parser)
+    add_av_offset(parser, "0, and a line where they are far off")
     add_model(parser)
     parser.add_argument(
         "--chunk-ms", type=float, default=500.0, metavar="MS", help="length of the chunks (%(default)g)"
@@ -159,6 +160,7 @@ def _enhance_one(source: Path, output: Path, args: argparse.Namespace) -> "FileR
             output,
             video=_video_of(source, args),
             face_model=args.face_model,
+            av_offset_ms=0.0 if args.av_offset is None else args.av_offset,
             model=args.model,
             runtime=args.runtime,
             atten_limit_db=args.atten_limit,
@@ -198,7 +200,8 @@ def _summary(report: "FileReport") -> str:
     )
     if report.video_frames == 0:
         return line
+    moved = f", lips moved by {-report.av_offset_ms:+.0f} ms" if report.av_offset_ms else ""
     return (
-        f"{line}, usable face in {report.face_share:.0%} of {report.video_frames} video frames, "
+        f"{line}, usable face in {report.face_share:.0%} of {report.video_frames} video frames{moved}, "
         f"mean alpha {report.mean_alpha:.2f}"
     )

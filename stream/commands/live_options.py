@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..controls import STRENGTHS
-from .options import add_face_model, add_model
+from .options import add_av_offset, add_face_model, add_model
 
 if TYPE_CHECKING:
     from .live_settings import LiveSettings
@@ -47,6 +47,7 @@ def settings_of(args: argparse.Namespace) -> "LiveSettings":
         camera=args.camera,
         face_model=None if args.face_model is None else str(args.face_model),
         av_align=args.av_align,
+        av_offset=args.av_offset,
         model=args.model,
         runtime=args.runtime,
         strength=None if args.atten_limit is None else _strength_text(args.atten_limit),
@@ -121,6 +122,7 @@ def _add_video(parser: argparse.ArgumentParser) -> None:
         "--no-video", dest="camera", action="store_const", const="none", help="audio only: --camera none"
     )
     add_face_model(video)
+    add_av_offset(video, "as lipstream calibrate measured it, and a line where they are far off")
     video.add_argument(
         "--av-align",
         type=float,

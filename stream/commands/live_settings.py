@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ...core.storage import config_folder, written_whole
 from ...errors import InputError
@@ -34,8 +34,8 @@ class LiveSettings:
         incoming: the output on which what other programs play is heard, cleaned.
         strength: in words or dB.
         push_to_talk: begin muted.
-        channel, rate, block, face_model, model, runtime, low_latency, max_latency, av_align: as in
-            `LiveConfig`.
+        channel, rate, block, face_model, model, runtime, low_latency, max_latency, av_align, av_offset: as
+            in `LiveConfig`.
     """
 
     input: str | None = None
@@ -49,6 +49,7 @@ class LiveSettings:
     camera: str | None = None
     face_model: str | None = None
     av_align: float | None = None
+    av_offset: float | str | None = None
     model: str | None = None
     runtime: str | None = None
     strength: str | None = None
@@ -89,6 +90,7 @@ class LiveSettings:
             "camera": None if self.camera in (None, NO_CAMERA) else parse_camera(str(self.camera)),
             "face_model": None if self.face_model is None else Path(self.face_model),
             "av_align_ms": self.av_align,
+            "av_offset_ms": self.av_offset,
             "model": self.model,
             "runtime": self.runtime,
             "atten_limit_db": None if self.strength is None else parse_strength(self.strength),
@@ -170,7 +172,7 @@ def _fits(value: object, kind: Any) -> bool:
     """Whether a value is of the type of a field, all of which may be None as well."""
     if isinstance(value, bool):
         return kind == bool | None
-    if isinstance(value, int) and kind == float | None:
+    if isinstance(value, int) and float in get_args(kind):
         return True
     return isinstance(value, kind)
 

@@ -17,6 +17,29 @@ def add_face_model(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_av_offset(parser: argparse._ActionsContainer, default: str) -> None:
+    """``--av-offset``, a number of ms, "auto", or None.
+
+    Args:
+        parser: where to.
+        default: what happens without it, in words.
+    """
+    parser.add_argument(
+        "--av-offset",
+        type=_offset,
+        metavar="MS",
+        help="how late the lips are, in ms (negative: early), or auto: as sound and lips tell "
+        f"(default: {default})",
+    )
+
+
+def _offset(value: str) -> "float | str":
+    try:
+        return value if value == "auto" else float(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{value} is no number of ms: give one, or auto") from error
+
+
 def add_model(parser: argparse._ActionsContainer) -> None:
     """``--model``, ``--runtime`` and ``--strength``, which is ``atten_limit`` in the result."""
     # A parser may know other defaults, such as None for "as saved": so these are told as words.

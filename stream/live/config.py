@@ -7,6 +7,7 @@ from pathlib import Path
 from ...errors import InputError
 from ..controls import NO_LIMIT_DB
 from ..enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
+from ..offset.watch import AvOffset
 from ..runtimes import AUTO
 from ..video.camera.status import Camera
 
@@ -126,6 +127,8 @@ class LiveConfig:
         low_latency: smaller buffers: at most 45 ms added, for computers that keep up without a pause.
         max_latency_ms: the most that the program may add; sound that would come later is dropped.
         av_align_ms: hold the sound back by this many ms so that its lips are there in time; 0: never wait.
+        av_offset_ms: how late the camera is, in ms; "auto": as lips and sound tell while it runs, from what
+            `lipstream calibrate` measured on; None: as that measured it.
         virtual_mic: give the output to other programs as a microphone (Linux): True, or the name of it, of
             which each session needs its own.
         record: folder for a recording; None: none.
@@ -148,6 +151,7 @@ class LiveConfig:
     low_latency: bool = False
     max_latency_ms: float = PipelineConfig.max_latency_ms
     av_align_ms: float = 0.0
+    av_offset_ms: AvOffset | None = None
     virtual_mic: bool | str = False
     record: Path | None = None
     duration_s: float = inf
@@ -162,7 +166,9 @@ class LiveConfig:
             raise InputError(f"a block must be from 1 to 8192 samples, not {self.block}")
         if not self.duration_s > 0:
             raise InputError(f"the duration must be above 0 s, not {self.duration_s:g}")
-        self.pipeline()  # which checks the latencies
+        if isinstance(self.av_offset_ms, str) and self.av_offset_ms != AUTO:
+            raise InputError(f"av_offset_ms must be a number of ms or 'auto', not {self.av_offset_ms!r}")
+        self.pipeline(0.0 if isinstance(self.av_offset_ms, str) else self.av_offset_ms or 0.0)  # checks all
         if self.virtual_mic and self.output is not None:
             raise InputError("the virtual microphone is an output of its own: leave the output away")
         if isinstance(self.output, Path) and self.output == self.input:

@@ -18,9 +18,10 @@ from ..devices.file_endpoints import FileEndpoint, FileSink, FileSource
 from ..dsp.clock import Clock, MonotonicClock
 from ..enhancer import Enhancer
 from ..lips_bound import load_bounded_runtime
+from ..offset.watch import OffsetWatch
 from ..recording.recorder import Recorder
 from ..recording.recording import RecordingInfo
-from ..runtimes import chosen_runtime
+from ..runtimes import AUTO, chosen_runtime
 from ..runtimes.base import Runtime, StreamSpec
 from .camera_watch import CameraWatch, MakeCamera, camera_maker
 from .config import LiveConfig, LiveLatency
@@ -93,6 +94,7 @@ class LiveSession(Controlled):
         self._started_s = 0.0
         self._ends_s = inf
         self._recorder: Recorder | None = None
+        self._offset: OffsetWatch | None = None
         self._open = ExitStack()
 
     def start(self) -> None:
@@ -191,12 +193,14 @@ class LiveSession(Controlled):
             config.model, chosen, ready=self._make_camera is not None
         )
         self._enhancer = Enhancer(runtime=runtime, sample_rate=self._source.info.rate, controls=self.controls)
-        offset_s = stored_offset(config.camera) if config.camera is not None else 0.0
+        offset_ms = _camera_offset_ms(config)
+        if self._make_camera is not None:
+            self._offset = OffsetWatch(self._enhancer, config.av_offset_ms == AUTO, offset_ms)
         self._pipeline = LivePipeline(
             self._enhancer,
             self._source.info,
             self._sink.info,
-            config.pipeline(camera_offset_ms=1000 * offset_s),
+            config.pipeline(camera_offset_ms=offset_ms),
             self._clock,
             threads=True,
         )
@@ -260,8 +264,11 @@ class LiveSession(Controlled):
             return
         self._watchdog.look()
         self._listener.look()
-        self._remarks.look(self._clock.now() - self._started_s, self._pipeline.stats(), self._source)
-        if self._clock.now() >= self._ends_s:
+        now_s = self._clock.now()
+        self._remarks.look(now_s - self._started_s, self._pipeline.stats(), self._source)
+        if self._offset is not None:
+            self._offset.look(now_s - self._started_s, self._tell)
+        if now_s >= self._ends_s:
             self._threads.ended.set()
 
     def _look_at_files(self) -> None:
@@ -273,6 +280,13 @@ class LiveSession(Controlled):
             # What is on its way still comes out.
             drained_s = self._clock.now() + self._pipeline.latency.total_ms / 1000
             self._ends_s = min(self._ends_s, drained_s)
+
+
+def _camera_offset_ms(config: LiveConfig) -> float:
+    """How late the camera is when the session starts."""
+    if isinstance(config.av_offset_ms, int | float):
+        return config.av_offset_ms
+    return 1000 * stored_offset(config.camera) if config.camera is not None else 0.0
 
 
 def _state(endpoint: AudioSource | AudioSink) -> DeviceState:

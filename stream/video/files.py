@@ -16,6 +16,7 @@ from ..media.ffmpeg import NoContainerError, failures, is_cover, open_container,
 from ..media.sources import Seekable
 from ..runtimes.base import LipsKind
 from .frames import LipFrame, VideoFrame
+from .lips.faces import Agreement
 from .lips.lip_reader import LipReader
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def read_lips(
     face_model: str | Path | None = None,
     lips: LipsKind = "landmarks",
     origin_s: float = 0.0,
+    agreement: Agreement | None = None,
 ) -> Generator[LipFrame, None, None]:
     """Read a video and find the speaker's lips in each of its frames.
 
@@ -44,6 +46,7 @@ def read_lips(
         face_model: path of ``face_landmarker.task``; None looks it up (see `find_face_model`).
         lips: as in `LipReader`.
         origin_s: what counts as time 0, in seconds of the container's clock.
+        agreement: as in `LipReader`, of times that count so.
 
     Returns:
         An iterator over all frames in the order of their time stamps; those without a usable face show no
@@ -55,7 +58,8 @@ def read_lips(
             itself, before the first frame is asked for.
     """
     frames = read_frames(path, origin_s)
-    return _lip_frames(frames, LipReader(lips, face_model), origin_s)
+    heard = None if agreement is None else lambda times_s, mouth: agreement(times_s - origin_s, mouth)
+    return _lip_frames(frames, LipReader(lips, face_model, heard), origin_s)
 
 
 def read_frames(path: str | Path, origin_s: float = 0.0) -> Generator[VideoFrame, None, None]:

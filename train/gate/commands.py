@@ -39,8 +39,9 @@ def add_parsers(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "judge",
         help="score what lips do for a model, and what misleading ones do to it",
         description="Score weights on the clips of test/av.csv in a data folder, seen speakers and strangers "
-        "apart, with right, wrong, late, still, frozen, slow, dropped and mirrored lips, against the "
-        "audio-only output of the same weights.",
+        "apart, with right, wrong, late, still, frozen, slow, dropped, mirrored and no lips, a bigger second "
+        "face, and offsets as --av-offset auto corrects them, against the audio-only output of the same "
+        "weights. Then alpha by second.",
     )
     parser.set_defaults(run=judge)
     parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="a safetensors file of the model")
@@ -79,9 +80,10 @@ def judge(args: argparse.Namespace) -> int:
     """``lipstream cue judge``."""
     with needs_extra("cue"):
         from ...models.store.checkpoint import load_model
-        from .judging import judge, read_judged, table_of
+        from .judging import alpha_table_of, judge, read_judged, table_of
     net = load_model(args.preset, args.weights)
-    print(table_of(list(judge(net, read_judged(args.data)))))
+    verdicts = list(judge(net, read_judged(args.data)))
+    print(table_of(verdicts), alpha_table_of(verdicts), sep="\n\n")
     return 0
 
 

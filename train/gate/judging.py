@@ -1,5 +1,6 @@
 """What a model makes of right and of misleading lips, against its own audio-only output."""
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,7 +23,8 @@ from ..cue.views import example_of
 from ..data.landmark_corpus import LandmarkClip, read_landmarks
 from ..data.recordings import read_audio
 from ..mixing.degrade import hold
-from .views import CONDITIONS, seen_as
+from .scenes import chosen_face, filmed_photograph, residual_ticks
+from .views import CONDITIONS, People, as_counted, seen_as
 
 #: Alpha is judged from here on: before, it cannot know.
 _SETTLED_S = 2.0
@@ -37,6 +39,7 @@ class JudgedClip(NamedTuple):
         sound: what else is heard: "talker", "noise" or "clean".
         noisy, clean: float32 ``[N]`` at 16 kHz.
         landmarks: float32 ``[T, 44, 3]``, at each tick; zeros where no face was found.
+        photograph: the same of its first picture, filmed.
     """
 
     speaker: str
@@ -45,6 +48,7 @@ class JudgedClip(NamedTuple):
     noisy: Float32
     clean: Float32
     landmarks: Float32
+    photograph: Float32
 
 
 class Verdict(NamedTuple):
@@ -57,6 +61,7 @@ class Verdict(NamedTuple):
         si_sdr_gain_db, estoi_gain: over the audio-only output.
         alpha: mean after the first two seconds; NaN where there are no more.
         level_db: of the speech in the output over that in the audio-only output.
+        alpha_by_second: mean in each whole second.
     """
 
     group: str
@@ -67,6 +72,7 @@ class Verdict(NamedTuple):
     estoi_gain: float
     alpha: float
     level_db: float
+    alpha_by_second: tuple[float, ...]
 
 
 def read_judged(data: Path) -> tuple[JudgedClip, ...]:
@@ -75,16 +81,20 @@ def read_judged(data: Path) -> tuple[JudgedClip, ...]:
     Raises:
         InputError: the table, a recording or a film is missing or unreadable.
     """
-    folder, faces, clips = data / "test" / "av", dict[str, Float32](), list[JudgedClip]()
+    folder, faces, clips = data / "test" / "av", dict[str, tuple[Float32, Float32]](), list[JudgedClip]()
     for row in read_test_rows(data):
         name, condition = row["id"], row["condition"]
         noisy, clean = (read_audio(folder / f"{name}.{condition}.{kind}.flac") for kind in ("noisy", "clean"))
         group = "seen" if row["kind"].startswith("seen") else "strangers"
         first = name not in faces
         if first:
-            times_s, landmarks = read_landmarks(folder / f"{name}.mp4")
-            faces[name] = example_of(LandmarkClip(row["speaker"], landmarks, times_s, clean)).landmarks
-        clips.append(JudgedClip(row["speaker"], group, condition, noisy, clean, faces[name]))
+            film = folder / f"{name}.mp4"
+            own, photograph = (
+                example_of(LandmarkClip(row["speaker"], landmarks, times_s, clean)).landmarks
+                for times_s, landmarks in (read_landmarks(film), filmed_photograph(film))
+            )
+            faces[name] = own, photograph
+        clips.append(JudgedClip(row["speaker"], group, condition, noisy, clean, *faces[name]))
         if first:
             clips.append(clips[-1]._replace(sound="clean", noisy=clean))
     return tuple(clips)
@@ -103,15 +113,27 @@ def judge(net: LiteAVSEMamba, clips: Sequence[JudgedClip]) -> Iterator[Verdict]:
     """
     if net.gate is None:
         raise InputError(f"model '{net.config.name}' has no voice gate to judge: use one that has, as 'lite'")
+    residuals = {
+        key: residual_ticks(net, [clip for clip in clips if (clip.speaker, clip.sound) == key])
+        for key in sorted({(clip.speaker, clip.sound) for clip in clips})
+    }
     for number, clip in enumerate(clips):
         others = [other for other in clips if other.speaker != clip.speaker]
         if not others:
             raise InputError("clips of one speaker cannot be judged: nobody else could be the wrong person")
         # Any other; neighbours in the table are alike.
-        yield from _judge_clip(net, clip, others[7 * number % len(others)].landmarks)
+        other = others[7 * number % len(others)].landmarks
+        people = People(
+            clip.landmarks,
+            other,
+            clip.photograph,
+            chosen_face(clip.landmarks, other, clip.noisy),
+            residuals[clip.speaker, clip.sound],
+        )
+        yield from _judge_clip(net, clip, people)
 
 
-def _judge_clip(net: LiteAVSEMamba, clip: JudgedClip, other: Float32) -> Iterator[Verdict]:
+def _judge_clip(net: LiteAVSEMamba, clip: JudgedClip, people: People) -> Iterator[Verdict]:
     """The audio-only output is made once: a gate is all that lips have."""
     assert net.gate is not None
     stft = net.config.stft
@@ -123,7 +145,7 @@ def _judge_clip(net: LiteAVSEMamba, clip: JudgedClip, other: Float32) -> Iterato
     scores = si_sdr(clean, alone), estoi(clean, alone), projected_gain_db(clean, alone)
     settled = math.ceil(_SETTLED_S * stft.frames_per_second)
     for condition in CONDITIONS:
-        cue, age_s = _cue(net, *seen_as(condition, clip.landmarks, other), heard.shape[2])
+        cue, age_s = _cue(net, *as_counted(*seen_as(condition, people)), heard.shape[2])
         opening, alpha, _ = net.gate(heard, kept, gain, cue, age_s)
         output = _wave(net, kept * opening.unsqueeze(1))
         ratio_db = si_sdr(clean, output)
@@ -136,6 +158,7 @@ def _judge_clip(net: LiteAVSEMamba, clip: JudgedClip, other: Float32) -> Iterato
             estoi_gain=estoi(clean, output) - scores[1],
             alpha=float(alpha[0, settled:].mean()),
             level_db=projected_gain_db(clean, output) - scores[2],
+            alpha_by_second=_by_second(np.asarray(alpha[0]), stft.frames_per_second),
         )
 
 
@@ -149,6 +172,11 @@ def _cue(net: LiteAVSEMamba, landmarks: Float32, age_s: Float32, frames: int) ->
     return cues[:, newest], torch.from_numpy(held_s + age_s[newest])[None]
 
 
+def _by_second(alpha: Float32, frames_per_second: float) -> tuple[float, ...]:
+    edges = np.arange(0, len(alpha) + 1, round(frames_per_second))
+    return tuple(float(alpha[first:last].mean()) for first, last in itertools.pairwise(edges))
+
+
 def _wave(net: LiteAVSEMamba, spectrum: Tensor) -> Float32:
     """Aligned with the input, ``[N - (window - hop)]``."""
     stft = net.config.stft
@@ -159,20 +187,37 @@ def _wave(net: LiteAVSEMamba, spectrum: Tensor) -> Float32:
 def table_of(verdicts: Sequence[Verdict]) -> str:
     """Means of each group of speakers, sound and kind of lips, with the worst clip of each."""
     rows = [
-        f"{'speakers':<10} {'sound':<7} {'lips':<16} {'n':>3} {'SI-SDR':>7} {'over audio':>10} {'worst':>7} "
+        f"{'speakers':<10} {'sound':<7} {'lips':<18} {'n':>3} {'SI-SDR':>7} {'over audio':>10} {'worst':>7} "
         f"{'ESTOI':>7} {'alpha':>6} {'level':>7} {'worst':>7}"
     ]
     names = sorted({(verdict.group, verdict.sound) for verdict in verdicts}, reverse=True)
     for group, sound in names:
         for lips in CONDITIONS:
             some = [verdict for verdict in verdicts if verdict[:3] == (group, sound, lips)]
-            numbers = np.array([verdict[3:] for verdict in some])
+            numbers = np.array([verdict[3:8] for verdict in some])
             known = [alpha for alpha in numbers[:, 3] if not math.isnan(alpha)]
             ratio_db, gain_db, gain, level_db = (numbers[:, column].mean() for column in (0, 1, 2, 4))
             furthest_db = numbers[np.argmax(np.abs(numbers[:, 4])), 4]
             rows.append(
-                f"{group:<10} {sound:<7} {lips:<16} {len(some):3d} {ratio_db:7.1f} {gain_db:+10.2f} "
+                f"{group:<10} {sound:<7} {lips:<18} {len(some):3d} {ratio_db:7.1f} {gain_db:+10.2f} "
                 f"{numbers[:, 1].min():+7.2f} {gain:+7.3f} {np.mean(known) if known else math.nan:6.2f} "
                 f"{level_db:+7.2f} {furthest_db:+7.2f}"
             )
+    return "\n".join(rows)
+
+
+def alpha_table_of(verdicts: Sequence[Verdict]) -> str:
+    """How alpha comes and goes: means of each second, of each group of speakers, sound and kind of lips."""
+    seconds = min((len(verdict.alpha_by_second) for verdict in verdicts), default=0)
+    heads = " ".join(f"{f'{second}-{second + 1} s':>6}" for second in range(seconds))
+    rows = [f"{'speakers':<10} {'sound':<7} {'alpha with lips':<18} {heads}"]
+    for group, sound in sorted({(verdict.group, verdict.sound) for verdict in verdicts}, reverse=True):
+        for lips in CONDITIONS:
+            some = [
+                verdict.alpha_by_second[:seconds]
+                for verdict in verdicts
+                if verdict[:3] == (group, sound, lips)
+            ]
+            means = " ".join(f"{mean:6.2f}" for mean in np.mean(some, axis=0))
+            rows.append(f"{group:<10} {sound:<7} {lips:<18} {means}")
     return "\n".join(rows)

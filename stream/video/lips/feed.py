@@ -2,10 +2,15 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...runtimes.base import LipsKind
 from ..frames import LipFrame
+
+if TYPE_CHECKING:  # OpenCV comes with it
+    from .faces import Agreement
 
 #: A video may end this much before the audio without a warning.
 EARLY_END_S = 1.0
@@ -41,6 +46,17 @@ class LipsFeed:
             self._next = next(self._frames, None)
         return lips
 
+    def ahead(self, time_s: float) -> list[LipFrame]:
+        """The frames up to this time, which stay there for `until`."""
+        frames = []
+        while self._next is not None and self._next.time_s <= time_s:
+            frames.append(self._next)
+            self._next = next(self._frames, None)
+        left = [] if self._next is None else [self._next]
+        self._frames = chain(frames, left, self._frames)
+        self._next = next(self._frames, None)
+        return frames
+
     def warnings(self, duration_s: float) -> tuple[str, ...]:
         """What was wrong with the video for audio of this length, one line each."""
         if self.face_frames == 0:
@@ -58,6 +74,7 @@ def open_lips(
     face_model: Path | None = None,
     lips: LipsKind = "landmarks",
     origin_s: float = 0.0,
+    agreement: "Agreement | None" = None,
 ) -> Iterator[LipsFeed | None]:
     """The feed of a video file, closed at the end; None without video.
 
@@ -66,6 +83,7 @@ def open_lips(
         face_model: as in `read_lips`.
         lips: as in `LipReader`.
         origin_s: where on the clock of the video its sound starts, in seconds: time 0 of the frames.
+        agreement: as in `LipReader`.
 
     Raises:
         InputError: the video extra is not installed, or the video or the face model cannot be read.
@@ -75,7 +93,7 @@ def open_lips(
         return
     from ..files import read_lips
 
-    frames = read_lips(video, face_model, lips, origin_s)
+    frames = read_lips(video, face_model, lips, origin_s, agreement)
     try:
         yield LipsFeed(frames)
     finally:

@@ -12,7 +12,8 @@ from ....models.lips.points import FORGET_S, POINTS, TICK_S
 from ...runtimes.base import LipsKind
 from ..frames import LipFrame, Sight, VideoFrame
 from .crop import LipCropper, mouth_placement
-from .faces import ChosenFace, FaceChooser, FaceFinder
+from .faces import Agreement, ChosenFace, FaceChooser
+from .finder import FaceFinder
 
 #: The landmarks of another face come so long after the last ones: by then the encoder has forgotten those.
 _APART_S = FORGET_S + TICK_S
@@ -28,22 +29,30 @@ class LipReader:
                 clean = enhancer.process(chunk, [frame] if frame else None)
 
     It follows one face from picture to picture, so each video needs a reader of its own. Where several faces
-    are seen, it takes the one whose mouth moves; where that becomes another one, a second passes without
-    lips, after which the model takes it for a new face. Needs the extra ``video``.
+    are seen, it takes the one whose mouth moves, and goes with the sound where that is known; a photograph
+    only as long as nobody else speaks. Where it takes another one, a second passes without lips, after which
+    the model takes it for a new face. Needs the extra ``video``.
 
     Args:
         lips: what the model sees, as `Enhancer.lips` says: "landmarks" or "crops".
         face_model: path of MediaPipe's ``face_landmarker.task``; None finds or fetches it.
+        agreement: how well a mouth goes with the sound, as `lipstream.stream.lag.av_lag.HeardSound.agreement`
+            tells of the sound that it hears; None: faces are chosen by their movement alone.
 
     Raises:
         InputError: another kind of lips, the extra is not installed, or the face model cannot be had.
     """
 
-    def __init__(self, lips: LipsKind = "landmarks", face_model: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        lips: LipsKind = "landmarks",
+        face_model: str | Path | None = None,
+        agreement: Agreement | None = None,
+    ) -> None:
         if lips not in ("landmarks", "crops"):
             raise InputError(f"lips must be 'landmarks' or 'crops', as Enhancer.lips says, not {lips!r}")
         self._finder = FaceFinder(face_model)
-        self._chooser = FaceChooser()
+        self._chooser = FaceChooser(agreement)
         self._cropper = LipCropper() if lips == "crops" else None
         self._track: int | None = None  # of the last lips
         self._lips_s = -math.inf

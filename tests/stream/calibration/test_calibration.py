@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lipstream.core.arrays import Float32
 from lipstream.errors import InputError
 from lipstream.stream.calibration import calibration
-from lipstream.stream.calibration.calibration import calibrate_live
-from lipstream.stream.calibration.estimator import OffsetEstimate, estimate_offset
+from lipstream.stream.calibration.calibration import calibrate_files, calibrate_live
 from lipstream.stream.devices.endpoints import Deliver, EndpointInfo
+from lipstream.stream.lag.av_lag import offset_of
+from lipstream.stream.lag.estimator import OffsetEstimate
+from lipstream.stream.runtimes.base import Runtime
+from lipstream.stream.video.frames import LipFrame
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "demo" / "example.mp4"
 RATE, BLOCK = 16_000, 160
@@ -55,22 +59,29 @@ def no_progress(done_s: float, total_s: float) -> None:
 
 
 def test_video_frames_and_sound_come_on_one_time_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    given: list[tuple[list[LipFrame], Float32]] = []
 
-    def estimate(times_s: np.ndarray, openings: np.ndarray, samples: np.ndarray, rate: int) -> OffsetEstimate:
-        given.append((times_s, openings, samples))
-        return estimate_offset(times_s, openings, samples, rate)
+    def measure(
+        frames: list[LipFrame], sound: list[Float32], rate: int, runtime: Runtime, memory_s: float
+    ) -> OffsetEstimate:
+        given.append((frames, sound[0]))
+        return offset_of(frames, sound, rate, runtime, memory_s)
 
-    monkeypatch.setattr(calibration, "estimate_offset", estimate)
+    monkeypatch.setattr(calibration, "offset_of", measure)
     microphone = Microphone()
     result = calibrate_live(EXAMPLE, microphone, 1.5, no_progress)
     assert not result.trusted
     assert microphone.stopped
-    times_s, openings, samples = given[0]
+    frames, samples = given[0]
     assert len(samples) >= RATE
-    assert len(times_s) >= 5
-    assert -0.5 < times_s[0] < times_s[-1] < len(samples) / RATE + 0.5
-    assert np.isfinite(openings).mean() > 0.8
+    assert len(frames) >= 5
+    assert -0.5 < frames[0].time_s < frames[-1].time_s < len(samples) / RATE + 0.5
+
+
+def test_a_recording_is_measured_by_the_clock_of_its_file() -> None:
+    estimate = calibrate_files(EXAMPLE, EXAMPLE.with_suffix(".clean.flac"), no_progress)
+    assert estimate.trusted
+    assert estimate.offset_s == pytest.approx(0.0, abs=0.05)
 
 
 def test_without_a_camera_the_microphone_is_never_opened(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ ALL = LiveSettings(
     camera="0",
     face_model="/models/face.task",
     av_align=120.0,
+    av_offset="auto",
     model="lite",
     runtime="onnx",
     strength="24",

@@ -19,7 +19,7 @@ from lipstream.stream.video.camera.status import LipsMailbox
 from lipstream.stream.video.camera.thread import CameraConfig, CameraLimits, CameraState, CameraThread
 from lipstream.stream.video.files import read_lips
 from lipstream.stream.video.frames import LipFrame, VideoFrame
-from lipstream.stream.video.lips.faces import FaceFinder
+from lipstream.stream.video.lips.finder import FaceFinder
 from lipstream.tests.stream.video.camera.mjpeg_server import MjpegServer, Mode
 
 PATIENCE_S = 30.0

@@ -13,6 +13,7 @@ from lipstream.stream.video.lips.crop import LEFT_EYE, RIGHT_EYE
 from lipstream.stream.video.lips.faces import (
     LOWER_LIP,
     UPPER_LIP,
+    Agreement,
     ChosenFace,
     FaceChooser,
     mouth_opening,
@@ -74,9 +75,57 @@ def test_lips_go_over_to_the_one_who_speaks_and_not_at_once() -> None:
     chooser = FaceChooser()
     watch(chooser, {200.0: speaking, 500.0: silent}, 0, 3)
     seen = places(watch(chooser, {200.0: silent, 500.0: speaking}, 3, 7))
-    assert set(seen[:15]) == {200}
+    assert set(seen[:10]) == {200}
     assert set(seen[75:]) == {500}
     assert seen == sorted(seen, key=str), "one change, not a to and fro"
+
+
+def test_a_photograph_is_left_as_soon_as_somebody_else_speaks_however_large_it_is() -> None:
+    def photograph(time_s: float) -> float:
+        return 0.2 + 0.0002 * math.sin(97 * time_s)
+
+    chooser = FaceChooser()
+    people: dict[float, Opening] = {200.0: photograph, 500.0: speaking}
+    chooser.update([face(200, 120, photograph(0)), face(500, 40, speaking(0))], 0.0)
+    seen = places(watch(chooser, people, 0.04, 4))
+    assert set(seen[15:]) == {500}
+    assert set(places(watch(chooser, people | {500.0: silent}, 4, 8))) == {500}, "a pause is no reason"
+
+
+def heard(person: float) -> Agreement:
+    """The sound goes with the mouth that speaks as this fast, and none of the others."""
+
+    def agreement(times_s: np.ndarray, openings: np.ndarray) -> float | None:
+        if times_s[-1] - times_s[0] < 3:
+            return None
+        said = 0.1 + 0.08 * np.sin(2 * math.pi * person * times_s)
+        return float(np.corrcoef(openings, said)[0, 1])
+
+    return agreement
+
+
+def talking(rate: float, size: float = 0.08) -> Opening:
+    return lambda time_s: 0.1 + size * math.sin(2 * math.pi * rate * time_s)
+
+
+def test_of_two_who_move_their_lips_the_one_that_is_heard_is_chosen_and_stays() -> None:
+    people = {200.0: talking(2.3), 500.0: talking(3.1, 0.05)}
+    right, wrong = FaceChooser(heard(2.3)), FaceChooser(heard(3.1))
+    for chooser in (right, wrong):
+        watch(chooser, {200.0: people[200.0]}, 0, 0.2)
+    assert set(places(watch(right, people, 0.2, 8))) == {200}
+    seen = places(watch(wrong, people, 0.2, 8))
+    assert seen[0] == 200
+    assert set(seen[125:]) == {500}
+    assert seen == sorted(seen, key=str), "one change, not a to and fro"
+
+
+def test_who_moves_much_more_but_is_not_heard_is_not_chosen() -> None:
+    people = {200.0: talking(2.3, 0.03), 500.0: talking(3.1, 0.1)}
+    chooser = FaceChooser(heard(2.3))
+    watch(chooser, {200.0: people[200.0]}, 0, 4)
+    assert set(places(watch(chooser, people, 4, 12))) <= {200, 500}
+    assert set(places(watch(chooser, people, 12, 16))) == {200}
 
 
 def test_pauses_of_the_speaker_change_nothing_while_the_others_are_still() -> None:

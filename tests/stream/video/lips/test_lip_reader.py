@@ -40,7 +40,8 @@ def test_pictures_of_opencv_become_landmarks_with_their_time(example_frames: lis
         frames = [reader(picture, 3.0 + k / FPS) for k, picture in enumerate(example_frames[:4])]
     with FaceLandmarks() as landmarks:
         for k, (picture, frame) in enumerate(zip(example_frames[:4], frames, strict=True)):
-            (face,) = landmarks.detect_with_depth(picture[..., ::-1], 3.0 + k / FPS)
+            face = landmarks.detect_with_depth(picture[..., ::-1], 3.0 + k / FPS)
+            assert face is not None
             assert frame is not None
             assert (frame.sequence, frame.time_s, frame.crop) == (k + 1, 3.0 + k / FPS, None)
             assert frame.landmarks is not None
