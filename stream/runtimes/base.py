@@ -19,8 +19,8 @@ class Runtime(Protocol):
     camera's thread encodes while audio is enhanced. What is encoded when `reset` is called belongs to the old
     stream.
 
-    Where the model sees landmarks, a hop whose lips are gone (`GONE_AGE_S`) is one of audio alone, at its cost,
-    and leaves nothing of the lips before it behind; any other is the same and a voice gate.
+    Where the model sees landmarks, a hop whose lips are gone (`GONE_AGE_S`) is one of audio alone, at its
+    cost, and leaves nothing of the lips before it behind; any other is the same and a voice gate.
     """
 
     @property
@@ -142,5 +142,5 @@ def check_sees(spec: StreamSpec, lips: LipsKind) -> None:
 
 
 def any_lips(video_ages_s: float | Float32) -> bool:
-    """Whether any lips are not gone; in float32, as all runtimes get the ages, so that they agree to the bit."""
+    """Whether any lips are not gone; in float32, as runtimes get the ages, so that they agree to the bit."""
     return bool(np.any(np.asarray(video_ages_s, np.float32) < np.float32(GONE_AGE_S)))

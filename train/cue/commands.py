@@ -32,7 +32,9 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     )
     parser = _add(kinds, "evaluate", evaluate, "hold out each group of speakers once, and score their cues")
     parser.add_argument("--folds", type=int, default=5, metavar="N", help="groups of speakers (%(default)s)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="keep the cues of held-out speakers, and their sound (.npz)")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="keep the cues of held-out speakers, and their sound (.npz)"
+    )
     parser.add_argument(
         "--errors", type=Path, metavar="FILE", help="fit how cues err to them, and write it (.json)"
     )

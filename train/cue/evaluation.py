@@ -246,9 +246,7 @@ def save_predictions(predictions: Sequence[Prediction], sounds: Sequence[Float32
         InputError: the file cannot be written.
     """
     table = np.concatenate([np.concatenate(prediction[1:], axis=1) for prediction in predictions])
-    heard = [
-        sound[: len(clip.truth) * TICK_SAMPLES] for clip, sound in zip(predictions, sounds, strict=True)
-    ]
+    heard = [sound[: len(clip.truth) * TICK_SAMPLES] for clip, sound in zip(predictions, sounds, strict=True)]
     try:
         np.savez_compressed(
             path,

@@ -22,7 +22,7 @@ _FADE = 160
 
 
 class Spoken(NamedTuple):
-    """Speech of one person, float32 ``[N]`` at 16 kHz, and the cue of their face, float32 ``[N // 640, 10]``."""
+    """Speech of one person, float32 ``[N]`` at 16 kHz, and the cue of their face, ``[N // 640, 10]``."""
 
     speaker: str
     sound: Float32
@@ -44,15 +44,13 @@ class HeldOutCues:
         for clip in clips:
             self._clips[clip.speaker].append(clip)
         if len(self._clips) < 2:
-            raise InputError(
-                "real cues need clips of at least two speakers: one of them is the wrong person"
-            )
+            raise InputError("real cues need clips of at least two speakers: one of them is the wrong person")
 
     def draw(self, ticks: int, rng: np.random.Generator, avoid: str = "") -> Spoken:
         """So many ticks of one speaker, put together from parts of clips.
 
-        A part begins at a random place of a clip: in this corpus all clips are silence, one sentence, silence,
-        and nobody is to learn when in a clip somebody speaks.
+        A part begins at a random place of a clip: in this corpus all clips are silence, one sentence,
+        silence, and nobody is to learn when in a clip somebody speaks.
         """
         speakers = [speaker for speaker in self._clips if speaker != avoid]
         speaker = speakers[int(rng.integers(len(speakers)))]

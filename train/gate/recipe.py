@@ -107,8 +107,8 @@ class GateRecipe:
         exclude_noise: sources of noise that are not used, for the voices in them, say.
         errors: how the cues of encoder C err, as ``lipstream cue evaluate --errors`` writes it; empty for
             the fit that ships.
-        real: cues of held-out speakers with their sound, as ``lipstream cue evaluate --out`` writes them; empty
-            for simulated cues alone.
+        real: cues of held-out speakers with their sound, as ``lipstream cue evaluate --out`` writes them;
+            empty for simulated cues alone.
         held_out_speakers: faces of these are not used.
         checkpoint_every: steps from one checkpoint to the next.
         seed: of everything random.

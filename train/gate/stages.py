@@ -124,7 +124,7 @@ def joint_loss(gate: VoiceGate, source: Source, rng: np.random.Generator) -> Out
 
 
 def _separation_loss(batch: GateBatch, opening: Tensor, recipe: GateRecipe, clean: float = 1.0) -> Outcome:
-    """The speech where the cue may be trusted; elsewhere no worse than audio alone is. ``clean`` weighs clean ones."""
+    """The speech where a cue may be trusted, else no worse than audio alone; ``clean`` weighs clean ones."""
     weights = recipe.loss
     error, ratio_db = spectral_error(batch.kept * opening.unsqueeze(1), batch.clean, batch.gain, weights.lost)
     with torch.no_grad():

@@ -78,7 +78,9 @@ def test_real_cues_come_with_the_speech_they_tell_of(make_pool: Callable[[], Poo
         assert item.real is not None
         assert item.real.own.shape == (25, 10)
         loudness = item.clean.reshape(25, 640)[:, 320]
-        np.testing.assert_allclose(loudness / loudness[0], item.real.own[:, 0] / item.real.own[0, 0], atol=0.02)
+        np.testing.assert_allclose(
+            loudness / loudness[0], item.real.own[:, 0] / item.real.own[0, 0], atol=0.02
+        )
         assert (item.real.own[0, 0] > 50) != (item.real.other[0, 0] > 50)
 
 
