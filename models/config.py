@@ -17,6 +17,8 @@ SAMPLE_LIMIT = 8.0
 EMBEDDING_LIMIT = 1000.0
 #: Age of a video frame in seconds up to which alpha is as estimated, and from which it is 0.
 FRESH_AGE_S, STALE_AGE_S = 0.12, 0.5
+#: Age from which lips are gone: those that come back later may be somebody else's.
+GONE_AGE_S = 1.0
 #: Numbers in a cue: means of five levels of a voice, then their log variances. See `models.lips.landmarks`.
 CUE_SIZE = 10
 #: Hidden features of the VCE.
@@ -190,7 +192,7 @@ class LandmarkConfig:
 
     channels: int = 32
     layers: int = 2
-    taps: int = 5
+    taps: int = 7
     members: int = 3
     memory_ticks: int = 100
 

@@ -8,8 +8,10 @@ The audio-only network makes its output as ever. Where there is video, a small t
 So lips can never bring back what the audio-only network took away, close nothing beyond ``1 - alpha``, and
 without video (alpha exactly 0) the output is the audio-only one to the bit. It begins open: `_CLOSED_LOGIT`.
 
-Frames of stale video leave nothing behind: lips that come back begin as at the start of a stream and earn
-their confidence again. So a stream without video needs no step of the gate, whatever it saw before.
+In a gap of the video the gate is open and its memory stands still: lips that come back before `GONE_AGE_S`
+go on where they were. Lips that were gone for longer leave nothing behind: they begin as at the start of a
+stream and earn their confidence again. So a stream without video needs no step of the gate, whatever it saw
+before.
 """
 
 import itertools
@@ -19,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..config import BandCodecConfig, StftConfig, VoiceGateConfig
+from ..config import GONE_AGE_S, BandCodecConfig, StftConfig, VoiceGateConfig
 from ..state import flatten_state, unflatten_state
 from .agreement import CueLevels, CueTrust, TrustState, gru_step
 from .bands import gather, spread
@@ -98,18 +100,21 @@ class VoiceGate(nn.Module):
         """
         if state is None:
             state = self.init_state(len(cue), cue.device, cue.dtype)
-        stale = freshness(age_s) == 0
-        changes = (stale[:, 1:] != stale[:, :-1]).any(0).nonzero().flatten() + 1
+        start = self.init_state(len(cue), cue.device, cue.dtype)
+        stale, gone = freshness(age_s) == 0, age_s >= GONE_AGE_S
+        kinds = stale.int() + gone.int()
+        changes = (kinds[:, 1:] != kinds[:, :-1]).any(0).nonzero().flatten() + 1
         gates, alphas = [], []
         for first, last in itertools.pairwise([0, *changes.tolist(), cue.shape[1]]):
             part = slice(first, last)
             if stale[:, first].all():
                 gate, alpha = spectrum.new_ones(spectrum[:, 0, part].shape), torch.zeros_like(age_s[:, part])
             else:
-                gate, alpha, state = self._chunk(
+                gate, alpha, after = self._chunk(
                     spectrum[:, :, part], kept[:, :, part], gain[:, part], cue[:, part], age_s[:, part], state
                 )
-            state = begun_anew(state, stale[:, first])
+                state = chosen(stale[:, first], state, after)
+            state = chosen(gone[:, first], start, state)
             gates.append(gate)
             alphas.append(alpha)
         return torch.cat(gates, dim=1), torch.cat(alphas, dim=1), state
@@ -134,7 +139,8 @@ class VoiceGate(nn.Module):
         for layer, before in enumerate(state.rows.unbind(1)):
             row = gru_step(self.rows, layer, row, before)
             hidden.append(row)
-        after = begun_anew(GateState(trust, torch.stack(hidden, dim=1)), freshness(age_s) == 0)
+        after = chosen(freshness(age_s) == 0, state, GateState(trust, torch.stack(hidden, dim=1)))
+        after = chosen(age_s >= GONE_AGE_S, self.init_state(len(age_s), age_s.device, age_s.dtype), after)
         return self._opening(row, alpha), alpha, after
 
     def confidence(self, spectrum: Tensor, kept: Tensor, gain: Tensor, cue: Tensor, age_s: Tensor) -> Tensor:
@@ -163,13 +169,11 @@ class VoiceGate(nn.Module):
         return 1.0 - alpha.unsqueeze(-1) * closing.clamp(0.0, 1.0)
 
 
-def begun_anew(state: GateState, stale: Tensor) -> GateState:
-    """The state, that of streams with stale video ``[B]`` as at the start."""
-    tensors = [
-        torch.where(stale.view(-1, *(1 for _ in tensor.shape[1:])), 0.0, tensor)
-        for tensor in flatten_state(state)
-    ]
-    after: GateState = unflatten_state(state, tensors)
+def chosen(which: Tensor, first: GateState, second: GateState) -> GateState:
+    """Of each stream the first state where ``which [B]``, else the second."""
+    pairs = zip(flatten_state(first), flatten_state(second), strict=True)
+    tensors = [torch.where(which.view(-1, *(1 for _ in a.shape[1:])), a, b) for a, b in pairs]
+    after: GateState = unflatten_state(second, tensors)
     return after
 
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from ...core.arrays import Bool, Float32, UInt8
 from ...errors import InputError
-from ...models.config import STALE_AGE_S
+from ...models.config import GONE_AGE_S
 from ...models.store.registry import NO_VIDEO_AGE_S, LipsKind, StreamSpec
 
-__all__ = ["NO_VIDEO_AGE_S", "LipsKind", "PoolRuntime", "Runtime", "StreamSpec", "any_fresh", "check_sees"]
+__all__ = ["NO_VIDEO_AGE_S", "LipsKind", "PoolRuntime", "Runtime", "StreamSpec", "any_lips", "check_sees"]
 
 
 class Runtime(Protocol):
@@ -19,8 +19,8 @@ class Runtime(Protocol):
     camera's thread encodes while audio is enhanced. What is encoded when `reset` is called belongs to the old
     stream.
 
-    Where the model sees landmarks, a hop with stale video (`STALE_AGE_S`) is one of audio alone, at its cost,
-    and leaves nothing of the lips before it behind; one with fresh video is the same and a voice gate.
+    Where the model sees landmarks, a hop whose lips are gone (`GONE_AGE_S`) is one of audio alone, at its
+    cost, and leaves nothing of the lips before it behind; any other is the same and a voice gate.
     """
 
     @property
@@ -141,6 +141,6 @@ def check_sees(spec: StreamSpec, lips: LipsKind) -> None:
         raise InputError(f"model '{spec.name}' sees {spec.lips} of lips, not {lips}: call {call}")
 
 
-def any_fresh(video_ages_s: float | Float32) -> bool:
-    """Whether any video counts; in float32, as all runtimes get the ages, so that they agree to the bit."""
-    return bool(np.any(np.asarray(video_ages_s, np.float32) < np.float32(STALE_AGE_S)))
+def any_lips(video_ages_s: float | Float32) -> bool:
+    """Whether any lips are not gone; in float32, as runtimes get the ages, so that they agree to the bit."""
+    return bool(np.any(np.asarray(video_ages_s, np.float32) < np.float32(GONE_AGE_S)))

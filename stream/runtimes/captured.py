@@ -21,7 +21,7 @@ from ...models.lite_avse import LiteAVSEMamba
 from ...models.state import State, flatten_state, state_bytes, unflatten_state
 from ...models.store.registry import StreamSpec
 from ...models.wave import WaveModel
-from .base import any_fresh, check_sees
+from .base import any_lips, check_sees
 
 
 class Capture(Protocol):
@@ -140,7 +140,7 @@ class CapturedPool:
     def process_hops(
         self, hops: Float32, embeddings: Float32, video_ages_s: Float32, dry: Float32, active: Bool
     ) -> tuple[Float32, Float32]:
-        lips = any_fresh(video_ages_s[active])
+        lips = any_lips(video_ages_s[active])
         call, size = self._hops if lips else self._audio_hops, self.spec.hop_samples
         (rows,) = call.inputs
         rows[:, :size] = hops

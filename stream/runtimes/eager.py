@@ -10,7 +10,7 @@ from ...models.state import State, flatten_state, state_bytes, unflatten_state
 from ...models.store.checkpoint import load_model
 from ...models.store.registry import StreamSpec
 from ...models.wave import WaveModel
-from .base import any_fresh, check_sees
+from .base import any_lips, check_sees
 
 
 class EagerRuntime:
@@ -48,7 +48,7 @@ class EagerRuntime:
         self, hop: Float32, embedding: Float32, video_age_s: float, dry: float
     ) -> tuple[Float32, float]:
         seen: tuple[Tensor | None, Tensor | None] = (None, None)
-        if self.spec.lips == "crops" or any_fresh(video_age_s):
+        if self.spec.lips == "crops" or any_lips(video_age_s):
             seen = torch.from_numpy(embedding)[None], torch.tensor([video_age_s], dtype=torch.float32)
         out, alpha, self._state = self._model.step(
             torch.from_numpy(hop)[None], *seen, torch.tensor([dry], dtype=torch.float32), self._state
@@ -124,7 +124,7 @@ class EagerPool:
                 torch.from_numpy(array)[rows] for array in (hops, embeddings, video_ages_s, dry)
             )
             before = unflatten_state(self._like, [state[rows].flatten(0, 1) for state in self._states])
-            lips = self.spec.lips == "crops" or any_fresh(video_ages_s[active])
+            lips = self.spec.lips == "crops" or any_lips(video_ages_s[active])
             seen: tuple[Tensor | None, Tensor | None] = (embedding, age_s) if lips else (None, None)
             wave, alpha, after = self._model.step(hop, *seen, share, before)
             for state, new in zip(self._states, flatten_state(after), strict=True):

@@ -11,7 +11,7 @@ import onnxruntime
 from ...core.arrays import Bool, Float32, UInt8
 from ...errors import InputError
 from ...models.store.registry import graph_files, require_shipped
-from .base import StreamSpec, any_fresh, check_sees
+from .base import StreamSpec, any_lips, check_sees
 from .onnx_graph import BoundGraph, Carried, LipsEncoder, open_graph
 
 
@@ -54,14 +54,14 @@ class _Hops:
         Returns:
             Their output hops and alphas, which the next run writes over.
         """
-        fresh = self._gate_graph is not None and any_fresh(inputs["video_age_s"])
-        graph = self._gated if fresh else self._plain
+        lips = self._gate_graph is not None and any_lips(inputs["video_age_s"])
+        graph = self._gated if lips else self._plain
         for name, array in graph.inputs.items():
             array[:count] = inputs[name]
         graph.run(count)
         if "alpha" in graph.outputs:
             return graph.outputs["out"][:count], graph.outputs["alpha"][:count]
-        # Stale lips leave nothing behind: the gate begins anew.
+        # Lips that are gone leave nothing behind: the gate begins anew.
         self.carried.clear(self.carried.now.keys() - set(graph.names))
         return graph.outputs["out"][:count], np.zeros(count, np.float32)
 

@@ -32,7 +32,9 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     )
     parser = _add(kinds, "evaluate", evaluate, "hold out each group of speakers once, and score their cues")
     parser.add_argument("--folds", type=int, default=5, metavar="N", help="groups of speakers (%(default)s)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="keep the cues of held-out speakers (.npz)")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="keep the cues of held-out speakers, and their sound (.npz)"
+    )
     parser.add_argument(
         "--errors", type=Path, metavar="FILE", help="fit how cues err to them, and write it (.json)"
     )
@@ -106,7 +108,7 @@ def evaluate(args: argparse.Namespace) -> int:
         print(f"{title}, {len(predictions)} clips of held-out speakers\n{score(predictions).text()}")
     print(f"still faces: {held_out.describe_still()}")
     if args.out is not None:
-        save_predictions(held_out.steady, args.out)
+        save_predictions(held_out.steady, held_out.sounds, args.out)
     if args.errors is not None:
         fit_errors(held_out.steady, held_out.still).save(args.errors)
     return 0

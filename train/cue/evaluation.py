@@ -14,6 +14,7 @@ from ...errors import InputError
 from ...models.lips.landmarks import CUE_UNIT_DB, LEVELS, LandmarkVisualEncoder
 from ..data.landmark_corpus import LandmarkClip, read_landmarks
 from ..data.recordings import read_audio
+from .levels import TICK_SAMPLES
 from .training import CueRecipe, Report, train_cue
 from .views import Example, View, draw_view, plain_view
 
@@ -57,12 +58,14 @@ class HeldOut(NamedTuple):
 
     Attributes:
         steady: each clip as a steady camera sees it, in a stream that has run before.
+        sounds: of those clips, float32 at 16 kHz.
         begun: a part of the clips, as the start of a stream.
         varied: that part turned, trembling, late and so on, as in training.
         still: that part, the first frame of each all the time.
     """
 
     steady: tuple[Prediction, ...]
+    sounds: tuple[Float32, ...]
     begun: tuple[Prediction, ...]
     varied: tuple[Prediction, ...]
     still: tuple[Prediction, ...]
@@ -96,6 +99,7 @@ def hold_out(
         raise InputError(f"folds must be from 2 to the number of speakers, {len(speakers)}, not {folds}")
     rng = np.random.default_rng(recipe.seed)
     steady: list[Prediction] = []
+    sounds: list[Float32] = []
     begun: list[Prediction] = []
     varied: list[Prediction] = []
     still: list[Prediction] = []
@@ -104,13 +108,14 @@ def hold_out(
         encoder = train_cue([clip for clip in examples if clip.speaker not in held_out], recipe, report)
         for number, example in enumerate(clip for clip in examples if clip.speaker in held_out):
             steady.append(predict(encoder, example))
+            sounds.append(example.sound)
             landmarks = torch.from_numpy(example.landmarks)[None]
             if number % 3 == 0:
                 begun.append(predict(encoder, example, running=False))
                 varied.append(predict(encoder, example, draw_view(landmarks, recipe.views, rng)))
                 frozen = landmarks[:, :1].expand_as(landmarks)
                 still.append(predict(encoder, example, plain_view(frozen)))
-    return HeldOut(tuple(steady), tuple(begun), tuple(varied), tuple(still))
+    return HeldOut(tuple(steady), tuple(sounds), tuple(begun), tuple(varied), tuple(still))
 
 
 @dataclass(frozen=True)
@@ -229,17 +234,24 @@ def read_test_clips(data: Path) -> tuple[tuple[LandmarkClip, bool], ...]:
     return tuple(clips)
 
 
-def save_predictions(predictions: Sequence[Prediction], path: Path) -> None:
-    """Write cues beside the truth as an ``.npz``, float16, one row of 15 numbers a tick.
+def save_predictions(predictions: Sequence[Prediction], sounds: Sequence[Float32], path: Path) -> None:
+    """Write cues beside the truth as an ``.npz``, float16, one row of 15 numbers a tick, and their sound.
+
+    Args:
+        predictions: of clips.
+        sounds: of each clip, float32 at 16 kHz, in [-1, 1); what is longer than its cue is left out.
+        path: the file to write.
 
     Raises:
         InputError: the file cannot be written.
     """
     table = np.concatenate([np.concatenate(prediction[1:], axis=1) for prediction in predictions])
+    heard = [sound[: len(clip.truth) * TICK_SAMPLES] for clip, sound in zip(predictions, sounds, strict=True)]
     try:
         np.savez_compressed(
             path,
             table=table.astype(np.float16),
+            sound=np.round(32767.0 * np.concatenate(heard).clip(-1.0, 1.0)).astype(np.int16),
             lengths=np.array([len(prediction.truth) for prediction in predictions]),
             speakers=np.array([prediction.speaker for prediction in predictions]),
         )
@@ -263,3 +275,17 @@ def load_predictions(path: Path) -> tuple[Prediction, ...]:
     return tuple(
         Prediction(speaker, *np.split(part, 3, axis=1)) for speaker, part in zip(speakers, parts, strict=True)
     )
+
+
+def load_sounds(path: Path) -> tuple[Float32, ...]:
+    """The sound of each clip that `save_predictions` wrote, float32 ``[640 T]`` at 16 kHz.
+
+    Raises:
+        InputError: no such file, or another kind of file.
+    """
+    try:
+        with np.load(path) as stored:
+            sound, lengths = stored["sound"].astype(np.float32) / 32768.0, stored["lengths"]
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{path} holds no cues with sound: make it with lipstream cue evaluate") from error
+    return tuple(np.split(sound, np.cumsum(lengths)[:-1] * TICK_SAMPLES))

@@ -1,5 +1,6 @@
 """Trains encoder C: a Gaussian likelihood of the true levels of a voice, given its speaker's landmarks."""
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,9 +31,12 @@ class CueRecipe:
         exclude_licences: clips whose licence contains one of these are not used.
         clips_of_a_speaker: no more than so many are used, the first ones; 0 for all.
         steps, batch: optimizer steps, and clips in each.
+        uses: how often a view of a clip is used, each time with other noise on its features: to draw it costs
+            more than a step.
         seconds: of a clip that are seen at once, from a random place: where whole clips are seen, the encoder
             learns when in a clip of this corpus somebody speaks.
         learning_rate, weight_decay: of AdamW; the rate rises and falls as half a cosine does.
+        ema_decay: of the mean of the weights over the last steps, which is what comes of a training.
         feature_noise, feature_gain, feature_dropout: standard deviations of noise on each number that the
             network sees, in those of the numbers themselves, and of a random gain of each in a clip; and how
             often one is hidden for a clip.
@@ -46,9 +50,11 @@ class CueRecipe:
     clips_of_a_speaker: int = 0
     steps: int = 400
     batch: int = 32
+    uses: int = 3
     seconds: float = 1.4
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
+    ema_decay: float = 0.99
     feature_noise: float = 0.15
     feature_gain: float = 0.2
     feature_dropout: float = 0.1
@@ -59,10 +65,14 @@ class CueRecipe:
     views: ViewConfig = field(default_factory=ViewConfig)
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.batch) < 1 or self.seconds < 0.5:
-            raise InputError("steps and batch must be at least 1, seconds at least 0.5")
-        if not (0.0 <= self.feature_dropout < 1.0 and 0.0 <= self.warm <= 1.0):
-            raise InputError("feature_dropout must be between 0 and 1, as must warm")
+        if min(self.steps, self.batch, self.uses) < 1 or self.seconds < 0.5:
+            raise InputError("steps, batch and uses must be at least 1, seconds at least 0.5")
+        if not (
+            0.0 <= self.feature_dropout < 1.0 and 0.0 <= self.warm <= 1.0 and 0.0 <= self.ema_decay < 1.0
+        ):
+            raise InputError(
+                "feature_dropout, ema_decay and warm must be between 0 and 1, the first two below 1"
+            )
         if min(self.learning_rate, self.weight_decay, self.feature_noise, self.feature_gain) < 0:
             raise InputError("learning_rate, weight_decay, feature_noise and feature_gain must be at least 0")
 
@@ -86,6 +96,7 @@ def train_cue(
     rng = np.random.default_rng(recipe.seed)
     encoder = LandmarkVisualEncoder(recipe.encoder).train()
     _measure(encoder, examples, rng)
+    average = copy.deepcopy(encoder).requires_grad_(False)
     optimizer = torch.optim.AdamW(
         encoder.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
@@ -105,11 +116,14 @@ def train_cue(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         optimizer.step()
+        decay = min(recipe.ema_decay, (1 + step) / (10 + step))
+        for mean, value in zip(average.parameters(), encoder.parameters(), strict=True):
+            mean.lerp_(value.detach(), 1 - decay)
         total, since = total + loss.item(), since + 1
         if report is not None and ((step + 1) % 100 == 0 or step + 1 == recipe.steps):
             report(step + 1, total / since)
             total, since = 0.0, 0
-    return encoder.eval()
+    return average.eval()
 
 
 class _Batch(NamedTuple):
@@ -138,7 +152,7 @@ def _draw(
             features, fresh = _features(
                 encoder.geometry, view, torch.from_numpy(rng.random(count) < recipe.warm)
             )
-        for start in range(0, count, recipe.batch):
+        for start in (*range(0, count, recipe.batch),) * recipe.uses:
             part = slice(start, start + recipe.batch)
             yield _Batch(features[part], fresh[part], truth[part], counts[part])
 

@@ -29,11 +29,13 @@ class Example(NamedTuple):
         landmarks: float32 ``[T, 44, 3]``, those at each tick; zeros where no face was found.
         cue: float32 ``[T, 5]``, the truth, see `true_cue`.
         speaker: whose.
+        sound: float32 at 16 kHz.
     """
 
     landmarks: Float32
     cue: Float32
     speaker: str
+    sound: Float32
 
 
 def example_of(clip: LandmarkClip) -> Example:
@@ -51,7 +53,7 @@ def example_of(clip: LandmarkClip) -> Example:
         between = shapes[before] * (1.0 - weight) + shapes[after] * weight
         near_s = np.abs(times_s[:, None] - ticks_s).min(0)
         landmarks = np.where((near_s < 1.5 * TICK_S)[:, None, None], between, 0.0).astype(np.float32)
-    return Example(landmarks, cue, clip.speaker)
+    return Example(landmarks, cue, clip.speaker, clip.sound)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ...models.lips.voice_gate import VoiceGate
 from .recipe import GateRecipe
 
 #: Keys of a recipe that name places, which may change.
-_PLACES = ("data", "start_from", "errors")
+_PLACES = ("data", "start_from", "errors", "real")
 
 
 class Place(NamedTuple):

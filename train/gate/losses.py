@@ -10,9 +10,9 @@ _COMPRESSION = 0.3
 _COMPLEX = 0.4
 #: Power below which nothing counts, where 1 is the level of what is heard.
 _SILENCE = 1e-6
-#: Distortion of so much of the signal is as good as none: 20 dB are enough.
-_ENOUGH = 1e-2
-_FLOOR = 1e-3
+#: Distortion of so much of the signal is as good as none: 30 dB are enough.
+_ENOUGH = 1e-3
+_FLOOR = 1e-4
 #: A confidence in a cue that is older counts no more.
 _FRESH_S = 0.12
 #: Frames in which alpha cannot know yet.
@@ -28,7 +28,7 @@ def spectral_error(estimate: Tensor, target: Tensor, gain: Tensor, lost: float) 
         lost: weight of magnitudes that are lower than they should be.
 
     Returns:
-        The error ``[B]``, 0 for equal spectra, and the ratio of signal to distortion in dB ``[B]``, about 20
+        The error ``[B]``, 0 for equal spectra, and the ratio of signal to distortion in dB ``[B]``, about 30
         at most.
     """
     level = gain.mean(1)[:, None, None, None]

@@ -15,7 +15,10 @@ from torch import Tensor
 from ...core.arrays import Float32
 from ...models.layers.stft import Analysis
 from ...models.lite_avse import LiteAVSEMamba
-from ..mixing.mixtures import Mixer
+from ..cue.levels import TICK_SAMPLES
+from ..mixing.cues import RealCues
+from ..mixing.mixtures import NONE, Mixer
+from .held_out import HeldOutCues
 from .recipe import PoolConfig
 
 Float16 = npt.NDArray[np.float16]
@@ -29,6 +32,7 @@ class Mixture(NamedTuple):
         other: speech of somebody else, float32 ``[N]``.
         kept: the audio-only output for ``noisy``, float32 ``[2, T, F]``.
         gain: that brings ``noisy`` to unit power, float32 ``[T]``, see `InputLevel`.
+        real: cues of the speaker's face and of the other one's; None where there are no faces.
     """
 
     noisy: Float32
@@ -36,14 +40,16 @@ class Mixture(NamedTuple):
     other: Float32
     kept: Float32
     gain: Float32
+    real: RealCues | None = None
 
 
 class _Packed(NamedTuple):
-    """A mixture in half precision: all but its gain, each part scaled to its peak."""
+    """A mixture in half precision: waves and spectrum, each scaled to its peak."""
 
     parts: tuple[Float16, ...]
     peaks: tuple[float, ...]
     gain: Float32
+    real: RealCues | None
 
 
 class Pool:
@@ -54,10 +60,18 @@ class Pool:
         net: gives the audio-only output; in eval mode, no parameter needs a gradient.
         config: how many, and how fast they are renewed.
         seed: of the items.
+        faces: speech with real cues, for a share of the items; None for none.
     """
 
-    def __init__(self, mixer: Mixer, net: LiteAVSEMamba, config: PoolConfig, seed: int) -> None:
-        self.mixer, self.net, self.config, self.seed = mixer, net, config, seed
+    def __init__(
+        self,
+        mixer: Mixer,
+        net: LiteAVSEMamba,
+        config: PoolConfig,
+        seed: int,
+        faces: HeldOutCues | None = None,
+    ) -> None:
+        self.mixer, self.net, self.config, self.seed, self.faces = mixer, net, config, seed, faces
         self.analysis = Analysis(net.config.stft)
         self._drawn = 0
         self._items: list[_Packed | None] = [None] * config.items
@@ -78,13 +92,30 @@ class Pool:
 
     def _draw(self, number: int) -> Mixture:
         rng = np.random.default_rng((self.seed, 0, number))
-        noisy, clean, other = self.mixer.draw_with_other(rng)
+        if self.faces is not None and rng.random() < self.config.real:
+            noisy, clean, other, real = self._draw_face(self.faces, rng)
+        else:
+            noisy, clean, other, real = *self.mixer.draw_with_other(rng), None
         # Alone: what other mixtures a batch holds must not change the last bits of its output. Not under
         # no_grad: the compiled kernels for whole sequences are those of training.
         spectrum, _ = self.analysis(torch.from_numpy(noisy)[None])
         kept, _, _ = self.net(spectrum)
         gain, _ = self.net.level(spectrum)
-        return Mixture(noisy, clean, other, *(_array(part[0]) for part in (kept, gain)))
+        return Mixture(noisy, clean, other, *(_array(part[0]) for part in (kept, gain)), real)
+
+    def _draw_face(
+        self, faces: HeldOutCues, rng: np.random.Generator
+    ) -> tuple[Float32, Float32, Float32, RealCues]:
+        """A mixture of speech whose face is seen, that speech, speech of another face, and the two cues."""
+        length = self.mixer.config.length
+        ticks = -(-length // TICK_SAMPLES)
+        own = faces.draw(ticks, rng)
+        other = faces.draw(ticks, rng, own.speaker)
+        kind = self.mixer.possible(int(rng.choice(5, p=self.mixer.config.noise_kinds)), own.speaker)
+        noise = None if kind == NONE else self.mixer.interference(kind, False, rng, own.speaker)
+        noisy, clean = self.mixer.mix(own.sound[:length], noise, rng)
+        whole = length // TICK_SAMPLES
+        return noisy, clean, other.sound[:length], RealCues(own.cue[:whole], other.cue[:whole])
 
 
 def _array(tensor: Tensor) -> Float32:
@@ -94,11 +125,11 @@ def _array(tensor: Tensor) -> Float32:
 def _packed(item: Mixture) -> _Packed:
     peaks = tuple(max(float(np.abs(part).max()), 1e-9) for part in item[:4])
     parts = tuple((part / peak).astype(np.float16) for part, peak in zip(item[:4], peaks, strict=True))
-    return _Packed(parts, peaks, item.gain)
+    return _Packed(parts, peaks, item.gain, item.real)
 
 
 def _unpacked(item: _Packed) -> Mixture:
     noisy, clean, other, kept = (
         part.astype(np.float32) * np.float32(peak) for part, peak in zip(*item[:2], strict=True)
     )
-    return Mixture(noisy, clean, other, kept, item.gain)
+    return Mixture(noisy, clean, other, kept, item.gain, item.real)

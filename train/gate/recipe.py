@@ -54,15 +54,19 @@ class PoolConfig:
     Attributes:
         items: how many.
         renew, every: so many new ones take the place of the oldest after every so many steps.
+        real: share of speakers whose face is seen, with real cues; means nothing without `GateRecipe.real`.
     """
 
     items: int = 1500
     renew: int = 12
     every: int = 25
+    real: float = 0.3
 
     def __post_init__(self) -> None:
         if min(self.items, self.every) < 1 or not 0 <= self.renew <= self.items:
             raise InputError("pool: items and every must be at least 1, renew from 0 to items")
+        if not 0.0 <= self.real <= 1.0:
+            raise InputError("pool: real must be between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class GateLossConfig:
         lost: of speech that is quieter than it should be.
         sdr: of the ratio of signal to distortion, in dB.
         harm: of each dB of it that a cue which may be trusted costs against audio alone.
+        misled: of each dB of it that another cue costs.
         trust: of the cross-entropy of alpha, where both are learnt.
         clean: of a mixture there whose audio-only output is all but the speech: nothing is to be closed then.
     """
@@ -80,12 +85,13 @@ class GateLossConfig:
     lost: float = 0.1
     sdr: float = 0.03
     harm: float = 0.03
+    misled: float = 0.06
     trust: float = 0.1
     clean: float = 2.0
 
     def __post_init__(self) -> None:
-        if min(self.lost, self.sdr, self.harm, self.trust, self.clean) < 0:
-            raise InputError("loss: lost, sdr, harm, trust and clean must be at least 0")
+        if min(self.lost, self.sdr, self.harm, self.misled, self.trust, self.clean) < 0:
+            raise InputError("loss: lost, sdr, harm, misled, trust and clean must be at least 0")
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,9 @@ class GateRecipe:
         exclude_noise: sources of noise that are not used, for the voices in them, say.
         errors: how the cues of encoder C err, as ``lipstream cue evaluate --errors`` writes it; empty for
             the fit that ships.
+        real: cues of held-out speakers with their sound, as ``lipstream cue evaluate --out`` writes them;
+            empty for simulated cues alone.
+        held_out_speakers: faces of these are not used.
         checkpoint_every: steps from one checkpoint to the next.
         seed: of everything random.
         mix: mixtures; of whole hops.
@@ -117,6 +126,8 @@ class GateRecipe:
     exclude_licences: tuple[str, ...] = ()
     exclude_noise: tuple[str, ...] = ()
     errors: str = ""
+    real: str = ""
+    held_out_speakers: tuple[str, ...] = ()
     checkpoint_every: int = 200
     seed: int = 1
     mix: MixConfig = field(default_factory=lambda: MixConfig(seconds=5.0))

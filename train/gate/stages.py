@@ -69,7 +69,8 @@ class Source:
         item, hop = self.pool.pick(rng), self.stft.hop
         places = (item.clean, item.other, self.recipe.frames, hop / self.stft.sample_rate, self.errors)
         cues = self.recipe.cues
-        view = draw_cue(*places, cues, rng) if kind is None else make_cue(kind, *places, cues, rng)
+        given = (*places, cues, rng, item.real)
+        view = draw_cue(*given) if kind is None else make_cue(kind, *given)
         first = int(rng.integers(self.recipe.frames - frames + 1))
         part, before = slice(first, first + frames), self.stft.window - hop
         waves = [
@@ -123,20 +124,21 @@ def joint_loss(gate: VoiceGate, source: Source, rng: np.random.Generator) -> Out
 
 
 def _separation_loss(batch: GateBatch, opening: Tensor, recipe: GateRecipe, clean: float = 1.0) -> Outcome:
-    """The speech where the cue may be trusted, else what audio alone gives; ``clean`` weighs clean ones."""
+    """The speech where a cue may be trusted, else no worse than audio alone; ``clean`` weighs clean ones."""
     weights = recipe.loss
-    trusted = batch.trust[:, None, None, None] > 0
-    target = torch.where(trusted, batch.clean, batch.kept)
-    error, ratio_db = spectral_error(batch.kept * opening.unsqueeze(1), target, batch.gain, weights.lost)
+    error, ratio_db = spectral_error(batch.kept * opening.unsqueeze(1), batch.clean, batch.gain, weights.lost)
     with torch.no_grad():
-        _, alone_db = spectral_error(batch.kept, batch.clean, batch.gain, weights.lost)
+        alone, alone_db = spectral_error(batch.kept, batch.clean, batch.gain, weights.lost)
     gained_db = ratio_db - alone_db
+    harm_db = F.relu(-gained_db)
+    right = error - weights.sdr * ratio_db + weights.harm * harm_db
+    # A cue that misleads by chance the right way does no harm: only what is lost to audio alone counts.
+    misled = F.relu(error - alone) + weights.misled * harm_db
     counts = torch.where(alone_db > _CLEAN_DB, clean, 1.0)
-    harm = (counts * F.relu(-gained_db) * batch.trust).mean()
-    loss = (counts * (error - weights.sdr * ratio_db)).mean() + weights.harm * harm
+    loss = (counts * torch.where(batch.trust > 0, right, misled)).mean()
     told = {"loss": loss.item(), "error": error.mean().item()}
     told |= _mean("gain_db", gained_db[batch.trust > 0])
-    return loss, told | _mean("spared_db", ratio_db[batch.trust == 0])
+    return loss, told | _mean("misled_db", gained_db[batch.trust == 0])
 
 
 def _alphas(alpha: Tensor, batch: GateBatch) -> dict[str, float]:

@@ -19,6 +19,7 @@ from ..data.corpus import Corpus, read_corpus, read_library
 from ..mixing.mixtures import Mixer
 from ..run.optimizer import Optimizer, learning_rate, make_optimizer, set_learning_rate
 from .checkpoint import GateCheckpoint, Place, described
+from .held_out import read_held_out
 from .pool import Pool
 from .recipe import GateRecipe
 from .stages import STAGES, Source, Stage
@@ -64,7 +65,8 @@ class GateTrainer:
         corpus = _training_part(
             read_corpus(read_library(recipe.data, recipe.exclude_licences), cache), recipe
         )
-        self.pool = Pool(Mixer(corpus, recipe.mix), net, recipe.pool, recipe.seed)
+        faces = read_held_out(Path(recipe.real), recipe.held_out_speakers) if recipe.real else None
+        self.pool = Pool(Mixer(corpus, recipe.mix), net, recipe.pool, recipe.seed, faces)
         self.source = Source(recipe, self.pool, errors)
 
     @property

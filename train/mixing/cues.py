@@ -14,7 +14,7 @@ from ...core.arrays import Float32
 from ...errors import InputError
 from ...models.lips.points import TICK_S
 from ..cue.errors import CueErrors
-from ..cue.levels import true_cue
+from ..cue.levels import TICK_SAMPLES, true_cue
 from .degrade import hold
 
 #: What can be the matter with a cue.
@@ -55,6 +55,13 @@ class CueConfig:
                 )
 
 
+class RealCues(NamedTuple):
+    """Cues of real faces, float32 ``[ticks, 10]``: of the one who is meant, and of somebody else."""
+
+    own: Float32
+    other: Float32
+
+
 class CueView(NamedTuple):
     """A cue as the enhancer gets it.
 
@@ -81,6 +88,7 @@ def draw_cue(
     errors: CueErrors,
     config: CueConfig,
     rng: np.random.Generator,
+    real: RealCues | None = None,
 ) -> CueView:
     """Draw the cue of a mixture.
 
@@ -92,10 +100,11 @@ def draw_cue(
         errors: how cues err.
         config: what is the matter how often.
         rng: drives it.
+        real: what is seen of the two, where there are faces; None for cues that are simulated.
     """
     weights = np.array(config.weights)
     kind = KINDS[int(rng.choice(len(KINDS), p=weights / weights.sum()))]
-    return make_cue(kind, clean, other, frames, frame_s, errors, config, rng)
+    return make_cue(kind, clean, other, frames, frame_s, errors, config, rng, real)
 
 
 def make_cue(
@@ -107,15 +116,20 @@ def make_cue(
     errors: CueErrors,
     config: CueConfig,
     rng: np.random.Generator,
+    real: RealCues | None = None,
 ) -> CueView:
     """A cue of one kind; otherwise as `draw_cue`."""
-    truth = true_cue(other if kind == "wrong" else clean)
-    ticks = len(truth)
+    ticks = len(clean) // TICK_SAMPLES
     if kind == "late":
         delay = max(round(rng.uniform(*config.late_s) / TICK_S), 1)
     else:
         delay = int(rng.integers(0, config.delay_ticks + 1))
-    said = errors.still(ticks, rng) if kind == "still" else errors.simulate(_later(truth, delay), rng)
+    if kind == "still":
+        said = errors.still(ticks, rng)
+    elif real is not None:
+        said = _later(real.other if kind == "wrong" else real.own, delay)
+    else:
+        said = errors.simulate(_later(true_cue(other if kind == "wrong" else clean), delay), rng)
     usable = np.full(ticks, kind != "absent")
     if kind == "dropped":
         for _ in range(int(rng.integers(1, config.gaps + 1))):
@@ -126,6 +140,6 @@ def make_cue(
     return CueView(said, newest, age_s, float(kind in TRUSTED), kind)
 
 
-def _later(truth: Float32, ticks: int) -> Float32:
+def _later(course: Float32, ticks: int) -> Float32:
     """The same, so much later; before it begins it is as at its start."""
-    return truth[(np.arange(len(truth)) - ticks).clip(0)]
+    return course[(np.arange(len(course)) - ticks).clip(0)]

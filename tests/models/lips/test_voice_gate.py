@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lipstream.errors import InputError
-from lipstream.models.config import BandCodecConfig, StftConfig, VoiceGateConfig
+from lipstream.models.config import GONE_AGE_S, BandCodecConfig, StftConfig, VoiceGateConfig
 from lipstream.models.lips.agreement import CueAgreement, CueLevels, CueTrust
 from lipstream.models.lips.landmarks import LEVELS
 from lipstream.models.lips.voice_gate import GateState, VoiceGate
@@ -90,6 +90,7 @@ def test_steps_and_chunks_give_one_pass(gate: VoiceGate, assert_streams: Check) 
     seen.age_s[:, 9:15] = 0.3
     seen.age_s[:, 15:18] = NO_VIDEO_AGE_S
     seen.age_s[1, 3:17] = 0.5  # of one stream alone
+    seen.age_s[1, 20] = 0.8
     assert_streams(Joined(gate), joined(seen), 1, 1)
 
 
@@ -119,9 +120,23 @@ def test_without_video_it_is_open_to_the_bit(gate: VoiceGate, age_s: float) -> N
 
 
 @torch.no_grad()
-def test_lips_that_come_back_begin_as_at_the_start(gate: VoiceGate) -> None:
+def test_lips_that_come_back_soon_go_on_where_they_were(gate: VoiceGate) -> None:
+    """In a gap the gate is open, and its memory stands still, of each stream by itself."""
     seen = scene(40)
-    seen.age_s[:, 20] = 0.5
+    seen.age_s[0, 15:20] = 0.7
+    opening, alpha, _ = gate(*seen)
+    assert torch.equal(opening[0, 15:20], torch.ones_like(opening[0, 15:20]))
+    cut = torch.cat([torch.arange(15), torch.arange(20, 40)])
+    again = gate(*(part[:1, :, cut] if part.dim() == 4 else part[:1, cut] for part in seen))
+    torch.testing.assert_close(opening[:1, cut], again[0])
+    torch.testing.assert_close(alpha[:1, cut], again[1])
+    torch.testing.assert_close(opening[1:], gate(*(part[1:] for part in scene(40)))[0])
+
+
+@torch.no_grad()
+def test_lips_that_were_gone_begin_as_at_the_start(gate: VoiceGate) -> None:
+    seen = scene(40)
+    seen.age_s[:, 20] = GONE_AGE_S
     whole = gate(*seen)
     again = gate(*(part[:, :, 21:] if part.dim() == 4 else part[:, 21:] for part in seen))
     torch.testing.assert_close(whole[0][:, 21:], again[0])

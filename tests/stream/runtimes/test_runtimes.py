@@ -59,7 +59,7 @@ def drive(runtime: Runtime, hops: int) -> tuple[np.ndarray, np.ndarray]:
     embedding, age_s = np.zeros(runtime.spec.embedding_size, np.float32), NO_VIDEO_AGE_S
     outputs, alphas = [], []
     for k, hop in enumerate(waves):
-        if k % 3 == 0 and not 400 <= k < 600:
+        if k % 3 == 0 and not 400 <= k < 600 and not 700 <= k < 756:
             embedding, age_s = runtime.see(seen[k % 16], 0.01), 0.01
         out, alpha = runtime.process_hop(hop, embedding, age_s, dry=0.1 if k > 800 else 0.0)
         outputs.append(out)

@@ -15,6 +15,7 @@ from lipstream.train.cue.evaluation import (
     Prediction,
     hold_out,
     load_predictions,
+    load_sounds,
     predict,
     save_predictions,
     score,
@@ -75,6 +76,7 @@ def test_training_is_repeatable(examples: list[Example]) -> None:
 def test_each_speaker_is_held_out_once(examples: list[Example]) -> None:
     held = hold_out(examples, CueRecipe(steps=2, batch=4, encoder=SHORT.encoder), 3)
     assert [clip.speaker for clip in held.steady] == [*"aaabbbccc"]
+    assert all(np.array_equal(*pair) for pair in zip(held.sounds, (e.sound for e in examples), strict=True))
     assert len(held.begun) == len(held.varied) == len(held.still) == 3
     assert "dB" in held.describe_still()
     with pytest.raises(InputError, match="from 2 to the number of speakers, 3"):
@@ -112,13 +114,18 @@ def test_cues_are_kept_in_a_file(
     trained: LandmarkVisualEncoder, examples: list[Example], tmp_path: Path
 ) -> None:
     made = [predict(trained, example) for example in examples[4:]]
-    save_predictions(made, tmp_path / "cues.npz")
+    sounds = [example.sound for example in examples[4:]]
+    save_predictions(made, sounds, tmp_path / "cues.npz")
+    for sound, kept in zip(sounds, load_sounds(tmp_path / "cues.npz"), strict=True):
+        np.testing.assert_allclose(kept, sound[: len(kept)], atol=1e-4)
     for before, after in zip(made, load_predictions(tmp_path / "cues.npz"), strict=True):
         assert before.speaker == after.speaker
         np.testing.assert_allclose(after.mean, before.mean, atol=5e-3)
         np.testing.assert_allclose(after.truth, before.truth, atol=5e-3)
     with pytest.raises(InputError, match="holds no cues"):
         load_predictions(tmp_path / "none.npz")
+    with pytest.raises(InputError, match="holds no cues with sound"):
+        load_sounds(Path(__file__).parent / "held_out.npz")
 
 
 def test_weights_come_back_with_what_is_known_of_them(

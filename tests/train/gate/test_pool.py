@@ -1,6 +1,7 @@
 """The pool: its mixtures, what a step finds in it, and how it is renewed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from lipstream.models.layers.stft import Analysis
 from lipstream.models.lite_avse import LiteAVSEMamba
 from lipstream.models.store.checkpoint import load_model
 from lipstream.train.data.corpus import read_corpus, read_library
+from lipstream.train.gate.held_out import HeldOutCues, Spoken
 from lipstream.train.gate.pool import Mixture, Pool
 from lipstream.train.gate.recipe import GateRecipe
 from lipstream.train.mixing.mixtures import Mixer
@@ -60,6 +62,26 @@ def test_an_item_is_a_mixture_with_what_the_network_makes_of_it(make_pool: Calla
     np.testing.assert_allclose(item.kept, kept[0].numpy(), atol=0.01 * size)
     assert item.clean.shape == item.other.shape == (16000,)
     assert not np.array_equal(item.clean, item.other)
+
+
+def test_real_cues_come_with_the_speech_they_tell_of(make_pool: Callable[[], Pool]) -> None:
+    pool = make_pool()
+    numbers = np.arange(25, dtype=np.float32)
+    pool.faces = HeldOutCues(
+        [
+            Spoken(name, np.repeat((first + numbers) / 100, 640), np.tile(first + numbers[:, None], (1, 10)))
+            for name, first in (("a", 1), ("b", 51))
+        ]
+    )
+    pool.config = replace(pool.config, real=1.0)
+    for item in at(pool, 0):
+        assert item.real is not None
+        assert item.real.own.shape == (25, 10)
+        loudness = item.clean.reshape(25, 640)[:, 320]
+        np.testing.assert_allclose(
+            loudness / loudness[0], item.real.own[:, 0] / item.real.own[0, 0], atol=0.02
+        )
+        assert (item.real.own[0, 0] > 50) != (item.real.other[0, 0] > 50)
 
 
 def test_one_item_is_new_every_two_steps_and_the_others_stay(make_pool: Callable[[], Pool]) -> None:

@@ -13,7 +13,7 @@ from lipstream.train.cue.errors import load_errors
 from lipstream.train.data.corpus import read_corpus, read_library
 from lipstream.train.gate.pool import Pool
 from lipstream.train.gate.recipe import GateRecipe, PoolConfig, TrunkConfig
-from lipstream.train.gate.stages import Source
+from lipstream.train.gate.stages import GateBatch, Source, _separation_loss
 from lipstream.train.mixing.cues import CueConfig
 from lipstream.train.mixing.mixtures import Mixer
 
@@ -59,3 +59,24 @@ def test_labels_say_which_cues_may_be_trusted(make_source: Callable[..., Source]
         assert batch.trust.tolist() == [trusted] * 2
         assert batch.cue.shape == (2, 80, 10)
     assert (batch.age_s > 1e5).all()
+
+
+def test_a_cue_that_misleads_costs_what_it_takes_from_the_speech_and_nothing_else(
+    make_recipe: Callable[..., GateRecipe],
+) -> None:
+    """Audio alone keeps speech in the low bins and somebody else in the high ones."""
+    generator = torch.Generator().manual_seed(0)
+    kept = torch.randn(1, 2, 40, 20, generator=generator)
+    clean = torch.cat([kept[..., :10], torch.zeros(1, 2, 40, 10)], dim=-1)
+    blank = torch.zeros(1, 40)
+    batch = GateBatch(kept, kept, clean, torch.ones(1, 40), blank, blank, torch.zeros(1))
+    whole, other_closed, speech_closed = torch.ones(3, 1, 40, 20)
+    other_closed[..., 10:], speech_closed[..., :10] = 0.1, 0.1
+    costs = [_separation_loss(batch, gate, make_recipe())[0] for gate in (whole, other_closed, speech_closed)]
+    assert costs[0] == costs[1] == 0.0
+    assert costs[2] > 0.1
+    trusted = batch._replace(trust=torch.ones(1))
+    costs = [
+        _separation_loss(trusted, gate, make_recipe())[0] for gate in (other_closed, whole, speech_closed)
+    ]
+    assert costs[0] < costs[1] < costs[2]

@@ -10,7 +10,7 @@ from lipstream.errors import InputError
 from lipstream.models.store.registry import NO_VIDEO_AGE_S
 from lipstream.train.cue.errors import load_errors
 from lipstream.train.cue.levels import true_cue
-from lipstream.train.mixing.cues import KINDS, CueConfig, CueKind, CueView, draw_cue, make_cue
+from lipstream.train.mixing.cues import KINDS, CueConfig, CueKind, CueView, RealCues, draw_cue, make_cue
 
 FRAMES, FRAME_S = 320, 0.0125  # 4 s
 ERRORS = load_errors()
@@ -99,6 +99,15 @@ def test_an_absent_cue_never_comes() -> None:
     for view in cues("absent"):
         assert (view.age_s == np.float32(NO_VIDEO_AGE_S)).all()
         assert view.trust == 0.0
+
+
+def test_real_cues_are_passed_on_as_they_are_or_late() -> None:
+    own, other = (np.tile(np.arange(100.0, dtype=np.float32)[:, None] + 1000 * k, (1, 10)) for k in range(2))
+    config = CueConfig(delay_ticks=0, late_s=(0.2, 0.2))
+    for kind, wanted in (("right", own), ("wrong", other), ("late", own[(np.arange(100) - 5).clip(0)])):
+        rng = np.random.default_rng(0)
+        view = make_cue(kind, CLEAN, OTHER, FRAMES, FRAME_S, ERRORS, config, rng, RealCues(own, other))
+        np.testing.assert_array_equal(view.cue, wanted)
 
 
 def test_kinds_come_as_often_as_their_weights_say() -> None:

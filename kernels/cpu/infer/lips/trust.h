@@ -11,8 +11,8 @@
 
 namespace lipstream {
 
-// Seconds that a video frame is as good as new, and that it is worth anything (models/config.py).
-constexpr float kFreshAge = 0.12f, kStaleAge = 0.5f;
+// Seconds that a video frame is as good as new, is worth anything, and is remembered (models/config.py).
+constexpr float kFreshAge = 0.12f, kStaleAge = 0.5f, kGoneAge = 1.0f;
 
 constexpr int kCueLevels = kEmbedding / 2;       // means of a cue; the rest are their log variances
 constexpr int kSoundLevels = 2 * kCueLevels;     // of what is heard, then of the audio-only output

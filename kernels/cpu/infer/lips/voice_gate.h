@@ -61,8 +61,8 @@ class Lips {
     float take_away(const Spectrum &noisy, float gain, const float *cue, float age_s, LipsState &state,
                     Spectrum &enhanced) {
         const float fresh = freshness(age_s);
-        if (fresh == 0.0f) {  // stale lips leave nothing behind
-            std::memset(&state, 0, sizeof state);
+        if (fresh == 0.0f) {  // a gap stops the memory, and a long one clears it
+            if (age_s >= kGoneAge) std::memset(&state, 0, sizeof state);
             return 0.0f;
         }
         power(noisy, gain, powers_[0]);
