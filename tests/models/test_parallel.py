@@ -11,7 +11,7 @@ from lipstream.bench.speed.complexity import net_complexity
 from lipstream.errors import InputError
 from lipstream.models.config import PRESETS, AttentionConfig, BranchConfig, preset
 from lipstream.models.lite_avse import LiteAVSEMamba
-from lipstream.models.store.step_weights import step_sizes
+from lipstream.models.store.step_sizes import step_sizes
 
 Check = Callable[..., None]
 
