@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from ..devices.endpoints import AudioSource
 from ..devices.file_endpoints import FileEndpoint
+from ..devices.virtual_endpoint import VirtualEndpoint
 from .stats import PipelineStats
 
 #: Seconds after which it can be said that a computer is too slow.
@@ -12,6 +13,8 @@ SETTLED_S = 5.0
 SILENT_DBFS = -80.0
 #: for so many seconds, it may be muted.
 SILENT_S = 10.0
+#: Sources that are silent for good reasons: a pause in a file, or in what others play.
+_MAY_BE_SILENT = (FileEndpoint, VirtualEndpoint)
 
 
 class Remarks:
@@ -49,7 +52,7 @@ class Remarks:
         self._look_for_silence(now_s, stats.input_dbfs, source)
 
     def _look_for_silence(self, now_s: float, dbfs: float, source: AudioSource) -> None:
-        if dbfs > SILENT_DBFS or not source.alive or isinstance(source, FileEndpoint):
+        if dbfs > SILENT_DBFS or not source.alive or isinstance(source, _MAY_BE_SILENT):
             self._sounded_s = now_s
             self._told_silent = False
         elif now_s - self._sounded_s >= SILENT_S and not self._told_silent:

@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import pytest
 
+from lipstream.stream.devices.endpoints import AudioSource
+from lipstream.stream.devices.portaudio import StreamSettings
+from lipstream.stream.devices.virtual_speakers import VirtualSpeakersSource
 from lipstream.stream.live.remarks import SILENT_DBFS, SILENT_S, Remarks
 from lipstream.tests.stream.live.stage import Endpoint
 from lipstream.tests.stream.ui.looks import PIPELINE
 
 
-def said(levels: list[tuple[float, float]], source: Endpoint) -> list[str]:
+def said(levels: list[tuple[float, float]], source: AudioSource) -> list[str]:
     lines: list[str] = []
     remarks = Remarks(lines.append)
     for now_s, dbfs in levels:
@@ -40,5 +43,7 @@ def test_a_microphone_that_hears_its_own_noise_or_is_looked_for_is_not_remarked_
     microphone: Endpoint,
 ) -> None:
     assert not said([(float(s), SILENT_DBFS + 1) for s in range(60)], microphone)
+    speakers = VirtualSpeakersSource(StreamSettings())
+    assert not said([(float(s), -120.0) for s in range(60)], speakers)
     microphone.alive = False
     assert not said([(float(s), -120.0) for s in range(60)], microphone)
