@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import InputError
 
 if TYPE_CHECKING:
-    from .stream.enhancer import Enhancer
+    from .stream.enhancer import Enhancer, from_pretrained
     from .stream.files import enhance_file
     from .stream.live.config import LiveConfig
     from .stream.live.session import LiveSession
@@ -36,6 +36,7 @@ __all__ = [
     "LiveSession",
     "__version__",
     "enhance_file",
+    "from_pretrained",
 ]
 
 _LAZY = {
@@ -45,6 +46,7 @@ _LAZY = {
     "LiveConfig": ".stream.live.config",
     "LiveSession": ".stream.live.session",
     "enhance_file": ".stream.files",
+    "from_pretrained": ".stream.enhancer",
 }
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..core.arrays import Float32
 from ..errors import InputError
 from ..models.config import SAMPLE_LIMIT
+from ..models.store.registry import ModelName
 from .audio_files import AudioReader, AudioWriter, check_output, open_audio
 from .controls import NO_LIMIT_DB
 from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Enhancer
@@ -85,7 +86,7 @@ def enhance_file(
     *,
     video: str | Path | None = None,
     face_model: str | Path | None = None,
-    model: str = "lite",
+    model: ModelName = "lite",
     runtime: str = "onnx",
     atten_limit_db: float = NO_LIMIT_DB,
     chunk_ms: float = CHUNK_MS,
@@ -104,7 +105,7 @@ def enhance_file(
             time 0 where the audio has. One without a face gets a warning, not an error. With models that see
             crops it is experimental: see `Enhancer`.
         face_model: path of ``face_landmarker.task``; None finds or fetches it.
-        model: name of a preset.
+        model: as for `Enhancer`.
         runtime: name of a runtime.
         atten_limit_db: as for `Enhancer`.
         chunk_ms: length of the blocks read and enhanced; the output does not depend on it.

@@ -22,7 +22,9 @@ def add_model(parser: argparse._ActionsContainer, runtime: str, runtimes: str) -
         runtime: the default.
         runtimes: the choices in words.
     """
-    parser.add_argument("--model", default="lite", metavar="M", help="preset (%(default)s)")
+    parser.add_argument(
+        "--model", default="lite", metavar="M", help="preset, model folder, or Hub id org/name (%(default)s)"
+    )
     parser.add_argument("--runtime", default=runtime, metavar="R", help=f"{runtimes} (%(default)s)")
     parser.add_argument(
         "--atten-limit",

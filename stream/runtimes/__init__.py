@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from ...errors import InputError
+from ...models.store.registry import ModelName
 from .base import NO_VIDEO_AGE_S, PoolRuntime, Runtime, StreamSpec
 
 __all__ = [
@@ -23,33 +24,33 @@ RUNTIMES = ("onnx", "eager", "native", "cuda-graph")
 AUTO = "auto"
 
 
-def fastest_runtime(model: str) -> str:
+def fastest_runtime(model: ModelName) -> str:
     """The fastest runtime that starts at once: 'native' if it was built here before, else 'onnx'."""
     from .native import NativeRuntime
 
     return "native" if NativeRuntime.is_built(model) else "onnx"
 
 
-def load_runtime(model: str, runtime: str = "onnx") -> Runtime:
-    """One stream of a shipped model.
+def load_runtime(model: ModelName, runtime: str = "onnx") -> Runtime:
+    """One stream of a model.
 
     Args:
-        model: name of a preset.
+        model: see `models.store.registry.find_model`.
         runtime: one of `RUNTIMES`, or `AUTO`.
 
     Raises:
-        InputError: unknown model or runtime, weights that do not ship, a package that is not installed, no
+        InputError: unknown model or runtime, weights that are not there, a package that is not installed, no
             C++ compiler for 'native', or no GPU for 'cuda-graph'.
     """
     load, _ = _loaders(fastest_runtime(model) if runtime == AUTO else runtime)
     return load(model)
 
 
-def load_pool(model: str, streams: int, runtime: str = "onnx") -> PoolRuntime:
-    """Many streams of a shipped model, stepped together.
+def load_pool(model: ModelName, streams: int, runtime: str = "onnx") -> PoolRuntime:
+    """Many streams of a model, stepped together.
 
     Args:
-        model: name of a preset.
+        model: see `models.store.registry.find_model`.
         streams: how many, at least 1.
         runtime: one of `RUNTIMES`, or `AUTO`.
 
@@ -60,7 +61,7 @@ def load_pool(model: str, streams: int, runtime: str = "onnx") -> PoolRuntime:
     return load(model, streams)
 
 
-def _loaders(runtime: str) -> tuple[Callable[[str], Runtime], Callable[[str, int], PoolRuntime]]:
+def _loaders(runtime: str) -> tuple[Callable[[ModelName], Runtime], Callable[[ModelName, int], PoolRuntime]]:
     """What loads one stream of a model, and what loads many."""
     if runtime == "onnx":
         from .onnx import OnnxPool, OnnxRuntime

@@ -13,7 +13,7 @@ from ...models.lips.voice_gate import VoiceGate
 from ...models.lite_avse import LiteAVSEMamba
 from ...models.store.checkpoint import grow_model
 from ...models.store.join import GATE_PREFIX, with_gate
-from ...models.store.registry import require_shipped, weights_file
+from ...models.store.registry import require_file, weights_file
 from ..cue.errors import ERRORS_FILE, load_errors
 from ..data.corpus import Corpus, read_corpus, read_library
 from ..mixing.mixtures import Mixer
@@ -48,9 +48,7 @@ class GateTrainer:
     def __init__(self, recipe: GateRecipe, out: Path, cache: Path) -> None:
         self.recipe, self.out = recipe, out
         shipped = weights_file(recipe.preset)
-        self.weights = (
-            Path(recipe.start_from) if recipe.start_from else require_shipped(shipped, recipe.preset)
-        )
+        self.weights = Path(recipe.start_from) if recipe.start_from else require_file(shipped, recipe.preset)
         net = _network(recipe.preset, self.weights)
         errors = load_errors(Path(recipe.errors) if recipe.errors else ERRORS_FILE)
         config = recipe.config
