@@ -99,7 +99,7 @@ def test_what_grows_learns_faster_than_the_weights_it_begins_with(
 
 
 def test_frozen_lips_without_a_vce_are_those_of_the_encoder(make_recipe: Callable[..., Recipe]) -> None:
-    learner = Learner(make_recipe(without=("vce",), video=VideoConfig(freeze="lips")), ALONE)
+    learner = Learner(make_recipe(model={"without": ["vce"]}, video=VideoConfig(freeze="lips")), ALONE)
     frozen = {name for name, value in learner.model.named_parameters() if not value.requires_grad}
     assert frozen == {name for name, _ in learner.model.named_parameters() if name.startswith("net.visual.")}
 
@@ -128,7 +128,7 @@ def test_alpha_is_taught_by_fresh_frames_and_each_clip_weighs_alike() -> None:
 
 
 def test_without_a_vce_there_is_no_alpha_to_teach(make_recipe: Callable[..., Recipe], tmp_path: Path) -> None:
-    learner = Learner(make_recipe(without=("vce",)), ALONE)
+    learner = Learner(make_recipe(model={"without": ["vce"]}), ALONE)
     terms = learner.learn(with_lips(voice_in_noise()), 0)
     assert terms is not None
     assert "alpha" not in terms
