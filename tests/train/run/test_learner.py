@@ -11,10 +11,11 @@ from safetensors.torch import save_file
 
 from lipstream.models.config import PRESETS
 from lipstream.models.lite_avse import build
+from lipstream.train.commands import RECIPES
 from lipstream.train.losses.terms import si_sdr
 from lipstream.train.mixing.batches import Batch
 from lipstream.train.mixing.video_mixtures import VideoBatch, VideoConfig
-from lipstream.train.recipe import Recipe
+from lipstream.train.recipe import Recipe, load_recipe
 from lipstream.train.run.distributed import Group
 from lipstream.train.run.learner import Learner, alpha_entropy
 from lipstream.train.run.optimizer import OptimizerConfig
@@ -50,6 +51,14 @@ def test_one_batch_is_learnt_by_heart(make_recipe: Callable[..., Recipe]) -> Non
     aligned = slice(0, enhanced.shape[1])
     gain_db = si_sdr(enhanced, batch.clean[:, aligned]) - si_sdr(batch.noisy, batch.clean)
     assert gain_db.min() > 3.0
+
+
+def test_the_recipe_for_a_first_training_learns_within_a_few_steps() -> None:
+    recipe = load_recipe(RECIPES / "tiny.toml")
+    learner = Learner(replace(recipe, optimizer=replace(recipe.optimizer, warmup_steps=0)), ALONE)
+    batch = voice_in_noise()
+    losses = [(learner.learn(batch, step) or {})["loss"] for step in range(8)]
+    assert losses[-1] < 0.9 * losses[0]
 
 
 def test_the_average_has_the_batch_statistics_of_the_model(
