@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -88,7 +89,8 @@ def held_config(config: ModelConfig, path: Path) -> ModelConfig:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such weights file")
-    form = {"preset": config.name, "offline": not config.causal} | form_of(read_metadata(path), path)
+    asked: dict[str, Any] = {"preset": config.name, "offline": not config.causal}
+    form = asked | form_of(read_metadata(path), path)
     if form["preset"] != config.name:
         raise InputError(f"{path} holds weights of preset '{form['preset']}', not of '{config.name}'")
     if form["offline"] == config.causal:

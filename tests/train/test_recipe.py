@@ -8,10 +8,11 @@ import pytest
 from lipstream.errors import InputError
 from lipstream.models.config import PRESETS, MemoryConfig, ModelConfig
 from lipstream.models.parents.semamba import SEMambaConfig
+from lipstream.models.store.folder import SEMAMBA
 from lipstream.train.commands import RECIPES
 from lipstream.train.losses.loss import LossConfig
 from lipstream.train.mixing.video_mixtures import VideoConfig
-from lipstream.train.recipe import SEMAMBA, Recipe, load_recipe
+from lipstream.train.recipe import Recipe, load_recipe
 from lipstream.train.run.optimizer import OptimizerConfig
 
 

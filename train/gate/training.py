@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ...errors import InputError
+from ...models.config import preset
 from ...models.lips.voice_gate import VoiceGate
 from ...models.lite_avse import LiteAVSEMamba
 from ...models.store.checkpoint import grow_model
@@ -141,7 +142,7 @@ class GateTrainer:
 
 def _network(name: str, weights: Path) -> LiteAVSEMamba:
     """The model for sound with its encoder; whatever gate it has does not count."""
-    net, lacking = grow_model(name, weights, False)
+    net, lacking = grow_model(preset(name), weights)
     if missing := [key for key in lacking if not key.startswith(GATE_PREFIX)]:
         raise InputError(
             f"{weights} does not fit preset '{name}': it lacks {missing[0]}; "

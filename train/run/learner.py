@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...models.config import FRESH_AGE_S, ModelConfig
+from ...models.store.folder import SEMAMBA
 from ..losses.loss import SpectralLoss
 from ..mixing.batches import Batch
 from ..mixing.video_mixtures import VideoBatch
-from ..recipe import SEMAMBA, Recipe
+from ..recipe import Recipe
 from .distributed import Group
 from .estimator import Estimator, StreamingEstimator, make_estimator
 from .optimizer import learning_rate, make_optimizer, set_learning_rate

@@ -216,6 +216,7 @@ def test_what_a_training_left_is_a_system_too(tmp_path: Path, monkeypatch: pytes
     systems = [parse_system(str(tmp_path / name), (), []) for name in trained]
     assert [system.name for system in systems] == list(trained)
     assert [type(system) for system in systems] == [ModelSystem, OfflineSystem, SEMambaSystem]
+    assert isinstance(systems[0], ModelSystem)
     assert systems[0].runtime == "eager"
     assert parse_system(f"semamba@{tmp_path / 'parent'}", (), []).name == "parent"
     monkeypatch.setattr(ours, "_cost", lambda model, runtime: Cost("", model=model, runtime=runtime))

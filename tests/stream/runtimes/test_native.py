@@ -256,8 +256,10 @@ def test_without_a_compiler_it_names_the_way_out(monkeypatch: pytest.MonkeyPatch
 def test_a_model_folder_gives_what_its_preset_gives(tmp_path: Path) -> None:
     folder = lite_folder(tmp_path / "mine")
     hop, cue = np.full(200, 0.1, np.float32), np.zeros(10, np.float32)
-    given = [NativeRuntime.of_preset(model).process_hop(hop, cue, 0.1, 0.0)[0] for model in ("lite", folder)]
-    np.testing.assert_array_equal(*given)
+    preset_gives, folder_gives = (
+        NativeRuntime.of_preset(model).process_hop(hop, cue, 0.1, 0.0)[0] for model in ("lite", folder)
+    )
+    np.testing.assert_array_equal(folder_gives, preset_gives)
     assert NativeRuntime.is_built(folder)
     assert NativePool.of_preset(folder, 2).streams == 2
 

@@ -14,10 +14,10 @@ from lipstream.models.config import PRESETS
 from lipstream.models.lite_avse import build
 from lipstream.models.parents.inference import enhance_offline
 from lipstream.models.parents.semamba import SEMamba, SEMambaConfig
-from lipstream.models.store.folder import describe, form_metadata
+from lipstream.models.store.folder import SEMAMBA, describe, form_metadata
 from lipstream.models.wave import WaveModel
 from lipstream.train.mixing.video_mixtures import VideoBatch, VideoConfig, embed
-from lipstream.train.recipe import SEMAMBA, Recipe
+from lipstream.train.recipe import Recipe
 from lipstream.train.run.estimator import SEMambaEstimator, StreamingEstimator, make_estimator
 from lipstream.train.run.loop import Trainer
 
