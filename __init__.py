@@ -19,7 +19,7 @@ from .errors import InputError
 if TYPE_CHECKING:
     from .core.arrays import AudioArray
     from .stream.chunks import stream
-    from .stream.enhancer import Enhancer
+    from .stream.enhancer import Enhancer, from_pretrained
     from .stream.files import enhance_file
     from .stream.live.config import LiveConfig
     from .stream.live.session import LiveSession
@@ -43,6 +43,7 @@ __all__ = [
     "__version__",
     "enhance",
     "enhance_file",
+    "from_pretrained",
     "stream",
 ]
 
@@ -55,6 +56,7 @@ _LAZY = {
     "LiveSession": ".stream.live.session",
     "enhance": ".stream.whole",
     "enhance_file": ".stream.files",
+    "from_pretrained": ".stream.enhancer",
 }
 
 

@@ -104,12 +104,12 @@ def _add_models(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 def _models(args: argparse.Namespace) -> int:
     from .models.config import PRESETS
-    from .models.store.registry import is_shipped
+    from .models.store.registry import has_graphs
     from .stream.runtimes import chosen_runtime
 
     for name, config in PRESETS.items():
         stft = config.stft
-        shipped = f"weights shipped, on {chosen_runtime(name)}" if is_shipped(name) else "no weights shipped"
+        shipped = f"weights shipped, on {chosen_runtime(name)}" if has_graphs(name) else "no weights shipped"
         print(
             f"{name:8}{config.num_blocks} blocks of {config.channels} channels, "
             f"window {1000 * stft.window / stft.sample_rate:g} ms, "
@@ -121,28 +121,30 @@ def _models(args: argparse.Namespace) -> int:
 def _add_export(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = subparsers.add_parser(
         "export",
-        help="write the ONNX graphs of a preset",
-        description="Write the ONNX graphs of a preset.",
+        help="write the folder of a model: weights, graphs, card",
+        description="Write the folder of a model: config.json, model.safetensors, ONNX graphs and a card, "
+        "README.md. Every command that takes a model takes such a folder. Needs the extra 'train'.",
     )
     parser.set_defaults(run=_export)
-    parser.add_argument("preset", help="name of the preset, see lipstream models")
     parser.add_argument(
-        "--weights",
-        type=Path,
-        metavar="FILE",
-        help="safetensors weights (default: those shipped with the preset)",
+        "model",
+        metavar="MODEL",
+        help="folder of a training, a preset (see lipstream models), another model folder, or semamba",
     )
     parser.add_argument(
-        "--out-dir", type=Path, default=Path(), metavar="DIR", help="where to write (default: this folder)"
+        "--weights", type=Path, metavar="FILE", help="other safetensors weights of it (default: its own)"
+    )
+    parser.add_argument(
+        "--out-dir", type=Path, default=Path("model"), metavar="DIR", help="where to write (%(default)s)"
     )
 
 
 def _export(args: argparse.Namespace) -> int:
     try:
-        from .models.store.export import export
+        from .models.store.pack import export
     except ImportError as error:
         raise needs_extra("export", "train", error) from error
-    for path in export(args.preset, args.weights, args.out_dir):
+    for path in export(args.model, args.weights, args.out_dir):
         print(path)
     return 0
 
@@ -151,17 +153,17 @@ def _add_blend(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "blend",
         help="one file of weights out of several: their mean",
-        description="Write the mean of weights of one preset, which is often better than each of them where "
+        description="Write the mean of weights of one model, which is often better than each of them where "
         "they began alike; or turn the lips up or down in a single file. Needs the extra 'torch'.",
     )
     parser.set_defaults(run=_blend)
-    parser.add_argument("preset", help="name of the preset, see lipstream models")
+    parser.add_argument("preset", metavar="MODEL", help="preset (see lipstream models) or model folder")
     parser.add_argument(
         "weights",
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="safetensors weights; named twice they count twice",
+        help="safetensors weights or model folders; named twice they count twice",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
     parser.add_argument(

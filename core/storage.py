@@ -59,13 +59,18 @@ def written_whole(path: Path) -> Iterator[Path]:
     """A path to write to, which becomes ``path`` when the block ends well.
 
     If it ends with an error or Ctrl-C, what was at ``path`` before is still there, and nothing else is left.
+    The file has the rights that the user's umask gives to new ones, whatever its writer thought of.
 
     Raises:
-        OSError: the finished file cannot be moved to its place.
+        OSError: the folder takes no file, or the finished one cannot be moved to its place.
     """
     partial = partial_path(path)
+    partial.touch()
+    mode = partial.stat().st_mode
+    partial.unlink()  # a writer that writes nothing shall not leave an empty file
     try:
         yield partial
+        partial.chmod(mode)
         os.replace(partial, os.path.realpath(path))
     finally:
         partial.unlink(missing_ok=True)

@@ -25,8 +25,8 @@ CUE_SIZE = 10
 VCE_HIDDEN = 64
 #: Convolutions of a dense block, each dilated twice as far as the one before.
 DENSE_DEPTH = 4
-#: Parts of the path of the lips that a model may do without, for ablations.
-FusionPart = Literal["vce", "fsvg"]
+#: Parts that a model may do without, for ablations: two of the fusion, the memory, the voice gate.
+Part = Literal["vce", "fsvg", "memory", "gate"]
 
 
 def level_hold_frames(frames_per_second: float) -> int:
@@ -325,22 +325,25 @@ class ModelConfig:
         return replace(self, causal=False)
 
     def without(self, *parts: str) -> "ModelConfig":
-        """The same model without parts of its fusion: ``vce``, ``fsvg`` or both.
+        """The same model without parts of it; what had a voice gate sees lip crops then, in a fusion.
 
         Raises:
             InputError: there is no such part.
         """
-        visual = self.visual
-        if parts and self.gate is not None:
-            raise InputError(f"model '{self.name}' has a voice gate and no fusion to leave parts of out")
         for part in parts:
-            if part == "vce":
-                visual = replace(visual, vce=False, smoothing=False)
-            elif part == "fsvg":
-                visual = replace(visual, fsvg=False, frequency_prior=False)
-            else:
-                raise InputError(f"the fusion has no part '{part}': {_choices(FusionPart)}")
-        return replace(self, visual=visual)
+            if part not in get_args(Part):
+                raise InputError(f"a model has no part '{part}': {_choices(Part)}")
+        config = replace(self, memory=None) if "memory" in parts else self
+        if "gate" in parts and config.gate is not None:
+            config = replace(config, gate=None, visual=VisualConfig())
+        visual = config.visual
+        if config.gate is not None and {"vce", "fsvg"} & set(parts):
+            raise InputError(f"model '{self.name}' has a voice gate and no fusion to leave parts of out")
+        if "vce" in parts:
+            visual = replace(visual, vce=False, smoothing=False)
+        if "fsvg" in parts:
+            visual = replace(visual, fsvg=False, frequency_prior=False)
+        return replace(config, visual=visual)
 
 
 PRESETS: dict[str, ModelConfig] = {

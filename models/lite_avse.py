@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .codecs.base import make_codec
-from .config import ModelConfig, preset
+from .config import ModelConfig
 from .layers.branches import Branches
 from .layers.level import InputLevel, LevelState
 from .layers.tf_mamba import BlockStack, BlockState, CausalTFMambaBlock, TFMambaBlock
@@ -14,6 +14,7 @@ from .lips.encoder import make_visual_encoder
 from .lips.fusion import VisualFusion
 from .lips.voice_gate import VoiceGate
 from .state import State, flatten_state, unflatten_state
+from .store.registry import ModelName, find_model
 
 
 class NetState(NamedTuple):
@@ -158,11 +159,15 @@ def _emptied(state: State) -> State:
     return unflatten_state(state, [torch.zeros_like(tensor) for tensor in flatten_state(state)])
 
 
-def build(name: str, causal: bool = True) -> LiteAVSEMamba:
-    """An untrained model of a preset, causal or in its bidirectional offline form.
+def build(name: ModelName, causal: bool = True) -> LiteAVSEMamba:
+    """An untrained model of the sizes of one that is there, causal or in its bidirectional offline form.
+
+    Args:
+        name: see `find_model`.
+        causal: which form.
 
     Raises:
-        InputError: there is no such preset.
+        InputError: there is no such model.
     """
-    config = preset(name)
+    config = find_model(name).config
     return LiteAVSEMamba(config if causal else config.offline())

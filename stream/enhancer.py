@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.arrays import AudioArray
 from ..errors import InputError
+from ..models.store.registry import ModelName
 from .channel import Channel
 from .controls import NO_LIMIT_DB, Controlled, Controls
 from .latency import LatencyBudget
@@ -18,7 +19,14 @@ from .lips_input import Lips
 from .runtimes import AUTO
 from .runtimes.base import LipsKind, Runtime
 
-__all__ = ["MAX_SAMPLE_RATE", "MIN_SAMPLE_RATE", "NO_LIMIT_DB", "Enhancer", "checked_sample_rate"]
+__all__ = [
+    "MAX_SAMPLE_RATE",
+    "MIN_SAMPLE_RATE",
+    "NO_LIMIT_DB",
+    "Enhancer",
+    "checked_sample_rate",
+    "from_pretrained",
+]
 
 #: Rates in Hz that an Enhancer takes.
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 6_000, 192_000
@@ -43,7 +51,8 @@ class Enhancer(Controlled):
     is forgotten. What is copied or pickled is the settings alone: the copy begins a stream of its own.
 
     Args:
-        model: name of a preset, as listed by ``lipstream models``.
+        model: name of a preset, as listed by ``lipstream models``; a model folder, as ``lipstream export``
+            and ``lipstream train`` leave it; or an id of the Hugging Face Hub, ``org/name``.
         sample_rate: rate of the chunks in Hz, 6000 to 192000. The model hears what lies below 8 kHz;
             what lies above follows the gain that the model gives to 6-8 kHz.
         runtime: name of a runtime ("auto": the fastest that starts at once), or a `Runtime` of one's own,
@@ -61,7 +70,7 @@ class Enhancer(Controlled):
 
     def __init__(
         self,
-        model: str = "lite",
+        model: ModelName = "lite",
         sample_rate: int = 16_000,
         runtime: str | Runtime = AUTO,
         atten_limit_db: float = NO_LIMIT_DB,
@@ -252,6 +261,23 @@ class _OneThread:
         self._inside.release()
 
 
+def from_pretrained(model: ModelName, sample_rate: int = 16_000, runtime: str = "onnx") -> Enhancer:
+    """The `Enhancer` of a model of the Hugging Face Hub, of a folder, or of a preset.
+
+    >>> enhancer = lipstream.from_pretrained("org/name")
+
+    The network is used only if the model is not in the Hub's cache. Every class and command that takes a
+    model takes the same names.
+
+    Args:
+        model, sample_rate, runtime: as for `Enhancer`.
+
+    Raises:
+        InputError: as `Enhancer`, and for a model that cannot be fetched.
+    """
+    return Enhancer(model, sample_rate, runtime)
+
+
 def checked_sample_rate(rate: float) -> int:
     """The rate as an int, from any whole number within the range an Enhancer takes; InputError otherwise."""
     try:
@@ -267,7 +293,7 @@ def checked_sample_rate(rate: float) -> int:
     return whole
 
 
-def _loaded(model: str, runtime: str | Runtime) -> Runtime:
+def _loaded(model: ModelName, runtime: str | Runtime) -> Runtime:
     if not isinstance(runtime, str):
         return runtime
     from .lips_bound import load_bounded_runtime

@@ -13,6 +13,7 @@ import numpy as np
 from ..core.arrays import Float32
 from ..errors import InputError
 from ..models.config import SAMPLE_LIMIT
+from ..models.store.registry import ModelName
 from .audio_files import AudioReader, AudioWriter, check_output, open_audio
 from .controls import NO_LIMIT_DB
 from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Enhancer
@@ -98,7 +99,7 @@ def enhance_file(
     video: str | Path | None = None,
     face_model: str | Path | None = None,
     av_offset_ms: AvOffset = 0.0,
-    model: str = "lite",
+    model: ModelName = "lite",
     runtime: str = AUTO,
     atten_limit_db: float = NO_LIMIT_DB,
     chunk_ms: float = CHUNK_MS,
@@ -120,7 +121,7 @@ def enhance_file(
         face_model: path of ``face_landmarker.task``; None finds or fetches it.
         av_offset_ms: how late the video is, in ms, as for `Enhancer`; "auto" measures it over the first ten
             minutes beforehand, and is 0 where nothing is found.
-        model: name of a preset.
+        model: as for `Enhancer`.
         runtime: name of a runtime; "auto": the fastest that starts at once.
         atten_limit_db: as for `Enhancer`.
         chunk_ms: length of the blocks read and enhanced; the output does not depend on it.

@@ -12,7 +12,8 @@ from functools import partial
 import numpy as np
 
 from ..core.arrays import Bool, Float32, UInt8
-from ..models.config import STALE_AGE_S, preset
+from ..models.config import STALE_AGE_S
+from ..models.store.registry import ModelName, find_model
 from .runtimes import AUTO
 from .runtimes.base import NO_VIDEO_AGE_S, PoolRuntime, Runtime, StreamSpec
 
@@ -29,13 +30,13 @@ NOTICE = (
 FADE_HOPS = 8
 
 
-def notice(model: str) -> str | None:
-    """What a user who asks for lips should know of a preset; None: nothing.
+def notice(model: ModelName) -> str | None:
+    """What a user who asks for lips should know of a model; None: nothing.
 
     Raises:
-        InputError: there is no such preset.
+        InputError: there is no such model.
     """
-    return NOTICE if StreamSpec.of(preset(model)).lips == "crops" else None
+    return NOTICE if StreamSpec.of(find_model(model).config).lips == "crops" else None
 
 
 class BoundedMix:
@@ -213,7 +214,7 @@ def bounded_pool(make: Callable[[], PoolRuntime]) -> PoolRuntime:
     return pool if pool.spec.lips == "landmarks" else BoundedPool(pool, make)
 
 
-def load_bounded_runtime(model: str, runtime: str = AUTO, ready: bool = False) -> Runtime:
+def load_bounded_runtime(model: ModelName, runtime: str = AUTO, ready: bool = False) -> Runtime:
     """As `load_runtime`, by way of `bounded_runtime`.
 
     Raises:
@@ -224,7 +225,7 @@ def load_bounded_runtime(model: str, runtime: str = AUTO, ready: bool = False) -
     return bounded_runtime(partial(load_runtime, model, runtime), ready)
 
 
-def load_bounded_pool(model: str, streams: int, runtime: str = AUTO) -> PoolRuntime:
+def load_bounded_pool(model: ModelName, streams: int, runtime: str = AUTO) -> PoolRuntime:
     """As `load_pool`, by way of `bounded_pool`.
 
     Raises:

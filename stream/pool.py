@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.arrays import AudioArray, Float32, UInt8
 from ..errors import InputError
+from ..models.store.registry import ModelName
 from .channel import Channel, Hop
 from .controls import NO_LIMIT_DB, Controls
 from .enhancer import checked_sample_rate
@@ -28,7 +29,8 @@ class EnhancerPool:
 
     Args:
         streams: how many streams there is room for.
-        model: name of a preset, as listed by ``lipstream models``.
+        model: name of a preset, as listed by ``lipstream models``; a model folder, as ``lipstream export``
+            and ``lipstream train`` leave it; or an id of the Hugging Face Hub, ``org/name``.
         sample_rate: rate of all chunks in Hz, 6000 to 192000.
         runtime: name of a runtime, or a `PoolRuntime` of one's own, which then brings its model and as many
             streams, and is taken as it is, without a bound on its lips.
@@ -40,7 +42,7 @@ class EnhancerPool:
     def __init__(
         self,
         streams: int,
-        model: str = "lite",
+        model: ModelName = "lite",
         sample_rate: int = 16_000,
         runtime: str | PoolRuntime = AUTO,
     ) -> None:
@@ -223,7 +225,7 @@ class _Seat(NamedTuple):
     controls: Controls
 
 
-def _loaded(streams: int, model: str, runtime: str | PoolRuntime) -> PoolRuntime:
+def _loaded(streams: int, model: ModelName, runtime: str | PoolRuntime) -> PoolRuntime:
     if isinstance(runtime, str):
         from .lips_bound import load_bounded_pool
 

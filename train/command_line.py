@@ -14,7 +14,7 @@ EXIT_INTERRUPTED = 130
 
 
 def add_run_options(parser: argparse.ArgumentParser, cached: str) -> None:
-    """``--cache``, ``--data`` and ``--threads``.
+    """``--cache`` and ``--threads``.
 
     Args:
         parser: to add them to.
@@ -27,8 +27,12 @@ def add_run_options(parser: argparse.ArgumentParser, cached: str) -> None:
         metavar="DIR",
         help=f"folder for {cached} (%(default)s)",
     )
-    parser.add_argument("--data", metavar="DATA", help="data folder or manifest instead of the recipe's")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of torch (default: one a core)")
+
+
+def add_data_option(parser: argparse.ArgumentParser) -> None:
+    """``--data``."""
+    parser.add_argument("--data", metavar="DATA", help="data folder or manifest instead of the recipe's")
 
 
 @contextlib.contextmanager

@@ -92,6 +92,7 @@ def train(args: argparse.Namespace) -> int:
             complain("warning", f"stopped after step {step}: the same command goes on from there")
         return EXIT_INTERRUPTED
     if group.leads:
+        complain("note", f"{folder} is a model now: lipstream enhance FILE --model {folder} --runtime eager")
         print(folder / "best.safetensors")
     return 0
 
@@ -134,8 +135,8 @@ def _get_ready(recipe: "Recipe", cache: Path) -> None:
     import torch
 
     from ..kernels.cpu import calls
-    from .data.corpus import read_library
     from .data.prepare import prepare
+    from .mixing.batches import library_of
 
     if recipe.device == "cpu" and not calls.built():
         complain("note", "compiling the kernels: a minute or less, once for each processor and version")
@@ -144,7 +145,7 @@ def _get_ready(recipe: "Recipe", cache: Path) -> None:
     complain("note", f"recordings are decoded once into {cache}, which later runs share; delete it when done")
     if not sys.stderr.isatty() or any(cache.iterdir()):
         return
-    library = read_library(recipe.data, recipe.exclude_licences)
+    library = library_of(recipe)
     if recipe.video.share == 0.0:
         heard = (tuple(item for item in one.items if item.kind != "face") for one in library)
         library = tuple(replace(one, items=items) for one, items in zip(library, heard, strict=True))
@@ -158,6 +159,15 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         "recipe", metavar="RECIPE", help=f"a TOML file, or the name of a shipped recipe ({_shipped()})"
     )
     add_run_options(parser, "decoded recordings, which may be shared by runs")
+    data = parser.add_argument_group("data, in place of the recipe's")
+    data.add_argument("--data", nargs="+", metavar="DATA", help="manifests, or folders with tables")
+    data.add_argument(
+        "--speech",
+        nargs="+",
+        metavar="DIR",
+        help="folders of clean speech, audio files of any kind; sub-folders are the speakers",
+    )
+    data.add_argument("--noise", nargs="+", metavar="DIR", help="folders of noise, to go with --speech")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="device instead of the recipe's")
 
 
@@ -166,7 +176,37 @@ def _read_recipe(args: argparse.Namespace) -> "Recipe":
     from .recipe import load_recipe
 
     use_threads(args)
-    return load_recipe(_find_recipe(args.recipe), changes(args, "data", "steps", "device"))
+    recipe = load_recipe(_find_recipe(args.recipe), changes(args, "steps", "device"))
+    return _with_data(recipe, args)
+
+
+def _with_data(recipe: "Recipe", args: argparse.Namespace) -> "Recipe":
+    """The recipe with the data that the command line names, if it does."""
+    if args.data is not None and (args.speech or args.noise):
+        raise InputError("--data names manifests and stands alone; --speech and --noise name folders")
+    if bool(args.speech) != bool(args.noise):
+        raise InputError(
+            "--speech and --noise go together: folders of clean speech, and of noise without speech; "
+            "'lipstream data sample DIR' makes some of both to try"
+        )
+    if args.data is not None:
+        recipe = replace(recipe, data=tuple(args.data), speech=(), noise=())
+    if args.speech:
+        # What the recipe says of its own sources means nothing to others.
+        recipe = replace(
+            recipe,
+            data=(),
+            speech=tuple(args.speech),
+            noise=tuple(args.noise),
+            held_out_noise=(),
+            mix=replace(recipe.mix, source_weights={}),
+        )
+    if not (recipe.data or recipe.speech):
+        raise InputError(
+            f"recipe '{args.recipe}' names no data: give --speech DIR and --noise DIR, or --data with "
+            "manifests (docs/data.md); 'lipstream data sample DIR' makes some speech and noise to try"
+        )
+    return recipe
 
 
 def _shipped() -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..core.console import ProgressBar, complain
 from ..core.extras import needs_extra
 from ..errors import InputError
+from . import own_commands
 from .data.corpora import folders, grid, lrs2, pools, tables, voicebank, voxceleb2
 from .data.corpora.scan import HELD_OUT_NOISE, Adapter
 from .data.manifest import UNKNOWN_LICENCE
@@ -42,6 +43,7 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         parser.set_defaults(run=lambda args, adapter=adapter: _list(adapter, args))
     _add_folders(kinds)
     maker_commands.add_parsers(kinds)
+    own_commands.add_parsers(kinds)
     _add_check(kinds)
     _add_prepare(kinds)
 

@@ -2,31 +2,23 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
+from ..core.tables import from_table
 from ..errors import InputError
-from ..models.config import preset
+from ..models.config import ModelConfig, preset
 from ..models.parents.semamba import SEMambaConfig
+from ..models.store.folder import SEMAMBA
+from ..models.tables import changed
 from .losses.loss import LossConfig
-from .mixing.mixtures import MixConfig
+from .mixing.mixtures import MixConfig, NoiseKinds
 from .mixing.video_mixtures import VideoConfig
 from .run.optimizer import OptimizerConfig
 
-#: Name of the audio-only parent, which is no preset of the streaming models.
-SEMAMBA = "semamba"
-
 Device = Literal["cpu", "cuda"]
 Precision = Literal["float32", "bfloat16"]
-
-_TOML_NAMES = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a string",
-    tuple: "an array",
-}
 
 
 @dataclass(frozen=True)
@@ -35,8 +27,11 @@ class Recipe:
 
     Attributes:
         preset: the model, causal unless ``offline``; or ``semamba``, the audio-only parent, always offline.
-        without: parts of the fusion that the model does without, ``vce`` or ``fsvg``.
-        data: a folder of recordings or a manifest of them, or several, relative to the working directory.
+        model: what it has other than the preset: see `models.tables.changed`; of ``semamba`` the fields of
+            `SEMambaConfig`.
+        data: a manifest of recordings or a folder with tables of them, or several, relative to the working
+            directory.
+        speech, noise: folders of audio files, in place of ``data`` or beside it: see `own_speech`.
         exclude_licences: recordings whose licence contains one of these are not used.
         steps, batch: optimizer steps, and mixtures in each, over all processes together.
         workers: processes that draw batches ahead; the batches are the same for any number, 0 for none.
@@ -46,7 +41,8 @@ class Recipe:
             checkpoint.
         device: ``cpu`` or ``cuda``.
         precision: ``float32``; or, on CUDA, ``bfloat16``: the network under autocast.
-        start_from: safetensors weights to begin with; empty for random ones.
+        start_from: safetensors weights to begin with, or a model that has them, as ``lite``; empty for random
+            ones.
         grow: ``start_from`` may lack parameters of the model, which then begin as in an untrained one; the
             others may learn slower, see `OptimizerConfig.known_rate`.
         seed: of everything random.
@@ -58,15 +54,17 @@ class Recipe:
 
     preset: str = "lite"
     offline: bool = False
-    without: tuple[str, ...] = ()
-    data: str | tuple[str, ...] = "../shared/data"
+    model: dict[str, Any] = field(default_factory=dict)
+    data: str | tuple[str, ...] = ()
+    speech: tuple[str, ...] = ()
+    noise: tuple[str, ...] = ()
     exclude_licences: tuple[str, ...] = ()
     steps: int = 20000
     batch: int = 8
     workers: int = 0
     validate_every: int = 500
     validation_items: int = 24
-    held_out_noise: tuple[str, ...] = ("noisekun", "blanket")
+    held_out_noise: tuple[str, ...] = ()
     max_bad_batches: int = 20
     device: str = "cpu"
     precision: str = "float32"
@@ -104,22 +102,33 @@ class Recipe:
             raise InputError("grow needs weights to grow from: name them in start_from")
         if self.optimizer.known_rate != 1.0 and not self.grow:
             raise InputError("optimizer.known_rate is for models that grow: leave it out, or set grow = true")
-        if self.preset != SEMAMBA:
-            config = preset(self.preset).without(*self.without)  # refuses parts that there are not
-            if config.gate is not None and (self.video.share or self.video.freeze):
+        network = self.network
+        if isinstance(network, ModelConfig):
+            if network.gate is not None and (self.video.share or self.video.freeze):
                 raise InputError(
                     f"model '{self.preset}' sees landmarks, and no lip crops to train on: leave out "
                     "video.share and video.freeze, or train its lips with lipstream cue"
                 )
-        elif self.without or self.video.share or self.video.freeze or self.grow:
-            raise InputError(
-                "semamba hears only and has no parts: leave out 'without', grow, video.share and video.freeze"
-            )
+        elif self.video.share or self.video.freeze or self.grow:
+            raise InputError("semamba hears only: leave out grow, video.share and video.freeze")
+
+    @property
+    def network(self) -> ModelConfig | SEMambaConfig:
+        """The configuration of the model, that of the parent for ``semamba``.
+
+        Raises:
+            InputError: there is no such preset, or its sizes do not go together.
+        """
+        if self.preset == SEMAMBA:
+            return from_table(SEMambaConfig, self.model, "[model]", SEMambaConfig())
+        config = changed(preset(self.preset), self.model)
+        return config.offline() if self.offline else config
 
     @property
     def hop(self) -> int:
         """Samples from one frame of the model to the next."""
-        return SEMambaConfig().hop_size if self.preset == SEMAMBA else preset(self.preset).stft.hop
+        network = self.network
+        return network.stft.hop if isinstance(network, ModelConfig) else network.hop_size
 
 
 def _check_choice(name: str, value: str, choices: object) -> None:
@@ -127,46 +136,15 @@ def _check_choice(name: str, value: str, choices: object) -> None:
         raise InputError(f"{name} '{value}' is unknown: choose one of {', '.join(get_args(choices))}")
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
-
-
-def _convert(name: str, value: Any, default: Any, where: str) -> Any:
-    """A value as the type of its default: tables are configurations, lists tuples, whole numbers floats."""
-    if is_dataclass(default) and isinstance(value, dict):
-        return _build(type(default), value, f"{where} [{name}]")
-    if isinstance(default, float) and type(value) is int:
-        return float(value)
-    value = _tuples(value)
-    if name == "data" and isinstance(value, tuple) and all(isinstance(place, str) for place in value):
-        return value
-    if type(value) is not type(default):
-        kind = _TOML_NAMES.get(type(default), "a table")
-        raise InputError(f"{where}: {name} must be {kind}, not {value!r}")
-    return value
-
-
-def _build(kind: type, table: dict[str, Any], where: str) -> Any:
-    defaults = vars(kind())
-    unknown = sorted(set(table) - set(defaults))
-    if unknown:
-        raise InputError(f"{where}: unknown key '{unknown[0]}': known keys are {', '.join(defaults)}")
-    values = {name: _convert(name, value, defaults[name], where) for name, value in table.items()}
-    try:
-        return kind(**values)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where}: {error}") from error
-
-
 _Table = TypeVar("_Table")
 
 
-def load_recipe(path: Path, changes: Mapping[str, str | int] | None = None) -> Recipe:
+def load_recipe(path: Path, changes: Mapping[str, Any] | None = None) -> Recipe:
     """Read a recipe of `lipstream train`, see `read_table`."""
     return read_table(Recipe, path, changes)
 
 
-def read_table(kind: type[_Table], path: Path, changes: Mapping[str, str | int] | None = None) -> _Table:
+def read_table(kind: type[_Table], path: Path, changes: Mapping[str, Any] | None = None) -> _Table:
     """Read a recipe; keys that are not named keep the defaults of its dataclass.
 
     Args:
@@ -183,6 +161,38 @@ def read_table(kind: type[_Table], path: Path, changes: Mapping[str, str | int] 
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no valid TOML: {error}") from error
-    recipe = _build(kind, {**table, **(changes or {})}, str(path))
-    assert isinstance(recipe, kind)
-    return recipe
+    _refuse_old_forms(table, path)
+    return from_table(kind, {**table, **(changes or {})}, str(path), kind())
+
+
+def in_new_form(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe of before version 0.3, as a checkpoint may hold one, in the form of today.
+
+    ``without`` stood at the first level, ``mix.noise_kinds`` were five numbers, ``mix.source_weights`` pairs.
+    """
+    new = dict(table)
+    if parts := new.pop("without", None):
+        new["model"] = {**new.get("model", {}), "without": parts}
+    if isinstance(new.get("mix"), dict):
+        new["mix"] = mix = dict(new["mix"])
+        if isinstance(kinds := mix.get("noise_kinds"), list):
+            mix["noise_kinds"] = dict(zip((field.name for field in fields(NoiseKinds)), kinds, strict=False))
+        if isinstance(pairs := mix.get("source_weights"), list):
+            mix["source_weights"] = dict(pairs)
+    return new
+
+
+def _refuse_old_forms(table: Mapping[str, Any], path: Path) -> None:
+    """InputError for what was written otherwise before, with what is to be written."""
+    try:
+        new = in_new_form(table)
+    except (TypeError, ValueError):
+        return  # no form at all, which is told by its type
+    if "without" in table:
+        raise InputError(f"{path}: without stands in the table [model] now: write [model] without = [...]")
+    mix, new_mix = table.get("mix"), new.get("mix")
+    for key in ("noise_kinds", "source_weights"):
+        if isinstance(mix, dict) and isinstance(new_mix, dict) and mix.get(key) != new_mix.get(key):
+            named = (f"{name} = {weight}" for name, weight in new_mix[key].items())
+            shown = ", ".join(named) or "nothing, or leave it out"
+            raise InputError(f"{path}: {key} has names now: in a table [mix.{key}] write {shown}")

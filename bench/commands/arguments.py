@@ -24,12 +24,16 @@ class Report(Protocol):
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """``--model``, one preset."""
-    parser.add_argument("--model", default="lite", metavar="M", help="preset (%(default)s)")
+    parser.add_argument(
+        "--model", default="lite", metavar="M", help="preset, model folder or Hub id (%(default)s)"
+    )
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:
     """``--model``, any number of presets."""
-    parser.add_argument("--model", nargs="+", default=["lite"], metavar="M", help="presets (lite)")
+    parser.add_argument(
+        "--model", nargs="+", default=["lite"], metavar="M", help="presets, model folders or Hub ids (lite)"
+    )
 
 
 def add_runtimes(parser: argparse.ArgumentParser) -> None:

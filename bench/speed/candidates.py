@@ -1,16 +1,17 @@
-"""What can be timed: presets and sizes on runtimes, with the shipped weights or else with random ones.
+"""What can be timed: models and sizes on runtimes, with their weights or else with random ones.
 
 The time of a hop does not depend on what the weights are.
 """
 
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 from ...core.extras import needs_extra
 from ...errors import InputError
 from ...kernels.build import find_compiler
-from ...models.config import ModelConfig, preset
-from ...models.store.registry import graph_files, is_shipped
+from ...models.config import ModelConfig
+from ...models.store.registry import find_model, has_graphs, has_weights
 from ...stream.runtimes import Runtime, load_runtime
 
 #: Runtimes that need nothing but a package or a compiler; any other is measured where it is named.
@@ -43,51 +44,54 @@ def set_torch_threads(threads: int) -> None:
 
 
 def load_candidate(model: str, runtime: str, folder: Path) -> Runtime:
-    """One stream of a preset.
+    """One stream of a model.
 
     Args:
-        model: name of a preset.
+        model: see `find_model`.
         runtime: name of a runtime.
         folder: where `prepare_graphs` wrote.
 
     Raises:
         InputError: unknown model or runtime, or one that cannot run here.
     """
-    if is_shipped(model):
-        return load_runtime(model, runtime)
-    if runtime == "onnx":
-        from ...stream.runtimes.onnx import OnnxRuntime
-
-        return OnnxRuntime(*graph_files(model, folder))
-    if runtime == "native":
-        from ...models.store.tensor_file import read_tensors
-        from ...stream.runtimes.native import NativeRuntime
-
-        tensors = read_tensors(folder / f"{model}.safetensors")
-        return NativeRuntime(preset(model), tensors, graph_files(model, folder)[1])
-    return load_untrained(preset(model), runtime)
+    made = _made_folder(model, folder)
+    if made.is_dir():
+        return load_runtime(made, runtime)
+    return (
+        load_runtime(model, runtime)
+        if has_weights(model)
+        else load_untrained(find_model(model).config, runtime)
+    )
 
 
 def prepare_graphs(model: str, runtime: str, folder: Path) -> None:
-    """Write graphs and random weights of a preset that ships without any, where the runtime wants them.
+    """Write a folder of a model that has no graphs or no weights, where the runtime wants them.
+
+    Without weights of its own it gets random ones.
 
     Raises:
-        InputError: there is no such preset, or export needs a package that is not installed.
+        InputError: there is no such model, or export needs a package that is not installed.
     """
-    if runtime not in ("onnx", "native") or is_shipped(model) or (folder / f"{model}.onnx").is_file():
+    there = {"onnx": has_graphs, "native": has_weights}.get(runtime)
+    made = _made_folder(model, folder)
+    if there is None or there(model) or made.is_dir():
         return
     try:
-        from safetensors.torch import save_file
-
         from ...models.lite_avse import build
-        from ...models.store.export import export_graphs
+        from ...models.store.checkpoint import load_model
+        from ...models.store.pack import write_folder
     except ImportError as error:
         raise needs_extra(
-            f"no weights ship with model '{model}', and to time it untrained on '{runtime}'", "train", error
+            f"model '{model}' has no graphs or no weights, and to time it on '{runtime}' all the same",
+            "train",
+            error,
         ) from error
-    net = build(model).eval()
-    export_graphs(net, folder)
-    save_file(net.state_dict(), folder / f"{model}.safetensors")
+    write_folder(load_model(model) if has_weights(model) else build(model).eval(), {}, made)
+
+
+def _made_folder(model: str, folder: Path) -> Path:
+    """Where `prepare_graphs` writes what it makes of a model."""
+    return folder / quote(model, safe="")
 
 
 def load_untrained(config: ModelConfig, runtime: str) -> Runtime:
@@ -107,4 +111,4 @@ def load_untrained(config: ModelConfig, runtime: str) -> Runtime:
         from ...stream.runtimes.native import NativeRuntime
 
         return NativeRuntime(config, {name: tensor.numpy() for name, tensor in net.state_dict().items()})
-    raise InputError(f"runtime '{runtime}' needs weights that ship: use 'eager' for model '{config.name}'")
+    raise InputError(f"runtime '{runtime}' needs weights: use 'eager' for model '{config.name}'")

@@ -21,6 +21,7 @@ from ...models.lite_avse import LiteAVSEMamba, build
 from ...models.state import state_bytes
 from ...models.wave import WaveModel
 from .measurements import VIDEO_FPS
+from .whole import whole_form
 
 aten = torch.ops.aten
 
@@ -94,13 +95,13 @@ def stream_bytes(net: LiteAVSEMamba) -> int:
     return state_bytes(WaveModel(net).init_state(1)) + state_bytes(net.visual.init_state(1))
 
 
-def streaming_complexity(preset: str) -> Complexity:
-    """Measure the causal form of a preset, hop by hop as a stream runs it.
+def streaming_complexity(model: str) -> Complexity:
+    """Measure the causal form of a model, hop by hop as a stream runs it.
 
     Raises:
-        InputError: there is no such preset.
+        InputError: there is no such model.
     """
-    return net_complexity(build(preset))
+    return net_complexity(build(model))
 
 
 def net_complexity(net: LiteAVSEMamba) -> Complexity:
@@ -114,18 +115,24 @@ def net_complexity(net: LiteAVSEMamba) -> Complexity:
     return _complexity(model.net, macs, 1 / config.stft.frames_per_second, stream_bytes(net))
 
 
-def offline_complexity(preset: str, seconds: int = 4) -> Complexity:
-    """Measure the bidirectional offline form of a preset on a whole recording of so many seconds.
+def offline_complexity(model: str, seconds: int = 4) -> Complexity:
+    """Measure the bidirectional offline form of a model, or SEMamba, on a whole recording of so many seconds.
 
     Raises:
-        InputError: there is no such preset.
+        InputError: there is no such model.
     """
-    model = WaveModel(build(preset, causal=False)).eval()
-    config = model.net.config
-    frames = round(seconds * config.stft.frames_per_second)
-    wave = torch.zeros(1, frames * config.stft.hop)
-    embedding, age_s = torch.zeros(1, frames, config.visual.embedding_size), torch.zeros(1, frames)
-    return _complexity(model.net, count_macs(lambda: model(wave, embedding, age_s)), seconds, None)
+    form = whole_form(model, seconds)
+    macs = count_macs(form.run)
+    if isinstance(form.net, LiteAVSEMamba):
+        return _complexity(form.net, macs, form.seconds, None)
+    return Complexity(
+        parameters=count_parameters(form.net),
+        visual_parameters=0,
+        macs_per_second=macs.total / form.seconds,
+        products_per_second=macs.products / form.seconds,
+        visual_macs_per_second=0.0,
+        state_bytes=None,
+    )
 
 
 def _complexity(net: LiteAVSEMamba, macs: Macs, seconds: float, carried_bytes: int | None) -> Complexity:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import numpy as np
 import soundfile
@@ -13,6 +14,7 @@ import soundfile
 from ...core.extras import needs_extra
 from ...core.processes import in_fresh_process
 from ...errors import InputError
+from ...models.store.registry import hears_whole
 from ..machine import ONCE_NOISE_PERCENT, Machine, fingerprint, peak_memory_mib
 from ..output import format_count, format_table
 from .candidates import has_torch, load_candidate, prepare_graphs, set_torch_threads
@@ -118,7 +120,7 @@ def measure_cost_report(
     """Measure presets on runtimes, a whole file among it.
 
     Args:
-        models: names of presets.
+        models: see `find_model`; and ``semamba``, which is measured as `OFFLINE` alone.
         runtimes: names of runtimes; `OFFLINE` is the bidirectional form in torch.
         hops: how many to time, after the warm-up.
         threads: threads of torch.
@@ -135,7 +137,14 @@ def measure_cost_report(
         if source is None:
             source = Path(name) / "example.wav"
             write_example(source, seconds)
-        forms = [(model, runtime) for model in models for runtime in runtimes]
+        forms = [
+            (model, runtime)
+            for model in models
+            for runtime in runtimes
+            if runtime == OFFLINE or not hears_whole(model)
+        ]
+        if not forms:
+            raise InputError(f"'{models[0]}' hears whole recordings: its only runtime is {OFFLINE}")
         return CostReport(machine, threads, measure_costs(forms, hops, threads, source))
 
 
@@ -234,13 +243,15 @@ def _measure(model: str, runtime: str, hops: int, folder: Path, threads: int, so
 
 
 def _file_rtf(source: Path, folder: Path, model: str, runtime: str) -> float | None:
-    """None for a preset that ships without weights: files are not enhanced with random ones."""
-    from ...models.store.registry import is_shipped
+    """None for a model without weights, or for onnx without graphs: random ones enhance no files."""
+    from ...models.store.registry import has_graphs, has_weights
     from ...stream.files import enhance_file
 
-    if not is_shipped(model):
+    if not (has_graphs if runtime == "onnx" else has_weights)(model):
         return None
-    return enhance_file(source, folder / f"{model}.{runtime}.wav", model=model, runtime=runtime).rtf
+    return enhance_file(
+        source, folder / f"{quote(model, safe='')}.{runtime}.wav", model=model, runtime=runtime
+    ).rtf
 
 
 def _size(model: str, runtime: str) -> "Complexity | None":

@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ...core.processes import in_fresh_process
-from ...models.config import preset
-from ...models.store.registry import is_shipped
+from ...models.store.registry import has_weights
 from ..machine import ONCE_NOISE_PERCENT, Machine, fingerprint
 from ..output import format_count, format_table
 from .candidates import THREADED, load_candidate, prepare_graphs
@@ -29,7 +28,7 @@ class LatencyReport:
     Attributes:
         machine: what it ran on.
         runtimes: each preset on each runtime with each number of threads, in a process of its own.
-        untrained: presets that ship without weights, timed with random ones.
+        untrained: models without weights, timed with random ones.
     """
 
     machine: Machine
@@ -96,7 +95,7 @@ def measure_latency(
         InputError: unknown model or runtime, or one that cannot run here.
     """
     machine = fingerprint()
-    untrained = [model for model in models if not is_shipped(preset(model).name)]
+    untrained = [model for model in models if not has_weights(model)]
     times = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import torch
 
-from ...models.lite_avse import build
-from ...models.wave import WaveModel
 from ...stream.runtimes import Runtime, load_runtime
 from ..machine import Machine, fingerprint
 from ..output import format_table
 from .candidates import set_torch_threads
-from .measurements import LEVEL, Clock, Measurement, StepTimes, measure_hops
+from .measurements import Clock, Measurement, StepTimes, measure_hops
+from .whole import whole_form
 
 #: A single run may differ by so much from the next.
 ONE_RUN_NOISE_PERCENT = 10.0
@@ -38,33 +37,28 @@ class OfflineTimes:
 
 
 def measure_offline(
-    preset: str, seconds: float = 4.0, runs: int = 3, clock: Clock = time.perf_counter
+    model: str, seconds: float = 4.0, runs: int = 3, clock: Clock = time.perf_counter
 ) -> OfflineTimes:
     """Time the offline form on so many seconds of audio with video, in torch.
 
     The weights are untrained: they do not change the time.
 
     Raises:
-        InputError: there is no such preset.
+        InputError: there is no such model.
     """
-    model = WaveModel(build(preset, causal=False)).eval()
-    config = model.net.config
-    frames = max(1, round(seconds * config.stft.frames_per_second))
-    wave = LEVEL * torch.randn(1, frames * config.stft.hop)
-    embedding, age_s = torch.randn(1, frames, config.visual.embedding_size), torch.zeros(1, frames)
+    form = whole_form(model, seconds)
     times = []
     with torch.inference_mode():
         for _ in range(runs):
             run_started = clock()
-            model(wave, embedding, age_s)
+            form.run()
             times.append(clock() - run_started)
-    exact_seconds = frames / config.stft.frames_per_second
     fastest = min(times)
     return OfflineTimes(
-        model=preset,
-        seconds=exact_seconds,
+        model=model,
+        seconds=form.seconds,
         elapsed_s=fastest,
-        rtf=fastest / exact_seconds,
+        rtf=fastest / form.seconds,
         noise_percent=100 * (max(times) / fastest - 1) if runs > 1 else ONE_RUN_NOISE_PERCENT,
     )
 

@@ -7,8 +7,9 @@ from itertools import groupby
 import numpy as np
 
 from ...errors import InputError
-from ...models.config import BandCodecConfig, BandRegion, ModelConfig, preset
+from ...models.config import BandCodecConfig, BandRegion, ModelConfig
 from ...models.lite_avse import LiteAVSEMamba
+from ...models.store.registry import find_model
 from ..machine import Machine, fingerprint
 from ..output import format_count, format_table
 from .candidates import load_untrained, set_torch_threads
@@ -118,7 +119,7 @@ def measure_scaling(
     """
     set_torch_threads(threads)
     machine = fingerprint()
-    config = preset(model)
+    config = find_model(model).config
     costs = [
         _cost(_VARY[axis](config, value), axis, value, runtime, hops)
         for axis, values in sizes.items()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core.arrays import Float32, UInt8
-from ...errors import InputError
+from ...models.config import ModelConfig
 from ...stream.enhancer import Enhancer
 from ...stream.runtimes.base import LipsKind
 from ..data.recordings import Item, require_noisy
@@ -70,33 +70,26 @@ class ModelSystem(System):
 
 
 class OfflineSystem(System):
-    """The bidirectional offline form of a preset with weights of its own, on whole recordings, audio only.
+    """The bidirectional offline form of a model with weights of its own, on whole recordings, audio only.
 
     It is what the streaming model is held against: how much the future is worth.
 
     Args:
         name: in reports.
-        preset: name of the preset.
+        config: of the offline form.
         weights: a safetensors file.
+        model: the preset or folder, for its cost.
 
     Raises:
-        InputError: no such preset or file, or weights that do not fit.
+        InputError: no such file, or weights that do not fit.
     """
 
-    def __init__(self, name: str, preset: str, weights: Path) -> None:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        from ...models.lite_avse import build
+    def __init__(self, name: str, config: ModelConfig, weights: Path, model: str) -> None:
+        from ...models.store.checkpoint import load_weights
         from ...models.wave import WaveModel
 
-        self.name, self._preset = name, preset
-        net = build(preset, causal=False)
-        try:
-            net.load_state_dict(load_file(weights))
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise InputError(f"'{weights}' holds no weights of the offline form of '{preset}'") from error
-        self._model = WaveModel(net.eval())
+        self.name, self._preset = name, model
+        self._model = WaveModel(load_weights(config, weights))
 
     def outputs(self, item: Item) -> dict[str, Output]:
         """``NAME``, its delay taken out."""
@@ -122,15 +115,16 @@ class ParentSystem(System):
         name: in reports.
         parent: one of `models.parents.registry.PARENTS`.
         weights: as `load_parent` takes them.
+        folder: the model folder they are in, for its cost; by default it is not known.
 
     Raises:
         InputError: no such file, or weights that do not fit.
     """
 
-    def __init__(self, name: str, parent: str, weights: Path) -> None:
+    def __init__(self, name: str, parent: str, weights: Path, folder: str | None = None) -> None:
         from ...models.parents.registry import load_parent
 
-        self.name = name
+        self.name, self._folder = name, folder
         self._model = load_parent(parent, weights)
 
     def outputs(self, item: Item) -> dict[str, Output]:
@@ -143,6 +137,10 @@ class ParentSystem(System):
         return {
             self.name: Output(enhance_offline(self._model, torch.from_numpy(item.noisy)[None])[0].numpy())
         }
+
+    def cost(self) -> Cost | None:
+        """Measured on noise of a few seconds; None of a bare file, whose sizes may be unusual."""
+        return None if self._folder is None else replace(_cost(self._folder, OFFLINE), name=self.name)
 
 
 def enhance_in_chunks(

@@ -21,7 +21,7 @@ from ..lips.points import POINTS
 from ..lite_avse import LiteAVSEMamba
 from ..state import State, flatten_state, state_names, unflatten_state
 from ..wave import WaveModel, WaveState
-from .checkpoint import load_model
+from .folder import STEM
 from .registry import StreamSpec
 
 _OPSET = 23
@@ -159,7 +159,7 @@ def _write(
 
 
 def export_graphs(net: LiteAVSEMamba, folder: Path) -> list[Path]:
-    """Write the graphs of a causal model into a folder, replacing what is there: see `graph_files`.
+    """Write the graphs of a causal model into a folder, replacing what is there: see `StoredModel.graphs`.
 
     Raises:
         InputError: the folder cannot be written.
@@ -174,7 +174,7 @@ def export_graphs(net: LiteAVSEMamba, folder: Path) -> list[Path]:
 
 def _write_with_crops(net: LiteAVSEMamba, folder: Path) -> list[Path]:
     spec = StreamSpec.of(net.config)
-    paths = [folder / f"{spec.name}.onnx", folder / f"{spec.name}-lips.onnx"]
+    paths = [folder / f"{STEM}.onnx", folder / f"{STEM}-lips.onnx"]
     crop = {"crop": torch.zeros(1, spec.lips_size, spec.lips_size, 3, dtype=torch.uint8)}
     _write_hop(net, paths[0], lips=True)
     _write(_LipsGraph(net), crop, ["embedding_out"], spec, paths[1])
@@ -183,7 +183,7 @@ def _write_with_crops(net: LiteAVSEMamba, folder: Path) -> list[Path]:
 
 def _write_with_gate(net: LiteAVSEMamba, folder: Path) -> list[Path]:
     spec = StreamSpec.of(net.config)
-    paths = [folder / f"{spec.name}{end}.onnx" for end in ("", "-cue", "-gate")]
+    paths = [folder / f"{STEM}{end}.onnx" for end in ("", "-cue", "-gate")]
     tick = {"landmarks": torch.zeros(1, len(POINTS), 3), "age_s": torch.zeros(1)}
     _write_hop(net, paths[0], lips=False)
     _write(_CueGraph(net), tick, ["cue"], spec, paths[1])
@@ -204,12 +204,3 @@ def _write_hop(net: LiteAVSEMamba, path: Path, lips: bool) -> None:
         "video_age_s": torch.zeros(streams),
     }
     _write(_HopGraph(net, streams), hop | seen | dry, ["out", "alpha"], spec, path)
-
-
-def export(preset: str, weights: Path | None, out_dir: Path) -> list[Path]:
-    """Write the ONNX graphs of a preset from safetensors weights (None: those shipped) and say where.
-
-    Raises:
-        InputError: no such preset, unfit weights, or a folder that cannot be written.
-    """
-    return export_graphs(load_model(preset, weights), out_dir)

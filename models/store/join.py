@@ -13,9 +13,9 @@ from ...errors import InputError
 from ..config import preset
 from ..lips.voice_gate import VoiceGate
 from ..lite_avse import LiteAVSEMamba
-from .checkpoint import form_metadata
+from .folder import form_metadata
 from .landmark_weights import cue_metadata
-from .registry import require_shipped, weights_file
+from .registry import require_file, weights_file
 
 #: Of the names of all tensors that are not those of the network for sound.
 _ENCODER, GATE_PREFIX, _LIPS = "visual.", "gate.", ("visual.", "gate.", "fusion.")
@@ -45,7 +45,7 @@ def join_weights(name: str, sound: Path | None, cue: Path | None, gate: Path | N
             f"model '{name}' has no voice gate: join makes weights of models that have one, as 'lite'"
         )
     shipped = weights_file(name)
-    sources = [require_shipped(shipped, name) if file is None else file for file in (sound, cue, gate)]
+    sources = [require_file(shipped, name) if file is None else file for file in (sound, cue, gate)]
     tensors = {key: value for key, value in _read(sources[0]).items() if not key.startswith(_LIPS)}
     tensors |= _part(sources[1], _ENCODER) | _part(sources[2], GATE_PREFIX)
     model = LiteAVSEMamba(config)
@@ -56,7 +56,7 @@ def join_weights(name: str, sound: Path | None, cue: Path | None, gate: Path | N
             raise InputError(
                 f"{source} does not fit preset '{name}': {key} is missing, unknown or of other sizes"
             )
-    metadata = form_metadata(name, False, ()) | cue_metadata(sources[1])
+    metadata = form_metadata(config) | cue_metadata(sources[1])
     _write(out, {key: tensors[key] for key in wanted}, metadata)
 
 
@@ -75,7 +75,7 @@ def with_gate(name: str, weights: Path, gate: VoiceGate, about: Mapping[str, obj
     """
     tensors = {key: value for key, value in _read(weights).items() if not key.startswith(GATE_PREFIX)}
     tensors |= {GATE_PREFIX + key: value for key, value in gate.state_dict().items()}
-    metadata = form_metadata(name, False, ()) | cue_metadata(weights)
+    metadata = form_metadata(preset(name)) | cue_metadata(weights)
     _write(out, tensors, metadata | {_ABOUT_GATE: json.dumps(dict(about))})
 
 

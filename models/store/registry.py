@@ -1,11 +1,14 @@
-"""What is known of a preset without torch: its stream, and where its shipped weights and graphs lie."""
+"""What is known of a model without torch: its stream, and where its weights and graphs lie."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ...errors import InputError
-from ..config import ModelConfig, preset
+from ..config import PRESETS, ModelConfig
+from .folder import SEMAMBA, STEM, check_file, describe
+from .hub import fetch, is_hub_id
 
 #: Age in seconds that stands for "there is no video": far beyond where alpha has faded to exactly 0.
 NO_VIDEO_AGE_S = 1e6
@@ -51,59 +54,129 @@ class StreamSpec:
 
 
 WEIGHTS_FOLDER = Path(__file__).parents[1] / "weights"
+#: How a user names a model: a preset, a folder, or an id of the Hub.
+ModelName = str | os.PathLike[str]
 
 
-def weights_file(name: str) -> Path:
-    """The safetensors file of a preset, shipped or not.
+@dataclass(frozen=True)
+class StoredModel:
+    """A streaming model and its files, there or not: see `require_file`.
 
-    Raises:
-        InputError: there is no such preset.
+    Attributes:
+        config: of the model.
+        weights: the safetensors file.
+        graphs: of a hop, and of a lip crop. Where lips are landmarks: of a hop of audio alone, of a tick of
+            encoder C, and of a hop with the voice gate.
     """
-    return WEIGHTS_FOLDER / f"{preset(name).name}.safetensors"
+
+    config: ModelConfig
+    weights: Path
+    graphs: tuple[Path, ...]
 
 
-#: Ends of the names of graphs that go with the graph of a hop.
-_BESIDE = ("-lips", "-cue", "-gate")
+def find_model(name: ModelName) -> StoredModel:
+    """The model that a user means.
 
-
-def graph_files(name: str, folder: Path = WEIGHTS_FOLDER) -> tuple[Path, ...]:
-    """The ONNX graphs of a preset, there or not.
+    A preset's name wins over a folder of that name, a folder that is there over an id of the Hub. The network
+    is used for such an id alone, and only if it is not in the Hub's cache.
 
     Args:
-        name: of the preset.
-        folder: where they lie; by default those that ship.
-
-    Returns:
-        Of a hop, and of a lip crop. Where lips are landmarks: of a hop of audio alone, of a tick of encoder
-        C, and of a hop with the voice gate.
+        name: of a preset; a folder as `lipstream export` or `lipstream train` writes it; ``org/name``.
 
     Raises:
-        InputError: there is no such preset.
+        InputError: there is no such model, its folder is damaged, it hears whole recordings, or it cannot
+            be fetched.
     """
-    config = preset(name)
+    text = os.fspath(name)
+    if text in PRESETS:
+        config, weights = PRESETS[text], WEIGHTS_FOLDER / f"{text}.safetensors"
+        return StoredModel(config, weights, _graphs(config, WEIGHTS_FOLDER, text))
+    found = describe(find_folder(text))
+    config = found.config()
+    if not config.causal:
+        raise InputError(
+            f"'{text}' holds the offline form of '{config.name}', which hears whole recordings: use it with "
+            f"lipstream evaluate --system {text}"
+        )
+    return StoredModel(config, found.weights, _graphs(config, found.folder, STEM))
+
+
+def find_folder(name: str) -> Path:
+    """The folder of a model that is no preset, see `find_model`.
+
+    Raises:
+        InputError: there is none.
+    """
+    place = Path(name).expanduser()
+    if name and place.is_dir():
+        return place
+    if place.is_file():
+        raise InputError(
+            f"'{name}' is a file, and a model is a folder: make one with "
+            "lipstream export PRESET --weights FILE --out-dir DIR"
+        )
+    if is_hub_id(name):
+        return fetch(name)
+    raise InputError(
+        f"unknown model '{name}': choose one of {', '.join(PRESETS)}, a model folder, or an id of the Hub "
+        "such as org/name"
+    )
+
+
+def hears_whole(name: ModelName) -> bool:
+    """Whether a model hears whole recordings only: SEMamba, or the offline form of another.
+
+    Raises:
+        InputError: there is no such model, or its folder is damaged.
+    """
+    text = os.fspath(name)
+    if text in PRESETS or text == SEMAMBA:
+        return text == SEMAMBA
+    found = describe(find_folder(text))
+    return found.kind == SEMAMBA or not found.config().causal
+
+
+def _graphs(config: ModelConfig, folder: Path, stem: str) -> tuple[Path, ...]:
     ends = ("", "-lips") if config.gate is None else ("", "-cue", "-gate")
-    return tuple(folder / f"{config.name}{end}.onnx" for end in ends)
+    return tuple(folder / f"{stem}{end}.onnx" for end in ends)
 
 
-def is_shipped(name: str) -> bool:
-    """Whether the graphs of a preset are there."""
+def weights_file(name: ModelName) -> Path:
+    """The safetensors file of a model, there or not; raises as `find_model`."""
+    return find_model(name).weights
+
+
+def graph_files(name: ModelName) -> tuple[Path, ...]:
+    """The ONNX graphs of a model, there or not, see `StoredModel`; raises as `find_model`."""
+    return find_model(name).graphs
+
+
+def has_graphs(name: ModelName) -> bool:
+    """Whether the graphs of a model are there."""
     return all(path.is_file() for path in graph_files(name))
 
 
+def has_weights(name: ModelName) -> bool:
+    """Whether the weights of a model are there."""
+    return weights_file(name).is_file()
+
+
 def shipped_presets() -> list[str]:
-    """The presets whose graphs are there."""
-    return sorted(path.stem for path in WEIGHTS_FOLDER.glob("*.onnx") if not path.stem.endswith(_BESIDE))
+    """The presets that ship with graphs, be they all there or not."""
+    return sorted(name for name in PRESETS if graph_files(name)[0].is_file())
 
 
-def require_shipped(path: Path, name: str) -> Path:
-    """The path, if it is there.
+def require_file(path: Path, name: ModelName) -> Path:
+    """A file of a model, if it is there and whole.
 
     Raises:
-        InputError: it is not; the message names the presets that can be used, and how to make this one.
+        InputError: it is not; the message says what can be used, and how to make this one.
     """
-    if not path.is_file():
+    if path.parent != WEIGHTS_FOLDER:
+        check_file(path)
+    elif not path.is_file():
         raise InputError(
             f"no weights ship with model '{name}' ({path.name} is missing): use one of "
-            f"{', '.join(shipped_presets()) or 'none'}, or train it and run 'lipstream export {name}'"
+            f"{', '.join(shipped_presets()) or 'none'}, or train it and name the folder of the training"
         )
     return path

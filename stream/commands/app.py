@@ -37,12 +37,11 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 def app(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
-    from ...models.store.registry import graph_files, require_shipped, shipped_presets
+    from ...models.store.registry import find_model, require_file, shipped_presets
 
     models = tuple(args.model or shipped_presets())
     for model in models:
-        for path in graph_files(model):
-            require_shipped(path, model)
+        require_file(find_model(model).weights, model)
     if not 0 <= args.port < 65536:
         raise InputError(f"--port must be from 0 to 65535, not {args.port}")
     try:

@@ -121,7 +121,7 @@ class LiveConfig:
         block: samples of the devices' blocks; None: 10 ms.
         camera: index, URL or video file; None: audio only.
         face_model: path of ``face_landmarker.task``; None finds or fetches it.
-        model: name of a preset.
+        model: a preset, a model folder or an id of the Hub, as for `Enhancer`.
         runtime: name of a runtime; "auto": the fastest that starts at once.
         atten_limit_db: as for `Enhancer`, at the start.
         low_latency: smaller buffers: at most 45 ms added, for computers that keep up without a pause.

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core.arrays import Float32
 from ...errors import InputError
+from ...models.store.registry import ModelName
 from ..audio_files import open_audio
 from ..enhancer import Enhancer
 from ..lag.av_lag import HeardSound, offset_of
@@ -48,7 +49,7 @@ class FileOffset:
         sound: HeardSound,
         lips: LipsFeed | None,
         enhancers: list[Enhancer],
-        model: str,
+        model: ModelName,
         runtime: str,
     ) -> None:
         self._sound, self._lips = sound, lips

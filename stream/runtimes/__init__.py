@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from ...core.extras import needs_extra
 from ...errors import InputError
+from ...kernels.build import find_compiler
+from ...models.store.registry import ModelName, has_graphs, has_weights
 from .base import NO_VIDEO_AGE_S, PoolRuntime, Runtime, StreamSpec
 
 __all__ = [
@@ -24,39 +26,44 @@ RUNTIMES = ("onnx", "eager", "native", "cuda-graph")
 AUTO = "auto"
 
 
-def chosen_runtime(model: str, runtime: str = AUTO) -> str:
+def chosen_runtime(model: ModelName, runtime: str = AUTO) -> str:
     """The runtime that a name stands for: itself, or for `AUTO` the fastest one that starts at once.
 
     That is 'native' where its step came with the package or was compiled here before, else 'onnx': nobody
-    waits for a compiler who did not ask for 'native' (or ran ``lipstream doctor``).
+    waits for a compiler who did not ask for 'native' (or ran ``lipstream doctor``). A model without graphs,
+    such as the folder of a training, is compiled, or where no compiler is runs in torch ('eager').
     """
     if runtime != AUTO:
         return runtime
     from .native import NativeRuntime
 
-    return "onnx" if NativeRuntime.library_of(model) is None else "native"
+    if NativeRuntime.library_of(model) is not None:
+        return "native"
+    if has_graphs(model) or not has_weights(model):
+        return "onnx"
+    return "native" if NativeRuntime.serves(model) and find_compiler() else "eager"
 
 
-def load_runtime(model: str, runtime: str = AUTO) -> Runtime:
-    """One stream of a shipped model.
+def load_runtime(model: ModelName, runtime: str = AUTO) -> Runtime:
+    """One stream of a model.
 
     Args:
-        model: name of a preset.
+        model: see `models.store.registry.find_model`.
         runtime: one of `RUNTIMES`, or `AUTO`.
 
     Raises:
-        InputError: unknown model or runtime, weights that do not ship, a package that is not installed, no
+        InputError: unknown model or runtime, weights that are not there, a package that is not installed, no
             C++ compiler for 'native', or no GPU for 'cuda-graph'.
     """
     load, _ = _loaders(chosen_runtime(model, runtime))
     return load(model)
 
 
-def load_pool(model: str, streams: int, runtime: str = AUTO) -> PoolRuntime:
-    """Many streams of a shipped model, stepped together.
+def load_pool(model: ModelName, streams: int, runtime: str = AUTO) -> PoolRuntime:
+    """Many streams of a model, stepped together.
 
     Args:
-        model: name of a preset.
+        model: see `models.store.registry.find_model`.
         streams: how many, at least 1.
         runtime: one of `RUNTIMES`, or `AUTO`.
 
@@ -67,7 +74,7 @@ def load_pool(model: str, streams: int, runtime: str = AUTO) -> PoolRuntime:
     return load(model, streams)
 
 
-def _loaders(runtime: str) -> tuple[Callable[[str], Runtime], Callable[[str, int], PoolRuntime]]:
+def _loaders(runtime: str) -> tuple[Callable[[ModelName], Runtime], Callable[[ModelName, int], PoolRuntime]]:
     """What loads one stream of a model, and what loads many."""
     if runtime == "onnx":
         from .onnx import OnnxPool, OnnxRuntime

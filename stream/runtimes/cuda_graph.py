@@ -10,6 +10,7 @@ from torch import Tensor
 from ...errors import InputError
 from ...models.lite_avse import LiteAVSEMamba
 from ...models.store.checkpoint import load_model
+from ...models.store.registry import ModelName
 from .captured import CapturedPool, CapturedRuntime
 
 #: Calls before capture: kernels are compiled, libraries choose their algorithms and take their memory.
@@ -77,11 +78,11 @@ class CudaGraphRuntime(CapturedRuntime):
         super().__init__(net, CudaGraphCapture())
 
     @classmethod
-    def of_preset(cls, model: str) -> "CudaGraphRuntime":
-        """The shipped weights of a preset.
+    def of_preset(cls, model: ModelName) -> "CudaGraphRuntime":
+        """The weights of a model, see `find_model`.
 
         Raises:
-            InputError: no such preset, no weights ship with it, or there is no GPU.
+            InputError: no such model, no weights are there, or there is no GPU.
         """
         return cls(load_model(model))
 
@@ -101,6 +102,6 @@ class CudaGraphPool(CapturedPool):
         super().__init__(net, CudaGraphCapture(), streams)
 
     @classmethod
-    def of_preset(cls, model: str, streams: int) -> "CudaGraphPool":
-        """The shipped weights of a preset; see `CudaGraphRuntime.of_preset` for what it raises."""
+    def of_preset(cls, model: ModelName, streams: int) -> "CudaGraphPool":
+        """The weights of a model; see `CudaGraphRuntime.of_preset` for what it raises."""
         return cls(load_model(model), streams)

@@ -8,7 +8,7 @@ from ...core.arrays import Bool, Float32, UInt8
 from ...models.lite_avse import LiteAVSEMamba
 from ...models.state import State, flatten_state, state_bytes, unflatten_state
 from ...models.store.checkpoint import load_model
-from ...models.store.registry import StreamSpec
+from ...models.store.registry import ModelName, StreamSpec
 from ...models.wave import WaveModel
 from .base import any_lips, check_sees
 
@@ -27,11 +27,11 @@ class EagerRuntime:
         self.reset()
 
     @classmethod
-    def of_preset(cls, model: str) -> "EagerRuntime":
-        """The shipped weights of a preset.
+    def of_preset(cls, model: ModelName) -> "EagerRuntime":
+        """The weights of a model, see `find_model`.
 
         Raises:
-            InputError: no such preset, or no weights ship with it.
+            InputError: no such model, or no weights are there.
         """
         return cls(load_model(model))
 
@@ -96,11 +96,11 @@ class EagerPool:
         self._lips_begin: set[int] = set()  # as in `EagerRuntime`
 
     @classmethod
-    def of_preset(cls, model: str, streams: int) -> "EagerPool":
-        """The shipped weights of a preset.
+    def of_preset(cls, model: ModelName, streams: int) -> "EagerPool":
+        """The weights of a model, see `find_model`.
 
         Raises:
-            InputError: no such preset, or no weights ship with it.
+            InputError: no such model, or no weights are there.
         """
         return cls(load_model(model), streams)
 

@@ -10,8 +10,8 @@ from ...core.arrays import Bool, Float32, UInt8
 from ...errors import InputError
 from ...kernels.build import BuildError, find
 from ...kernels.cpu.step import StepPool
-from ...models.config import ModelConfig, preset
-from ...models.store.registry import StreamSpec, graph_files, require_shipped, weights_file
+from ...models.config import ModelConfig
+from ...models.store.registry import ModelName, StreamSpec, find_model, graph_files, require_file
 from ...models.store.step_sizes import step_sizes
 from ...models.store.step_weights import step_weights
 from ...models.store.tensor_file import read_tensors
@@ -32,27 +32,34 @@ class NativePool:
         tensors: its weights, by name.
         streams: how many.
         threads: that share the streams of a call.
+        lips: its graph of a lip crop, where it sees crops; None for the one shipped with the preset.
 
     Raises:
         InputError: another kind of model, weights that do not fit, or no C++ compiler to build the step.
     """
 
     def __init__(
-        self, config: ModelConfig, tensors: Mapping[str, Float32], streams: int, threads: int = 1
+        self,
+        config: ModelConfig,
+        tensors: Mapping[str, Float32],
+        streams: int,
+        threads: int = 1,
+        lips: Path | None = None,
     ) -> None:
         self.spec = StreamSpec.of(config)
         self.streams = streams
         self._steps = _built(config, tensors, streams, threads)
-        self._lips = _lips_encoder(config)
+        self._lips = _lips_encoder(config, lips)
 
     @classmethod
-    def of_preset(cls, model: str, streams: int, threads: int = 1) -> "NativePool":
-        """The shipped weights of a preset.
+    def of_preset(cls, model: ModelName, streams: int, threads: int = 1) -> "NativePool":
+        """The weights of a model, see `find_model`.
 
         Raises:
-            InputError: no such preset, none that this runtime serves, or no weights ship with it.
+            InputError: no such model, none that this runtime serves, or no weights are there.
         """
-        return cls(*_shipped(model), streams, threads)
+        config, tensors, lips = _stored(model)
+        return cls(config, tensors, streams, threads, lips)
 
     @property
     def state_bytes(self) -> int:
@@ -96,21 +103,30 @@ class NativeRuntime:
         self._lips = _lips_encoder(config, lips)
 
     @classmethod
-    def of_preset(cls, model: str) -> "NativeRuntime":
-        """The shipped weights of a preset.
+    def of_preset(cls, model: ModelName) -> "NativeRuntime":
+        """The weights of a model, see `find_model`.
 
         Raises:
-            InputError: no such preset, none that this runtime serves, or no weights ship with it.
+            InputError: no such model, none that this runtime serves, or no weights are there.
         """
-        return cls(*_shipped(model))
+        return cls(*_stored(model))
 
     @classmethod
-    def library_of(cls, model: str) -> Path | None:
-        """The compiled step of a preset, where `of_preset` needs no compiler for it."""
+    def library_of(cls, model: ModelName) -> Path | None:
+        """The compiled step of a model, where `of_preset` needs no compiler for it."""
         try:
-            return find(step_sizes(preset(model)).code())
+            return find(step_sizes(find_model(model).config).code())
         except InputError:
             return None
+
+    @classmethod
+    def serves(cls, model: ModelName) -> bool:
+        """Whether the step can be compiled for a model."""
+        try:
+            step_sizes(find_model(model).config)
+        except InputError:
+            return False
+        return True
 
     @property
     def state_bytes(self) -> int:
@@ -136,9 +152,11 @@ class NativeRuntime:
         return self._step.see(0, landmarks, age_s)
 
 
-def _shipped(model: str) -> tuple[ModelConfig, dict[str, Float32]]:
-    config = preset(model)
-    return config, read_tensors(require_shipped(weights_file(model), model))
+def _stored(model: ModelName) -> tuple[ModelConfig, dict[str, Float32], Path]:
+    """The configuration of a model, its weights, and the graph of its lips."""
+    found = find_model(model)
+    step_sizes(found.config)  # refuses before anything large is read
+    return found.config, read_tensors(require_file(found.weights, model)), found.graphs[1]
 
 
 def _built(

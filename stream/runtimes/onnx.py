@@ -10,7 +10,7 @@ import onnxruntime
 
 from ...core.arrays import Bool, Float32, UInt8
 from ...errors import InputError
-from ...models.store.registry import graph_files, require_shipped
+from ...models.store.registry import ModelName, graph_files, require_file
 from .base import StreamSpec, any_lips, check_sees
 from .onnx_graph import BoundGraph, Carried, LipsEncoder, open_graph
 
@@ -37,7 +37,7 @@ class _Hops:
     @cached_property
     def _gated(self) -> BoundGraph:
         assert self._gate_graph is not None
-        path = require_shipped(self._gate_graph, self.spec.name)
+        path = require_file(self._gate_graph, self.spec.name)
         return BoundGraph(open_graph(path), self._streams, self.carried)
 
     @property
@@ -84,14 +84,14 @@ class OnnxRuntime:
         self._lips = LipsEncoder(lips_graph, self.spec.name)
 
     @classmethod
-    def of_preset(cls, model: str) -> "OnnxRuntime":
-        """The shipped graphs of a preset.
+    def of_preset(cls, model: ModelName) -> "OnnxRuntime":
+        """The graphs of a model, see `find_model`.
 
         Raises:
-            InputError: no such preset, or no weights ship with it.
+            InputError: no such model, or no graphs are there.
         """
         graph, *others = graph_files(model)
-        return cls(require_shipped(graph, model), *others)
+        return cls(require_file(graph, model), *others)
 
     @property
     def state_bytes(self) -> int:
@@ -148,14 +148,14 @@ class OnnxPool:
         self._seated = np.arange(0)
 
     @classmethod
-    def of_preset(cls, model: str, streams: int) -> "OnnxPool":
-        """The shipped graphs of a preset.
+    def of_preset(cls, model: ModelName, streams: int) -> "OnnxPool":
+        """The graphs of a model, see `find_model`.
 
         Raises:
-            InputError: no such preset, or no weights ship with it.
+            InputError: no such model, or no graphs are there.
         """
         graph, lips_graph, *gate_graph = graph_files(model)
-        return cls(require_shipped(graph, model), lips_graph, next(iter(gate_graph), None), streams)
+        return cls(require_file(graph, model), lips_graph, next(iter(gate_graph), None), streams)
 
     @property
     def state_bytes(self) -> int:

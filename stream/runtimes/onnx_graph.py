@@ -9,7 +9,7 @@ import onnxruntime
 
 from ...core.arrays import Float32, UInt8
 from ...errors import InputError
-from ...models.store.registry import require_shipped
+from ...models.store.registry import require_file
 
 _IN, _OUT = "state_in.", "state_out."
 _NUMPY_TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
@@ -188,4 +188,4 @@ class LipsEncoder:
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        return open_graph(require_shipped(self._graph, self._model))
+        return open_graph(require_file(self._graph, self._model))

@@ -73,3 +73,13 @@ def test_others_may_read_what_the_users_umask_lets_them(tmp_path: Path) -> None:
 
 def test_no_two_unfinished_files_share_a_name(tmp_path: Path) -> None:
     assert len({partial_path(tmp_path / "a.wav") for _ in range(50)}) == 50
+
+
+def test_a_writer_that_keeps_its_file_to_itself_does_not_decide_that(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with written_whole(tmp_path / "weights.bin") as partial:
+            partial.touch(mode=0o600)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "weights.bin").stat().st_mode) == 0o640

@@ -24,16 +24,16 @@ TESTED = {
     "live_session",
     "livekit_lips",
     "livekit_processor",
+    "own_model",
     "pipecat_filter",
     "pipecat_lips",
     "pool_of_streams",
     "spectrograms",
     "stream_chunks",
-    "train_tiny",
 }
 
 
-def run(name: str, *arguments: Path) -> str:
+def run(name: str, *arguments: Path | str) -> str:
     command: list[str | Path] = [sys.executable, EXAMPLES / f"{name}.py", *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
@@ -135,10 +135,18 @@ def test_voice_agents_see_lips(name: str, package: str, noisy: Path, tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_tiny_training_leaves_weights(tmp_path: Path) -> None:
+def test_a_model_of_ones_own_is_trained_and_goes_live(noisy: Path, tmp_path: Path) -> None:
     needs("torch", "tensorboard", "pystoi", "pesq", "av", "soxr")
-    run("train_tiny", tmp_path)
-    assert (tmp_path / "run" / "best.safetensors").is_file()
+    speech, rate = soundfile.read(DEMO / "example.clean.flac", frames=2 * 16_000)
+    noise = 0.05 * np.random.default_rng(0).standard_normal(speech.size)
+    for name in ("anna", "ben", "carl"):
+        for kind, sound in (("speech", speech), ("noise", noise)):
+            (tmp_path / kind / name).mkdir(parents=True)
+            soundfile.write(tmp_path / kind / name / "a.flac", sound, rate)
+    files = ("--input", noisy, "--output", tmp_path / "clean.wav")
+    run("own_model", tmp_path / "speech", tmp_path / "noise", tmp_path / "out", "--steps", "2", *files)
+    assert (tmp_path / "out" / "run" / "best.safetensors").is_file()
+    assert soundfile.info(tmp_path / "clean.wav").frames >= soundfile.info(noisy).frames
 
 
 @pytest.mark.slow

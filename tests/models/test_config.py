@@ -140,7 +140,7 @@ def test_a_model_without_parts_of_its_fusion_differs_in_nothing_else(name: str) 
 
 
 def test_a_part_that_there_is_not_cannot_be_left_out() -> None:
-    with pytest.raises(InputError, match="the fusion has no part 'lips': choose one of vce, fsvg"):
+    with pytest.raises(InputError, match="a model has no part 'lips': choose one of vce, fsvg"):
         preset("base").without("vce", "lips")
 
 
@@ -170,3 +170,10 @@ def test_a_configuration_cannot_be_changed() -> None:
 def test_a_model_starts_from_the_published_transform_but_for_its_hop() -> None:
     config = ModelConfig("own", 16, 1, "band", MixerConfig(), MixerConfig())
     assert (config.stft.window, config.stft.hop, config.stft.compression) == (400, 200, 0.3)
+
+
+def test_a_model_without_its_gate_sees_crops_and_without_its_memory_has_none() -> None:
+    lite = preset("lite")
+    assert lite.without("memory") == replace(lite, memory=None)
+    assert lite.without("gate") == replace(lite, gate=None, visual=VisualConfig())
+    assert lite.without("gate", "vce").visual == VisualConfig(vce=False, smoothing=False)

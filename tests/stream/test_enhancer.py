@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lipstream import Enhancer, InputError
+from lipstream import Enhancer, EnhancerPool, InputError
 from lipstream.core.arrays import Float32
+from tests.model_folders import lite_folder
 
 RATES = [6_000, 8_000, 16_000, 22_050, 44_100, 48_000, 96_000, 192_000]
 
@@ -390,3 +391,16 @@ def si_sdr_db(estimate: Float32, target: Float32) -> float:
     """Scale-invariant signal-to-distortion ratio (Le Roux et al., ICASSP 2019)."""
     scaled = target * np.dot(estimate, target) / np.dot(target, target)
     return 10 * float(np.log10(np.sum(scaled**2) / np.sum((estimate - scaled) ** 2)))
+
+
+def test_a_model_folder_stands_for_a_preset(tmp_path: Path) -> None:
+    folder = lite_folder(tmp_path / "mine")
+    noise = 0.1 * np.random.default_rng(0).standard_normal(2000).astype(np.float32)
+    expected = Enhancer("lite").process(noise)
+    for model in (folder, str(folder)):
+        np.testing.assert_array_equal(Enhancer(model).process(noise), expected)
+    pool = EnhancerPool(1, folder)
+    np.testing.assert_allclose(pool.process({pool.join(): noise})[0], expected, atol=1e-5)
+    folder.joinpath("model.onnx").write_bytes(b"cut short")
+    with pytest.raises(InputError, match=r"model\.onnx' is damaged"):
+        Enhancer(folder)

@@ -123,7 +123,8 @@ def make_recipe(data: Path, tiny: str) -> Callable[..., Recipe]:
             "batch": 2,
             "validate_every": 3,
             "validation_items": 1,
-            "mix": MixConfig(seconds=0.5, source_weights=(("mini", 1.0),)),
+            "held_out_noise": ("noisekun",),
+            "mix": MixConfig(seconds=0.5, source_weights={"mini": 1.0}),
         }
         return Recipe(**(settings | changes))
 

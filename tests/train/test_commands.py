@@ -3,7 +3,9 @@
 import argparse
 import json
 import re
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +16,9 @@ import torch
 
 from lipstream.cli import main
 from lipstream.errors import InputError
+from lipstream.models.store.card import TRAINING_KEY
+from lipstream.models.store.folder import read_metadata
+from lipstream.models.store.registry import find_model
 from lipstream.train.commands import RECIPES, add_bench_parser
 from lipstream.train.run.loop import Trainer
 from lipstream.train.run.reports import Reports
@@ -25,9 +30,10 @@ steps = 4
 batch = 1
 validate_every = 2
 validation_items = 1
+held_out_noise = ["noisekun"]
 [mix]
 seconds = 0.5
-source_weights = [["mini", 1.0]]
+source_weights = { mini = 1.0 }
 """
 
 
@@ -87,6 +93,38 @@ def test_folders_data_steps_and_threads_can_be_named(folder: Path) -> None:
     assert torch.get_num_threads() == 1
     assert (folder / "kept").is_dir()
     assert not (folder / "runs").exists()
+
+
+def test_folders_of_recordings_do_for_data(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sounds = {"fan": folder / "data/train/noise/fan.flac", "speech": folder / "data/train/speech/mini.flac"}
+    for name in ("a", "b", "c"):
+        for kind, sound in (("noise", sounds["fan"]), ("speech", sounds["speech"])):
+            (folder / kind / name).mkdir(parents=True)
+            shutil.copyfile(sound, folder / kind / name / "x.flac")
+    assert main(["train", "short.toml", "--speech", "speech", "--noise", "noise", "--steps", "2"]) == 0
+    weights = folder / "runs" / "short" / "best.safetensors"
+    assert find_model(weights.parent).weights == weights
+    training = json.loads(read_metadata(weights)[TRAINING_KEY])
+    assert training["licences"] == ["unknown"]
+    assert training["steps"] == 2
+    assert 0 < training["hours"]["speech"] < 0.1
+    assert stat.S_IMODE(weights.stat().st_mode) == stat.S_IMODE((folder / "short.toml").stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["lite"], "recipe 'lite' names no data: give --speech DIR and --noise DIR"),
+        (["tiny", "--speech", "data"], "--speech and --noise go together"),
+        (["tiny", "--data", "data", "--noise", "data"], "--data names manifests and stands alone"),
+        (["tiny", "--speech", "nowhere", "--noise", "data"], "--speech nowhere: there is no such folder"),
+    ],
+)
+def test_without_data_it_says_what_to_give(
+    argv: list[str], told: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", *argv]) == 2
+    assert told in error_of(capsys)
 
 
 def test_ctrl_c_ends_with_a_checkpoint_from_which_the_same_command_goes_on(

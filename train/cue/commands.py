@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..command_line import add_run_options, changes, needs_extra, use_threads
+from ..command_line import add_data_option, add_run_options, changes, needs_extra, use_threads
 from ..gate import commands as gate_commands
 
 if TYPE_CHECKING:
@@ -148,6 +148,7 @@ def _add(
         "recipe", type=Path, nargs="?", default=RECIPE, metavar="RECIPE", help="a TOML file (the shipped one)"
     )
     add_run_options(parser, "landmarks and sound")
+    add_data_option(parser)
     parser.add_argument("--steps", type=int, metavar="N", help="optimizer steps instead of the recipe's")
     return parser
 

@@ -123,7 +123,9 @@ def load_errors(path: Path = ERRORS_FILE) -> CueErrors:
         }
         return CueErrors(**numbers)
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} holds no errors of cues: make it with lipstream cue evaluate --errors") from error
+        raise InputError(
+            f"{path} holds no errors of cues: make it with lipstream cue evaluate --errors"
+        ) from error
 
 
 def fit_errors(predictions: Sequence[Prediction], still: Sequence[Prediction]) -> CueErrors:

@@ -13,28 +13,37 @@ from ...errors import InputError
 from ..mixing.effects import faster, random_tempo
 from .corpora import tables
 from .manifest import Item, Manifest, read_manifest
+from .own import own_noise, own_speech
 from .recordings import SAMPLE_RATE, Decoded, Int16, decode, decode_response
 
 Library = tuple[Manifest, ...]
 
 
-def read_library(data: str | tuple[str, ...], exclude_licences: tuple[str, ...] = ()) -> Library:
+def read_library(
+    data: str | tuple[str, ...],
+    exclude_licences: tuple[str, ...] = (),
+    speech: tuple[str, ...] = (),
+    noise: tuple[str, ...] = (),
+) -> Library:
     """The manifests that a recipe names, and for a folder with tables what these list; without test material.
 
     Args:
         data: a manifest or a folder with tables, or several of them.
+        speech, noise: folders of audio files, see `own_speech`.
         exclude_licences: recordings whose licence contains one of these are left out (case does not count).
 
     Raises:
         InputError: something is missing or no manifest.
     """
     places = (data,) if isinstance(data, str) else data
-    if not places:
+    named = [_read(Path(place)) for place in places]
+    named += [own_speech(Path(place)) for place in speech]
+    named += [own_noise(Path(place)) for place in noise]
+    if not named:
         raise InputError("data names nothing to train on: a folder, a manifest or several")
     excluded = tuple(name.lower() for name in exclude_licences)
     library = []
-    for place in places:
-        manifest = _read(Path(place))
+    for manifest in named:
         items = (item for item in manifest.items if item.split != "test")
         allowed = (item for item in items if not any(name in item.licence.lower() for name in excluded))
         library.append(replace(manifest, items=tuple(allowed)))

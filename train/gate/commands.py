@@ -7,6 +7,7 @@ from ...core.console import complain
 from ...core.storage import make_folder
 from ..command_line import (
     EXIT_INTERRUPTED,
+    add_data_option,
     add_run_options,
     changes,
     needs_extra,
@@ -35,6 +36,7 @@ def add_parsers(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--out", type=Path, required=True, metavar="FILE", help="the safetensors file to write"
     )
     add_run_options(parser, "decoded recordings")
+    add_data_option(parser)
     parser = kinds.add_parser(
         "judge",
         help="score what lips do for a model, and what misleading ones do to it",

@@ -95,13 +95,13 @@ class Pool:
         if self.faces is not None and rng.random() < self.config.real:
             noisy, clean, other, real = self._draw_face(self.faces, rng)
         else:
-            noisy, clean, other, real = *self.mixer.draw_with_other(rng), None
+            noisy, clean, other, real = (*self.mixer.draw_with_other(rng), None)
         # Alone: what other mixtures a batch holds must not change the last bits of its output. Not under
         # no_grad: the compiled kernels for whole sequences are those of training.
         spectrum, _ = self.analysis(torch.from_numpy(noisy)[None])
         kept, _, _ = self.net(spectrum)
         gain, _ = self.net.level(spectrum)
-        return Mixture(noisy, clean, other, *(_array(part[0]) for part in (kept, gain)), real)
+        return Mixture(noisy, clean, other, _array(kept[0]), _array(gain[0]), real)
 
     def _draw_face(
         self, faces: HeldOutCues, rng: np.random.Generator
@@ -111,7 +111,7 @@ class Pool:
         ticks = -(-length // TICK_SAMPLES)
         own = faces.draw(ticks, rng)
         other = faces.draw(ticks, rng, own.speaker)
-        kind = self.mixer.possible(int(rng.choice(5, p=self.mixer.config.noise_kinds)), own.speaker)
+        kind = self.mixer.draw_kind(rng, own.speaker)
         noise = None if kind == NONE else self.mixer.interference(kind, False, rng, own.speaker)
         noisy, clean = self.mixer.mix(own.sound[:length], noise, rng)
         whole = length // TICK_SAMPLES

@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from ...errors import InputError
+from ...models.config import preset
 from ...models.lips.voice_gate import VoiceGate
 from ...models.lite_avse import LiteAVSEMamba
 from ...models.store.checkpoint import grow_model
 from ...models.store.join import GATE_PREFIX, with_gate
-from ...models.store.registry import require_shipped, weights_file
+from ...models.store.registry import require_file, weights_file
 from ..cue.errors import ERRORS_FILE, load_errors
 from ..data.corpus import Corpus, read_corpus, read_library
 from ..mixing.mixtures import Mixer
@@ -49,9 +50,7 @@ class GateTrainer:
     def __init__(self, recipe: GateRecipe, out: Path, cache: Path) -> None:
         self.recipe, self.out = recipe, out
         shipped = weights_file(recipe.preset)
-        self.weights = (
-            Path(recipe.start_from) if recipe.start_from else require_shipped(shipped, recipe.preset)
-        )
+        self.weights = Path(recipe.start_from) if recipe.start_from else require_file(shipped, recipe.preset)
         net = _network(recipe.preset, self.weights)
         errors = load_errors(Path(recipe.errors) if recipe.errors else ERRORS_FILE)
         config = recipe.config
@@ -145,7 +144,7 @@ class GateTrainer:
 
 def _network(name: str, weights: Path) -> LiteAVSEMamba:
     """The model for sound with its encoder; whatever gate it has does not count."""
-    net, lacking = grow_model(name, weights, False)
+    net, lacking = grow_model(preset(name), weights)
     if missing := [key for key in lacking if not key.startswith(GATE_PREFIX)]:
         raise InputError(
             f"{weights} does not fit preset '{name}': it lacks {missing[0]}; "

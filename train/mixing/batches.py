@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ...errors import InputError
-from ..data.corpus import Clip, read_corpus, read_library
+from ..data.corpus import Clip, Library, read_corpus, read_library
+from ..data.recordings import SAMPLE_RATE
 from ..data.video_corpus import Face, read_face_clips
 from ..recipe import Recipe
 from .mixtures import Mixer
@@ -70,13 +71,29 @@ def _generators(size: int, seed: tuple[int, ...], first: int) -> list[np.random.
     return [np.random.default_rng((*seed, item)) for item in range(first, first + size)]
 
 
+def library_of(recipe: Recipe) -> Library:
+    """The recordings that a recipe names; raises as `read_library`."""
+    return read_library(recipe.data, recipe.exclude_licences, recipe.speech, recipe.noise)
+
+
+def summary_of(recipe: Recipe, mixer: Mixer) -> dict[str, object]:
+    """What a training learns from: hours of recordings by kind, and the licences of all that is named."""
+    kinds = {"speech": mixer.voices.by_source.values(), "noise": mixer.noise_by_source}
+    hours = {
+        kind: round(sum(clip.end - clip.start for clips in sources for clip in clips) / SAMPLE_RATE / 3600, 2)
+        for kind, sources in kinds.items()
+    }
+    licences = {item.licence for manifest in library_of(recipe) for item in manifest.items}
+    return {"hours": hours, "licences": sorted(licences)}
+
+
 def read_sources(recipe: Recipe, cache: Path) -> tuple[BatchSource, BatchSource]:
     """The training source and the held-out one of a recipe, with faces where the recipe trains with video.
 
     Raises:
         InputError: data that is missing or does not fit.
     """
-    library = read_library(recipe.data, recipe.exclude_licences)
+    library = library_of(recipe)
     corpora = read_corpus(library, cache).split(lambda clip: held_out(clip, recipe))
     mixers = [Mixer(corpus, recipe.mix) for corpus in corpora]
     if recipe.video.share == 0.0:

@@ -1,6 +1,6 @@
 """On-the-fly mixtures: clean speech, an interference made for it, a level. Deterministic by the generator."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass, field
 
 import numpy as np
 from scipy.signal import fftconvolve
@@ -13,7 +13,7 @@ from .effects import overload, rms, tilt, with_pauses
 from .speech import Voices, by_source, root_of_length
 from .synthesis import shape_spectrum, synthetic_noise
 
-#: The kinds of interference in `MixConfig.noise_kinds`.
+#: The kinds of interference, in the order of the fields of `NoiseKinds`.
 RECORDED, BABBLE, TALKER, SYNTHETIC, NONE = range(5)
 _PROBABILITIES = (
     "rir_probability",
@@ -26,12 +26,41 @@ _PROBABILITIES = (
 
 
 @dataclass(frozen=True)
+class NoiseKinds:
+    """How often each kind of interference is drawn; they sum to 1.
+
+    Attributes:
+        recorded: a recording of noise.
+        babble: four to ten people at once.
+        talker: one competing talker.
+        synthetic: noise from formulas, see `synthetic_noise`.
+        none: the speech as it is.
+
+    Raises:
+        InputError: one is negative, or they do not sum to 1.
+    """
+
+    recorded: float = 0.45
+    babble: float = 0.26
+    talker: float = 0.08
+    synthetic: float = 0.17
+    none: float = 0.04
+
+    def __post_init__(self) -> None:
+        if min(astuple(self)) < 0 or abs(sum(astuple(self)) - 1) > 1e-6:
+            named = ", ".join(f"{name} = {share:g}" for name, share in asdict(self).items())
+
+            raise InputError(
+                f"kinds of noise must sum to 1, each at least 0, not to {sum(astuple(self)):g}: {named}"
+            )
+
+
+@dataclass(frozen=True)
 class MixConfig:
     """How a mixture is drawn. Probabilities in [0, 1], levels in dB.
 
-    ``noise_kinds`` are weights of: recorded noise, babble, a competing talker, synthetic noise, none at all.
-    ``source_weights`` draws the source of the target speech; sources that are not named get weight 0. Empty,
-    it draws all of them, each by the root of its length.
+    ``source_weights`` draws the source of the target speech by its name; sources that are not named get
+    weight 0. Empty, it draws all of them, each by the root of its length.
 
     Attributes:
         tilt_db_per_octave: the steepest random tilt of the voices, up or down; 0 leaves them as recorded.
@@ -56,16 +85,8 @@ class MixConfig:
     rir_probability: float = 0.35
     second_noise_probability: float = 0.35
     reshape_probability: float = 0.4
-    noise_kinds: tuple[float, float, float, float, float] = (0.45, 0.26, 0.08, 0.17, 0.04)
-    source_weights: tuple[tuple[str, float], ...] = (
-        ("librispeech_resemblyzer", 0.42),
-        ("picovoice_wake", 0.14),
-        ("picovoice_intent", 0.12),
-        ("cmu_arctic", 0.10),
-        ("rhasspy_kathleen_en", 0.10),
-        ("asterisk_en", 0.06),
-        ("mycroft_precise", 0.06),
-    )
+    noise_kinds: NoiseKinds = field(default_factory=NoiseKinds)
+    source_weights: dict[str, float] = field(default_factory=dict)
     tilt_db_per_octave: float = 1.5
     tempo: float = 0.0
     noise_tempo: float = 0.0
@@ -92,10 +113,7 @@ class MixConfig:
         for name in _PROBABILITIES:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise InputError(f"{name} must lie in [0, 1]")
-        kinds = self.noise_kinds
-        if len(kinds) != 5 or min(kinds) < 0 or abs(sum(kinds) - 1) > 1e-6:
-            raise InputError("noise_kinds must be five weights that sum to 1")
-        if min((weight for _, weight in self.source_weights), default=0) < 0:
+        if min(self.source_weights.values(), default=0) < 0:
             raise InputError("source_weights must not be negative")
 
     @property
@@ -116,8 +134,8 @@ class Mixer:
         self.rooms = corpus.rooms
         if not corpus.noise:
             raise InputError(
-                "no noise to mix with: training and validation need noise each; see held_out_noise, or the "
-                "split of the manifests"
+                "no noise to mix with: training and validation need noise each, so at least two files; "
+                "see held_out_noise, or the split of the manifests"
             )
         noise = by_source(corpus.noise)
         self.noise_by_source = list(noise.values())
@@ -145,7 +163,7 @@ class Mixer:
             clean, noisy = clip.read_pair(self.config.length, rng)
             return *self._record(noisy, clean, rng), clip.group
         clean = self.voice(speech, in_room, rng)
-        kind = self.possible(int(rng.choice(5, p=self.config.noise_kinds)), clip.group)
+        kind = self.draw_kind(rng, clip.group)
         noise = None if kind == NONE else self.interference(kind, in_room, rng, clip.group)
         return *self.mix(clean, noise, rng, either=kind == TALKER), clip.group
 
@@ -189,12 +207,16 @@ class Mixer:
         response = self.rooms[int(rng.integers(len(self.rooms)))].read()
         return fftconvolve(x, response)[: len(x)].astype(np.float32)
 
+    def draw_kind(self, rng: np.random.Generator, speaker: str) -> int:
+        """A kind of interference that is `possible`, or none, by the weights of the configuration."""
+        return self.possible(int(rng.choice(5, p=astuple(self.config.noise_kinds))), speaker)
+
     def possible(self, kind: int, speaker: str) -> int:
         """The kind of interference, or recorded noise instead of voices where nobody else is there."""
         return RECORDED if kind in (BABBLE, TALKER) and not self.voices.has_others(speaker) else kind
 
     def interference(self, kind: int, in_room: bool, rng: np.random.Generator, speaker: str = "") -> Float32:
-        """Interference of a kind (the first four of ``MixConfig.noise_kinds``), at any level.
+        """Interference of a kind (the first four of `NoiseKinds`), at any level.
 
         The speaker of the target is not heard in it: the kind is one that is `possible`.
         """

@@ -1,5 +1,7 @@
 """Draws speech: a source by its weight, then any of its clips, but for those of one speaker."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ...core.arrays import Float32
@@ -37,9 +39,7 @@ class Voices:
         InputError: there is no speech of the named sources.
     """
 
-    def __init__(
-        self, clips: tuple[Clip, ...], weights: tuple[tuple[str, float], ...], tempo: float = 0.0
-    ) -> None:
+    def __init__(self, clips: tuple[Clip, ...], weights: Mapping[str, float], tempo: float = 0.0) -> None:
         self._tempo = tempo
         self.by_source = by_source(clips)
         named = dict(weights or zip(self.by_source, root_of_length(self.by_source), strict=True))
@@ -48,7 +48,8 @@ class Voices:
         if self._weights.sum() == 0:
             there = ", ".join(self.by_source) or "nowhere"
             raise InputError(
-                f"no speech to mix: source_weights names none of its sources ({there}); [] draws from all"
+                f"no speech to mix: source_weights names none of its sources ({there}): leave it "
+                "out to draw from all"
             )
         self._spans = [_spans(clips) for clips in self._sources]
 

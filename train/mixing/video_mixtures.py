@@ -43,7 +43,7 @@ class VideoConfig:
     freeze: str = ""
     competing_talker: float = 0.6
     alpha_weight: float = 0.02
-    held_out_speakers: tuple[str, ...] = ("s33",)
+    held_out_speakers: tuple[str, ...] = ()
     rir_probability: float = 0.0
     same_voice: float = 0.0
     augment: AugmentConfig = field(default_factory=AugmentConfig)

@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import InputError
-from ...models.config import preset
 from ...models.layers.stft import Analysis, Synthesis
 from ...models.lite_avse import LiteAVSEMamba
 from ...models.parents.inference import analyse, synthesise
 from ...models.parents.semamba import SEMamba, SEMambaConfig, load_semamba_checkpoint
-from ...models.store.checkpoint import grow_model
+from ...models.store.checkpoint import grow_model, held_config
+from ...models.store.registry import require_file, weights_file
 from ..mixing.video_mixtures import VideoBatch, embed
-from ..recipe import SEMAMBA, Recipe
+from ..recipe import Recipe
 
 
 class Estimate(NamedTuple):
@@ -108,17 +108,20 @@ def make_estimator(recipe: Recipe) -> tuple[Estimator, frozenset[str]]:
     Raises:
         InputError: weights to start from that are missing or do not fit.
     """
-    if recipe.preset == SEMAMBA:
-        net = load_semamba_checkpoint(recipe.start_from) if recipe.start_from else SEMamba(SEMambaConfig())
+    config = recipe.network
+    if isinstance(config, SEMambaConfig):
+        net = load_semamba_checkpoint(recipe.start_from) if recipe.start_from else SEMamba(config)
+        if net.config != config:
+            raise InputError(f"{recipe.start_from} was trained with another [model] than the recipe's")
         return SEMambaEstimator(net.train()), frozenset()
-    config = preset(recipe.preset).without(*recipe.without)
-    if recipe.offline:
-        config = config.offline()
     if not recipe.start_from:
         return StreamingEstimator(LiteAVSEMamba(config)), frozenset()
-    loaded, lacking = grow_model(recipe.preset, Path(recipe.start_from), recipe.offline)
-    if loaded.config != config:
-        raise InputError(f"{recipe.start_from} was trained with another 'without' than the recipe's")
+    start = Path(recipe.start_from)
+    if not start.is_file() and start.suffix != ".safetensors":
+        start = require_file(weights_file(recipe.start_from), recipe.start_from)
+    if not recipe.grow and held_config(config, start) != config:
+        raise InputError(f"{recipe.start_from} was trained with another [model] than the recipe's")
+    loaded, lacking = grow_model(config, start)
     if lacking and not recipe.grow:
         raise InputError(
             f"{recipe.start_from} lacks {len(lacking)} tensors of '{recipe.preset}', such as {lacking[0]}: "

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...models.config import FRESH_AGE_S
+from ...models.config import FRESH_AGE_S, ModelConfig
+from ...models.store.folder import SEMAMBA
 from ..losses.loss import SpectralLoss
 from ..mixing.batches import Batch
 from ..mixing.video_mixtures import VideoBatch
-from ..recipe import SEMAMBA, Recipe
+from ..recipe import Recipe
 from .distributed import Group
 from .estimator import Estimator, StreamingEstimator, make_estimator
 from .optimizer import learning_rate, make_optimizer, set_learning_rate
@@ -44,6 +45,8 @@ class Objective(nn.Module):
         super().__init__()
         self.model, self.recipe = model, recipe
         self.loss = SpectralLoss(recipe.loss)
+        network = recipe.network
+        self.has_vce = isinstance(network, ModelConfig) and network.visual.vce
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, a scalar, and its terms, detached; with faces also the cross-entropy of alpha."""
@@ -51,7 +54,7 @@ class Objective(nn.Module):
         length = estimate.wave.shape[1]
         spectra = self.model.consistency(estimate) if self.recipe.loss.consistency else None
         loss, terms = self.loss(estimate.wave, batch.clean[:, :length], batch.noisy[:, :length], spectra)
-        if batch.video is not None and "vce" not in self.recipe.without:
+        if batch.video is not None and self.has_vce:
             terms["alpha"] = alpha_entropy(estimate.alpha, batch.video)
             loss = loss + self.recipe.video.alpha_weight * terms["alpha"]
         return loss, {name: term.detach() for name, term in terms.items()}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
-from ..mixing.batches import Batch, draw_ahead, read_sources
+from ..mixing.batches import Batch, draw_ahead, read_sources, summary_of
 from ..recipe import Recipe
 from .checkpoints import RunFolder
 from .distributed import Group, torch_device
@@ -163,7 +163,8 @@ class Trainer:
         reports.write(self.progress.step, scores)
         if (rank := self.validation.rank(scores)) > self.progress.best_score:
             self.progress.best_score = rank
-            self.files.save_best(self.learner.average.net, self.progress.step, scores)
+            learned_from = summary_of(self.recipe, self.source.mixer)
+            self.files.save_best(self.learner.average.net, self.progress.step, scores, learned_from)
 
     def save_checkpoint(self) -> None:
         """Write everything that `Trainer` needs to go on from here."""

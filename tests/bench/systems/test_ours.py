@@ -18,6 +18,7 @@ from lipstream.bench.systems.ours import (
     VIDEOS,
     ModelSystem,
     OfflineSystem,
+    ParentSystem,
     enhance_in_chunks,
     shown_lips,
     video_signal,
@@ -26,6 +27,7 @@ from lipstream.bench.systems.peers.system import PeerSystem
 from lipstream.errors import InputError
 from lipstream.stream.enhancer import Enhancer
 from lipstream.stream.runtimes.base import NO_VIDEO_AGE_S, Runtime
+from tests.model_folders import lite_folder
 
 WAVE = 0.1 * np.random.default_rng(0).standard_normal(8000, dtype=np.float32)
 CLIPS = [("anna", Path("a.mp4")), ("anna", Path("a2.mp4")), ("ben", Path("b.mp4"))]
@@ -181,12 +183,47 @@ def test_weights_of_ones_own_run_eagerly_under_their_own_name():
     assert (system.name, system.runtime) == ("lite", "eager")
 
 
-def test_exported_graphs_run_on_onnx():
-    from lipstream.models.store.registry import WEIGHTS_FOLDER
+def test_a_model_folder_is_a_system_of_its_own_name(tmp_path: Path):
+    folder = lite_folder(tmp_path / "mine")
+    for text in (f"lite@{folder}", f"{folder}"):
+        system = parse_system(text, (), [])
+        assert isinstance(system, ModelSystem)
+        assert (system.name, system.model, system.runtime) == ("mine", str(folder), "onnx")
+    assert parse_system(f"theirs={folder}:onnx", (), []).name == "theirs"
+    with pytest.raises(InputError, match="the folder holds 'lite', not 'base'"):
+        parse_system(f"base@{folder}", (), [])
 
-    system = parse_system(f"lite@{WEIGHTS_FOLDER}", (), [])
-    assert isinstance(system, ModelSystem)
-    assert system.runtime == "onnx"
+
+def test_what_a_training_left_is_a_system_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from safetensors.torch import load_file, save_file
+
+    from lipstream.models.config import preset
+    from lipstream.models.lite_avse import build
+    from lipstream.models.parents.semamba import SEMamba, SEMambaConfig
+    from lipstream.models.store.folder import form_metadata
+    from lipstream.models.store.pack import parent_metadata
+    from lipstream.models.store.registry import weights_file
+
+    parent = SEMamba(SEMambaConfig(hid_feature=8, num_tfmamba=1))
+    trained = {
+        "stream": (load_file(weights_file("lite")), form_metadata(preset("lite"))),
+        "whole": (build("lite", causal=False).state_dict(), form_metadata(preset("lite").offline())),
+        "parent": (parent.state_dict(), parent_metadata(parent)),
+    }
+    for name, (tensors, metadata) in trained.items():
+        (tmp_path / name).mkdir()
+        save_file(tensors, tmp_path / name / "best.safetensors", metadata)
+    systems = [parse_system(str(tmp_path / name), (), []) for name in trained]
+    assert [system.name for system in systems] == list(trained)
+    assert [type(system) for system in systems] == [ModelSystem, OfflineSystem, ParentSystem]
+    assert isinstance(systems[0], ModelSystem)
+    assert systems[0].runtime == "eager"
+    assert parse_system(f"semamba@{tmp_path / 'parent'}", (), []).name == "parent"
+    monkeypatch.setattr(ours, "_cost", lambda model, runtime: Cost("", model=model, runtime=runtime))
+    for system in systems[1:]:
+        assert system.cost() == Cost(system.name, model=str(tmp_path / system.name), runtime="offline")
+    with pytest.raises(InputError, match="hears whole recordings: it has no runtime 'onnx'"):
+        parse_system(f"{tmp_path / 'whole'}:onnx", (), [])
 
 
 def test_the_offline_form_is_aligned_with_its_input(tmp_path: Path):
@@ -233,14 +270,14 @@ def test_a_peer_is_a_system_of_its_own_name():
         ("peer:krisp", "no peer 'krisp': choose from rnnoise"),
         ("nothing", "unknown model 'nothing'"),
         ("lite:magic", "unknown runtime 'magic'"),
-        ("no/such/folder", "neither a folder nor"),
+        ("no/such/folder", "unknown model 'no/such/folder'"),
         ("noisy=lite", "neither a folder nor"),
         ("lite:offline", "name them"),
-        ("lite:offline@missing.safetensors", "no weights of the offline form"),
+        ("lite:offline@missing.safetensors", "no such weights file"),
         ("lite@missing.safetensors", "no such weights file"),
         ("lite@lr=1/missing.safetensors", "lr=1/missing.safetensors: no such weights file"),
         ("mine=lite@lr=1/missing.safetensors", "lr=1/missing.safetensors: no such weights file"),
-        ("lite:onnx@missing", r"holds no lite\.onnx"),
+        ("lite:onnx@missing", "make a folder of it with lipstream export lite --weights missing"),
         ("lite:magic@x.safetensors", "not 'magic'"),
     ],
 )

@@ -13,7 +13,8 @@ from lipstream.cli import main
 from lipstream.errors import InputError
 from lipstream.models.config import preset
 from lipstream.models.lite_avse import LiteAVSEMamba
-from lipstream.models.store.checkpoint import blend, form_metadata, load_model
+from lipstream.models.store.checkpoint import blend, load_model
+from lipstream.models.store.folder import form_metadata
 from lipstream.models.store.registry import weights_file
 
 
@@ -24,7 +25,7 @@ def files(tmp_path: Path) -> list[Path]:
     for seed in range(3):
         torch.manual_seed(seed)
         paths.append(tmp_path / f"{seed}.safetensors")
-        save_file(LiteAVSEMamba(preset("base")).state_dict(), paths[-1], form_metadata("base", False, ()))
+        save_file(LiteAVSEMamba(preset("base")).state_dict(), paths[-1], form_metadata(preset("base")))
     return paths
 
 
@@ -76,7 +77,7 @@ def test_what_does_not_fit_is_refused_and_nothing_written(files: list[Path], tmp
     save_file({name: value for name, value in tensors.items() if "time_linear" not in name}, other)
     ablated = tmp_path / "ablated.safetensors"
     kept = {name: value for name, value in tensors.items() if ".fsvg." not in name}
-    save_file(kept, ablated, form_metadata("base", False, ("fsvg",)))
+    save_file(kept, ablated, form_metadata(preset("base").without("fsvg")))
     out = tmp_path / "out.safetensors"
     for given, message in (
         ([files[0], other], "does not fit preset 'base'"),

@@ -62,7 +62,9 @@ def test_a_model_that_grows_says_what_it_said_before_and_names_what_is_new(
 ) -> None:
     if offline:
         old = LiteAVSEMamba(WITHOUT_MEMORY.offline()).eval()
-    grown, lacking = grow_model("small", saved(old.state_dict(), tmp_path), offline)
+    grown, lacking = grow_model(
+        PRESETS["small"].offline() if offline else PRESETS["small"], saved(old.state_dict(), tmp_path)
+    )
     assert lacking == [name for name in grown.state_dict() if ".memory." in name]
     assert {name.split(".memory.")[0] for name in lacking} == {"blocks.0", "blocks.1"}
     assert not grown.training
@@ -76,7 +78,7 @@ def test_a_model_that_grows_says_what_it_said_before_and_names_what_is_new(
 def test_weights_that_lack_nothing_have_nothing_to_grow(tmp_path: Path) -> None:
     net = LiteAVSEMamba(PRESETS["small"])
     path = saved(net.state_dict(), tmp_path)
-    grown, lacking = grow_model("small", path, offline=False)
+    grown, lacking = grow_model(PRESETS["small"], path)
     assert lacking == []
     for model in (grown, load_model("small", path)):
         assert all(torch.equal(model.state_dict()[name], value) for name, value in net.state_dict().items())
@@ -102,5 +104,5 @@ def test_growing_forgives_nothing_else(
 ) -> None:
     path = saved(old.state_dict() | change, tmp_path)
     with pytest.raises(InputError, match=rf"{path.name} does not fit preset 'small': {told}") as error:
-        grow_model("small", path, offline=False)
+        grow_model(PRESETS["small"], path)
     assert "\n" not in str(error.value)

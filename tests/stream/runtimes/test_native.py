@@ -36,6 +36,7 @@ from lipstream.stream.runtimes import AUTO, NO_VIDEO_AGE_S, chosen_runtime, load
 from lipstream.stream.runtimes.eager import EagerRuntime
 from lipstream.stream.runtimes.native import NativePool, NativeRuntime
 from lipstream.stream.runtimes.onnx import OnnxRuntime
+from tests.model_folders import lite_folder
 
 #: Sizes that fill no vector, another overlap, mixers of different widths.
 ODD = ModelConfig(
@@ -253,6 +254,18 @@ def test_without_a_compiler_it_names_the_way_out(tmp_path: Path, monkeypatch: py
     tensors = tensors_of(LiteAVSEMamba(config))
     with pytest.raises(InputError, match=r"no C\+\+ compiler.*or use 'onnx'"):
         NativeRuntime(config, tensors)
+
+
+@needs_compiler
+def test_a_model_folder_gives_what_its_preset_gives(tmp_path: Path) -> None:
+    folder = lite_folder(tmp_path / "mine")
+    hop, cue = np.full(200, 0.1, np.float32), np.zeros(10, np.float32)
+    preset_gives, folder_gives = (
+        NativeRuntime.of_preset(model).process_hop(hop, cue, 0.1, 0.0)[0] for model in ("lite", folder)
+    )
+    np.testing.assert_array_equal(folder_gives, preset_gives)
+    assert NativeRuntime.library_of(folder) is not None
+    assert NativePool.of_preset(folder, 2).streams == 2
 
 
 @needs_compiler

@@ -16,7 +16,8 @@ from lipstream.models.config import STALE_AGE_S
 from lipstream.models.lips.points import POINTS
 from lipstream.models.lite_avse import build
 from lipstream.models.store.checkpoint import load_model
-from lipstream.models.store.export import export, export_graphs
+from lipstream.models.store.export import export_graphs
+from lipstream.models.store.pack import export
 from lipstream.models.store.registry import graph_files
 from lipstream.stream.runtimes import NO_VIDEO_AGE_S, RUNTIMES, Runtime, load_runtime
 from lipstream.stream.runtimes.eager import EagerRuntime
@@ -198,14 +199,18 @@ def weights_of(path: Path) -> dict[str, np.ndarray]:
 
 
 def test_shipped_graphs_are_what_export_makes_of_the_shipped_weights(tmp_path: Path) -> None:
-    for fresh, shipped in zip(export("lite", None, tmp_path), graph_files("lite"), strict=True):
-        assert fresh.name == shipped.name
+    written = export("lite", None, tmp_path / "mine")
+    assert [path.name for path in written[3:]] == ["model.safetensors", "README.md", "config.json"]
+    for fresh, shipped in zip(written[:3], graph_files("lite"), strict=True):
+        assert fresh.name == shipped.name.replace("lite", "model")
         ours, theirs = weights_of(fresh), weights_of(shipped)
         assert ours.keys() == theirs.keys()
         for name, array in ours.items():
             np.testing.assert_array_equal(array, theirs[name], err_msg=name)
         ops = [[node.op_type for node in onnx.load(path).graph.node] for path in (fresh, shipped)]
         assert ops[0] == ops[1]
+    assert graph_files(tmp_path / "mine") == tuple(written[:3])
+    assert load_runtime(tmp_path / "mine", "eager").spec == load_runtime(tmp_path / "mine").spec
 
 
 def test_exported_graphs_tell_nothing_of_the_machine_that_made_them() -> None:

@@ -64,7 +64,7 @@ def test_a_recipe_names_one_or_several(tmp_path: Path) -> None:
     path.write_text('data = "folder"')
     assert load_recipe(path).data == "folder"
     path.write_text("data = [3]")
-    with pytest.raises(InputError, match="data must be a string, not"):
+    with pytest.raises(InputError, match="data must be a string or an array of strings, not"):
         load_recipe(path)
 
 

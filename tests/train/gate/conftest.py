@@ -68,7 +68,7 @@ def make_recipe(data: Path, gated: str, weights: Path) -> Callable[..., GateReci
             "start_from": str(weights),
             "data": str(data),
             "checkpoint_every": 2,
-            "mix": MixConfig(seconds=1.0, source_weights=(("mini", 1.0),), pause_probability=0.5),
+            "mix": MixConfig(seconds=1.0, source_weights={"mini": 1.0}, pause_probability=0.5),
             "pool": PoolConfig(items=4, renew=1, every=2),
             "loss": GateLossConfig(),
             "optimizer": OptimizerConfig(learning_rate=5e-3, warmup_steps=2),

@@ -18,7 +18,6 @@ start_from = "start.safetensors"
 data = "data"
 [mix]
 seconds = 1.0
-source_weights = []
 [pool]
 items = 2
 renew = 1

@@ -14,7 +14,7 @@ from lipstream.train.gate.held_out import HeldOutCues, Spoken, read_held_out
 def counted(speaker: str, first: int, ticks: int = 40) -> Spoken:
     """A clip that says in sound and cue which tick it is: a number of its own."""
     numbers = np.arange(first, first + ticks, dtype=np.float32)
-    return Spoken(speaker, np.repeat(numbers, 640) / 1000, np.tile(numbers[:, None], (1, 10)))
+    return Spoken(speaker, np.repeat(numbers, 640) / np.float32(1000), np.tile(numbers[:, None], (1, 10)))
 
 
 CLIPS = [counted("a", 0), counted("a", 100), counted("b", 200), counted("c", 300)]

@@ -48,7 +48,8 @@ class _Fixed:
 
 
 def same(first: Mixture, second: Mixture) -> bool:
-    return all(np.array_equal(*pair) for pair in zip(first, second, strict=True))
+    assert first.real is second.real is None
+    return all(np.array_equal(*pair) for pair in zip(first[:5], second[:5], strict=True))
 
 
 def test_an_item_is_a_mixture_with_what_the_network_makes_of_it(make_pool: Callable[[], Pool]) -> None:

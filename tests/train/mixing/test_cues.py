@@ -104,7 +104,12 @@ def test_an_absent_cue_never_comes() -> None:
 def test_real_cues_are_passed_on_as_they_are_or_late() -> None:
     own, other = (np.tile(np.arange(100.0, dtype=np.float32)[:, None] + 1000 * k, (1, 10)) for k in range(2))
     config = CueConfig(delay_ticks=0, late_s=(0.2, 0.2))
-    for kind, wanted in (("right", own), ("wrong", other), ("late", own[(np.arange(100) - 5).clip(0)])):
+    wanted_of: dict[CueKind, Float32] = {
+        "right": own,
+        "wrong": other,
+        "late": own[(np.arange(100) - 5).clip(0)],
+    }
+    for kind, wanted in wanted_of.items():
         rng = np.random.default_rng(0)
         view = make_cue(kind, CLEAN, OTHER, FRAMES, FRAME_S, ERRORS, config, rng, RealCues(own, other))
         np.testing.assert_array_equal(view.cue, wanted)

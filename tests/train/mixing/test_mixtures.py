@@ -11,14 +11,14 @@ from lipstream.errors import InputError
 from lipstream.train.data.corpus import Clip, Corpus, read_corpus, read_library
 from lipstream.train.data.recordings import Decoded
 from lipstream.train.mixing.effects import rms
-from lipstream.train.mixing.mixtures import BABBLE, RECORDED, TALKER, MixConfig, Mixer
+from lipstream.train.mixing.mixtures import BABBLE, RECORDED, TALKER, MixConfig, Mixer, NoiseKinds
 
 #: Recorded noise, babble, a competing talker, synthetic noise, none.
 KINDS = np.eye(5)
 
 #: Without what bends the waves, so that sums and ratios can be told from them.
 CONFIG = MixConfig(
-    seconds=0.5, source_weights=(("mini", 1.0),), tilt_db_per_octave=0.0, overload_probability=0.0
+    seconds=0.5, source_weights={"mini": 1.0}, tilt_db_per_octave=0.0, overload_probability=0.0
 )
 
 
@@ -37,7 +37,7 @@ def draw(mixer: Mixer, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def of_kind(kind: int, **changes: Any) -> MixConfig:
-    return replace(CONFIG, noise_kinds=tuple(KINDS[kind]), **changes)
+    return replace(CONFIG, noise_kinds=NoiseKinds(*KINDS[kind]), **changes)
 
 
 def test_the_seed_decides_everything(corpus: Corpus) -> None:
@@ -149,7 +149,7 @@ def test_noise_stands_in_for_voices_where_one_speaker_is_alone(corpus: Corpus, k
 def test_without_weights_every_source_is_drawn_by_the_root_of_its_length(corpus: Corpus) -> None:
     other = replace(corpus.speech[0], source="other", group="other/a", end=corpus.speech[0].start + 9 * 800)
     clip = replace(corpus.speech[0], end=corpus.speech[0].start + 800)
-    mixer = Mixer(replace(corpus, speech=(clip, other)), replace(CONFIG, source_weights=()))
+    mixer = Mixer(replace(corpus, speech=(clip, other)), replace(CONFIG, source_weights={}))
     rng = np.random.default_rng(0)
     share = np.mean([mixer.voices.draw(400, rng)[0].source == "other" for _ in range(400)])
     assert share == pytest.approx(0.75, abs=0.07)
@@ -256,7 +256,7 @@ def test_what_is_no_talker_is_never_kept(corpus: Corpus, kind: int) -> None:
     noisy, clean = draw(Mixer(corpus, config), 0)
     assert 20 * np.log10(rms(clean) / rms(noisy - clean)) == pytest.approx(0.0, abs=0.01)
     alone = replace(corpus, speech=corpus.speech[:2])  # so noise stands in for the talker
-    noisy, clean = draw(Mixer(alone, replace(config, noise_kinds=tuple(KINDS[TALKER]))), 0)
+    noisy, clean = draw(Mixer(alone, replace(config, noise_kinds=NoiseKinds(*KINDS[TALKER]))), 0)
     assert not np.array_equal(noisy, clean)
 
 
@@ -269,7 +269,7 @@ def test_a_corpus_with_nothing_to_mix_is_told(corpus: Corpus) -> None:
     with pytest.raises(InputError, match="no noise to mix with"):
         Mixer(replace(corpus, noise=()), CONFIG)
     with pytest.raises(InputError, match=r"source_weights names none of its sources \(mini\)"):
-        Mixer(corpus, MixConfig())
+        Mixer(corpus, MixConfig(source_weights={"others": 1.0}))
 
 
 @pytest.mark.parametrize(
@@ -289,9 +289,7 @@ def test_a_corpus_with_nothing_to_mix_is_told(corpus: Corpus) -> None:
         ({"overload_db": (-1.0, 3.0)}, "overload_db"),
         ({"overload_probability": 2.0}, "overload_probability must lie in"),
         ({"pair_probability": -0.1}, "pair_probability must lie in"),
-        ({"noise_kinds": (0.5, 0.5)}, "five weights"),
-        ({"noise_kinds": (0.5, 0.5, 0.5, -0.5, 0.0)}, "five weights"),
-        ({"source_weights": (("mini", -1.0),)}, "source_weights"),
+        ({"source_weights": {"mini": -1.0}}, "source_weights"),
     ],
 )
 def test_values_out_of_range_are_told(changes: dict[str, Any], message: str) -> None:

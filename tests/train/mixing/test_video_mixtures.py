@@ -29,7 +29,7 @@ STEADY = VideoConfig(degrade=GOOD_VIDEO)
 @pytest.fixture
 def mixer(data: Path, tmp_path: Path) -> Mixer:
     corpus = read_corpus(read_library(str(data)), tmp_path / "cache")
-    plain = MixConfig(0.5, source_weights=(("mini", 1.0),), tilt_db_per_octave=0.0, overload_probability=0.0)
+    plain = MixConfig(0.5, source_weights={"mini": 1.0}, tilt_db_per_octave=0.0, overload_probability=0.0)
     return Mixer(corpus, plain)
 
 

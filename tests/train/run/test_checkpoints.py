@@ -78,6 +78,20 @@ def test_a_checkpoint_from_before_a_key_was_known_had_its_default(saved: Path, r
         RunFolder(saved, replace(recipe, seed=2)).load(CPU)
 
 
+def test_a_checkpoint_of_a_recipe_in_its_old_form_is_gone_on_with(saved: Path, recipe: Recipe) -> None:
+    content = torch.load(saved / "checkpoint.pt", weights_only=True)
+    table = json.loads(content["recipe"])
+    del table["model"]
+    table["without"] = ["vce"]
+    table["mix"]["noise_kinds"] = list(table["mix"]["noise_kinds"].values())
+    table["mix"]["source_weights"] = [["mini", 1.0]]
+    torch.save(content | {"recipe": json.dumps(table)}, saved / "checkpoint.pt")
+    changed = replace(recipe, model={"without": ["vce"]})
+    assert RunFolder(saved, changed).load(CPU) is not None
+    with pytest.raises(InputError, match=r"model was {'without': \['vce'\]} when it was made"):
+        RunFolder(saved, recipe).load(CPU)
+
+
 def test_a_checkpoint_without_a_recipe_is_taken_as_it_is(saved: Path, recipe: Recipe) -> None:
     content = torch.load(saved / "checkpoint.pt", weights_only=True)
     del content["recipe"]
@@ -89,14 +103,16 @@ def test_a_checkpoint_without_a_recipe_is_taken_as_it_is(saved: Path, recipe: Re
 def test_the_best_weights_say_what_they_are_and_load_as_that(
     make_recipe: Callable[..., Recipe], tmp_path: Path, tiny: str, offline: bool, without: tuple[str, ...]
 ) -> None:
-    recipe = make_recipe(offline=offline, without=without)
+    recipe = make_recipe(offline=offline, model={"without": list(without)})
     config = build(tiny, causal=not offline).config.without(*without)
     net = LiteAVSEMamba(config)
-    RunFolder(tmp_path, recipe).save_best(net, 7, {"val_pesq": 2.5})
+    RunFolder(tmp_path, recipe).save_best(
+        net, 7, {"val_pesq": 2.5}, {"hours": {"speech": 1.5}, "licences": ["CC0"]}
+    )
     path = tmp_path / "best.safetensors"
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
-    assert json.loads(metadata["recipe"])["without"] == list(without)
+    assert json.loads(metadata["recipe"])["model"] == {"without": list(without)}
     assert (metadata["step"], json.loads(metadata["scores"])) == ("7", {"val_pesq": 2.5})
     loaded = load_model(tiny, path, offline=offline)
     assert loaded.config == config

@@ -1,7 +1,7 @@
 """The models in training: the numbers of the streaming and offline paths, aligned; what they start from."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -10,13 +10,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lipstream.errors import InputError
+from lipstream.models.config import PRESETS
 from lipstream.models.lite_avse import build
 from lipstream.models.parents.inference import enhance_offline
 from lipstream.models.parents.semamba import SEMamba, SEMambaConfig
+from lipstream.models.store.folder import SEMAMBA, describe, form_metadata
 from lipstream.models.wave import WaveModel
 from lipstream.train.mixing.video_mixtures import VideoBatch, VideoConfig, embed
-from lipstream.train.recipe import SEMAMBA, Recipe
-from lipstream.train.run import estimator
+from lipstream.train.recipe import Recipe
 from lipstream.train.run.estimator import SEMambaEstimator, StreamingEstimator, make_estimator
 from lipstream.train.run.loop import Trainer
 
@@ -58,11 +59,6 @@ def test_a_network_that_lets_all_pass_is_aligned_and_consistent(tiny: str) -> No
     torch.testing.assert_close(again, given, rtol=0, atol=1e-6)
 
 
-@pytest.fixture
-def small_semamba(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimator, "SEMambaConfig", lambda: SMALL)
-
-
 def test_semamba_trains_on_the_numbers_of_its_inference() -> None:
     torch.manual_seed(0)
     net = SEMamba(SMALL)
@@ -82,11 +78,10 @@ def test_the_spectrum_of_semamba_is_at_the_level_of_the_mixture() -> None:
     assert float(flat.square().sum(1).mean()) == pytest.approx(0.01, rel=0.05)
 
 
-@pytest.mark.usefixtures("small_semamba")
 def test_semamba_runs_through_the_loop_and_its_weights_can_be_gone_on_from(
     make_recipe: Callable[..., Recipe], tmp_path: Path
 ) -> None:
-    recipe = make_recipe(preset=SEMAMBA, steps=1, validate_every=1)
+    recipe = make_recipe(preset=SEMAMBA, model=asdict(SMALL), steps=1, validate_every=1)
     recipe = replace(recipe, loss=replace(recipe.loss, phase=0.3, consistency=0.1))
     trainer = Trainer(recipe, tmp_path / "run", tmp_path / "cache")
     trainer.run()
@@ -98,6 +93,9 @@ def test_semamba_runs_through_the_loop_and_its_weights_can_be_gone_on_from(
     for name, value in trainer.learner.average.net.state_dict().items():
         assert torch.equal(net.state_dict()[name], value)
     assert net.training
+    assert describe(tmp_path / "run").table == asdict(SMALL)
+    with pytest.raises(InputError, match=r"trained with another \[model\]"):
+        make_estimator(replace(recipe, start_from=str(best), model={}))
 
 
 @pytest.mark.parametrize("without", [(), ("vce",)])
@@ -106,10 +104,10 @@ def test_a_recipe_starts_from_weights_of_its_own_form_alone(
 ) -> None:
     path = tmp_path / "start.safetensors"
     weights = build(tiny).state_dict()
-    save_file(weights, path)
-    recipe = make_recipe(start_from=str(path), without=without)
+    save_file(weights, path, form_metadata(PRESETS[tiny]))
+    recipe = make_recipe(start_from=str(path), model={"without": list(without)})
     if without:
-        with pytest.raises(InputError, match="trained with another 'without'"):
+        with pytest.raises(InputError, match=r"trained with another \[model\] than the recipe's"):
             make_estimator(recipe)
         return
     model, new = make_estimator(recipe)
@@ -132,5 +130,5 @@ def test_a_recipe_that_grows_tells_the_parameters_that_its_weights_lack(
 
 
 def test_a_model_without_parts_is_made_without_them(make_recipe: Callable[..., Recipe]) -> None:
-    model, _ = make_estimator(make_recipe(without=("vce", "fsvg"), video=VideoConfig(share=0.5)))
+    model, _ = make_estimator(make_recipe(model={"without": ["vce", "fsvg"]}, video=VideoConfig(share=0.5)))
     assert not any("vce" in name or "fsvg" in name for name in model.state_dict())

@@ -11,10 +11,11 @@ from safetensors.torch import save_file
 
 from lipstream.models.config import PRESETS
 from lipstream.models.lite_avse import build
+from lipstream.train.commands import RECIPES
 from lipstream.train.losses.terms import si_sdr
 from lipstream.train.mixing.batches import Batch
 from lipstream.train.mixing.video_mixtures import VideoBatch, VideoConfig
-from lipstream.train.recipe import Recipe
+from lipstream.train.recipe import Recipe, load_recipe
 from lipstream.train.run.distributed import Group
 from lipstream.train.run.learner import Learner, alpha_entropy
 from lipstream.train.run.optimizer import OptimizerConfig
@@ -50,6 +51,14 @@ def test_one_batch_is_learnt_by_heart(make_recipe: Callable[..., Recipe]) -> Non
     aligned = slice(0, enhanced.shape[1])
     gain_db = si_sdr(enhanced, batch.clean[:, aligned]) - si_sdr(batch.noisy, batch.clean)
     assert gain_db.min() > 3.0
+
+
+def test_the_recipe_for_a_first_training_learns_within_a_few_steps() -> None:
+    recipe = load_recipe(RECIPES / "tiny.toml")
+    learner = Learner(replace(recipe, optimizer=replace(recipe.optimizer, warmup_steps=0)), ALONE)
+    batch = voice_in_noise()
+    losses = [(learner.learn(batch, step) or {})["loss"] for step in range(8)]
+    assert losses[-1] < 0.9 * losses[0]
 
 
 def test_the_average_has_the_batch_statistics_of_the_model(
@@ -99,7 +108,7 @@ def test_what_grows_learns_faster_than_the_weights_it_begins_with(
 
 
 def test_frozen_lips_without_a_vce_are_those_of_the_encoder(make_recipe: Callable[..., Recipe]) -> None:
-    learner = Learner(make_recipe(without=("vce",), video=VideoConfig(freeze="lips")), ALONE)
+    learner = Learner(make_recipe(model={"without": ["vce"]}, video=VideoConfig(freeze="lips")), ALONE)
     frozen = {name for name, value in learner.model.named_parameters() if not value.requires_grad}
     assert frozen == {name for name, _ in learner.model.named_parameters() if name.startswith("net.visual.")}
 
@@ -128,7 +137,7 @@ def test_alpha_is_taught_by_fresh_frames_and_each_clip_weighs_alike() -> None:
 
 
 def test_without_a_vce_there_is_no_alpha_to_teach(make_recipe: Callable[..., Recipe], tmp_path: Path) -> None:
-    learner = Learner(make_recipe(without=("vce",)), ALONE)
+    learner = Learner(make_recipe(model={"without": ["vce"]}), ALONE)
     terms = learner.learn(with_lips(voice_in_noise()), 0)
     assert terms is not None
     assert "alpha" not in terms
