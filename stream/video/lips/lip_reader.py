@@ -1,5 +1,7 @@
 """From a picture to the speaker's lips, frame after frame: of a camera, a video file or a program's own."""
 
+from __future__ import annotations  # so that help() names the types, in place of spelling them out
+
 import math
 from pathlib import Path
 from typing import Any, Self

@@ -101,6 +101,7 @@ class TwoPeople:
         return seen
 
 
+@pytest.mark.slow
 def test_another_face_is_a_new_one_to_the_encoder_and_the_mean_is_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
