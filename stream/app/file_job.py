@@ -1,7 +1,9 @@
 """One file through a model, for a page: what went in and came out, and what the lips did."""
 
 import math
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,8 @@ MAX_S, MAX_BYTES = 600.0, 200 * 2**20
 #: Length of the blocks that are enhanced, and so of the steps of the timeline.
 BLOCK_MS = 100.0
 _WAVE_BLOCK = 65_536
+#: How the folders of outputs begin.
+_OUTPUT = "clean-"
 
 #: Called with the seconds done and the seconds there are.
 Progress = Callable[[float, float], None]
@@ -96,7 +100,7 @@ def clean_file(
     with open_audio(source) as reader:
         if reader.layout.duration_s > MAX_S:
             raise InputError(f"{source.name} is longer than {MAX_S / 60:g} minutes: run 'lipstream enhance'")
-    output = Path(tempfile.mkdtemp(dir=folder)) / f"{source.stem}.clean{source.suffix}"
+    output = Path(tempfile.mkdtemp(prefix=_OUTPUT, dir=folder)) / f"{source.stem}.clean{source.suffix}"
     moments: list[Moment] = []
     report = enhance_file(
         source,
@@ -110,6 +114,13 @@ def clean_file(
     )
     rate, before = _mono(source)
     return Cleaned(report, rate, before, _mono(output)[1], tuple(moments), output)
+
+
+def remove_outputs(folder: Path, age_s: float) -> None:
+    """Remove the outputs of `clean_file` in a folder that are older."""
+    for output in folder.glob(f"{_OUTPUT}*"):
+        if time.time() - output.stat().st_mtime > age_s:
+            shutil.rmtree(output, ignore_errors=True)
 
 
 def _has_pictures(path: Path) -> bool:

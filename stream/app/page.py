@@ -19,7 +19,7 @@ import numpy as np
 from ...core.arrays import Float32, UInt8
 from ...errors import InputError
 from ..lips_bound import notice
-from .file_job import MAX_BYTES, MAX_S, Cleaned, clean_file
+from .file_job import MAX_BYTES, MAX_S, Cleaned, clean_file, remove_outputs
 from .live_talk import LiveMoment, Visitors
 from .pictures import spectrogram, timeline
 
@@ -155,6 +155,7 @@ def _clean(
     lips: bool,
     progress: Any = gr.Progress(),  # noqa: B008 - Gradio looks for it here
 ) -> list[Any]:
+    remove_outputs(folder, KEPT_S)
     if not given:
         return ["Drop a file first.", *[None] * 5, gr.DownloadButton(interactive=False)]
     try:

@@ -1,5 +1,6 @@
 """A file that a visitor drops: what is cleaned, what is looked at, and what is refused."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import soundfile
 
 from lipstream import InputError
 from lipstream.stream.app import file_job
-from lipstream.stream.app.file_job import choose_inputs, clean_file, limit_of_strength
+from lipstream.stream.app.file_job import choose_inputs, clean_file, limit_of_strength, remove_outputs
 
 DEMO = Path(__file__).resolve().parents[3] / "demo"
 SOUND, PICTURES = DEMO / "example.flac", DEMO / "example.mp4"
@@ -73,3 +74,10 @@ def test_files_that_it_cannot_take_are_refused(
     with pytest.raises(InputError, match="larger than"):
         clean_file([noisy], tmp_path, "lite", 100, False, ignore)
     assert not any(path.suffix == ".part" for path in tmp_path.rglob("*"))
+
+
+def test_only_old_outputs_are_removed(noisy: Path, tmp_path: Path) -> None:
+    old, new = (clean_file([noisy], tmp_path, "lite", 100, False, ignore).output for _ in range(2))
+    os.utime(old.parent, (0, 0))
+    remove_outputs(tmp_path, 600)
+    assert (old.parent.exists(), new.is_file(), noisy.is_file()) == (False, True, True)
