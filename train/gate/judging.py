@@ -61,7 +61,7 @@ class Verdict(NamedTuple):
         si_sdr_gain_db, estoi_gain: over the audio-only output.
         alpha: mean after the first two seconds; NaN where there are no more.
         level_db: of the speech in the output over that in the audio-only output.
-        alpha_by_second: mean in each whole second.
+        alpha_by_second: mean in each second.
     """
 
     group: str
@@ -173,7 +173,8 @@ def _cue(net: LiteAVSEMamba, landmarks: Float32, age_s: Float32, frames: int) ->
 
 
 def _by_second(alpha: Float32, frames_per_second: float) -> tuple[float, ...]:
-    edges = np.arange(0, len(alpha) + 1, round(frames_per_second))
+    second = round(frames_per_second)
+    edges = np.arange(0, len(alpha) + second // 2, second)  # the last may be half a second
     return tuple(float(alpha[first:last].mean()) for first, last in itertools.pairwise(edges))
 
 

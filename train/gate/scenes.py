@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _NOISE, _CRF = 3.0, 30
 #: How much larger the second face is.
 _BIGGER = 1.5
+#: How often a scene of two people is played: clips last 3 s, and it takes 4 s to tell who is heard.
+_PLAYED = 3
 
 
 def filmed_photograph(film: Path) -> tuple[npt.NDArray[np.float64], Float32]:
@@ -58,7 +60,7 @@ def filmed_photograph(film: Path) -> tuple[npt.NDArray[np.float64], Float32]:
 def chosen_face(own: Float32, other: Float32, sound: Float32) -> Float32:
     """Of the speaker and somebody larger beside them who talks as well, the face that is chosen.
 
-    The scene has been running: it is played twice, and what is chosen the second time counts.
+    The scene has been running: it is played over and over, and what is chosen the last time counts.
 
     Args:
         own: landmarks ``[T, 44, 3]`` at each tick; zeros where no face was found.
@@ -72,11 +74,12 @@ def chosen_face(own: Float32, other: Float32, sound: Float32) -> Float32:
 
     heard, ticks = HeardSound(16_000), len(own)
     once = np.resize(sound, round(ticks * TICK_S * 16_000))
-    heard.hear(np.concatenate([once, once]))
+    heard.hear(np.concatenate([once] * _PLAYED))
     beside = np.array([2.0 * np.abs(own[..., 0]).max() + 1.0, 0, 0], np.float32)
     chooser, chosen = FaceChooser(heard.agreement), np.zeros_like(own)
-    for tick in range(2 * ticks):
-        people = [own[tick % ticks], other[tick % ticks % len(other)]]
+    for tick in range(_PLAYED * ticks):
+        # Half a clip apart: clips of one corpus begin alike, and nobody talks in step.
+        people = [own[tick % ticks], other[(tick % ticks + len(other) // 2) % len(other)]]
         moved = [people[0], _BIGGER * people[1] + beside]
         shown = [_whole_face(face) for face, person in zip(moved, people, strict=True) if person.any()]
         face = chooser.update(shown, TICK_S * tick)

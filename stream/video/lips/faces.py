@@ -29,8 +29,8 @@ STILL_ACTIVITY = 0.03
 RATIO, SWITCH_AFTER_S = 2.0, 0.8
 #: Seconds of mouth and sound that are compared, how often, and by how much more another mouth must agree to
 #: take over. Of speakers of the GRID corpus, 6 s each, 88 % agree better with their sound than somebody else
-#: does; somebody else leads by so much in none of 90, at 5 dB of noise in 3 %.
-HEARD_S, HEARD_EVERY_S, HEARD_LEAD = 6.0, 0.5, 0.15
+#: does; somebody else leads by so much in none of 90, at 5 dB of noise in 4 %.
+HEARD_S, HEARD_EVERY_S, HEARD_LEAD = 6.0, 0.5, 0.1
 
 #: How well a mouth goes with the sound, of its times in seconds and openings: see `HeardSound.agreement`.
 Agreement = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], float | None]

@@ -8,6 +8,7 @@ import pytest
 
 from lipstream import InputError
 from lipstream.stream.live.config import LiveConfig
+from lipstream.stream.offset.watch import AvOffset
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,14 @@ def test_the_pipeline_gets_what_is_about_delay() -> None:
     pipeline = LiveConfig(low_latency=True, max_latency_ms=80.0, av_align_ms=120.0).pipeline(60.0)
     assert (pipeline.low_latency, pipeline.max_latency_ms) == (True, 80.0)
     assert (pipeline.av_align_ms, pipeline.camera_offset_ms) == (120.0, 60.0)
+
+
+@pytest.mark.parametrize("offset", [None, "auto", -120.0])
+def test_an_offset_of_the_camera_is_a_number_or_auto(offset: AvOffset | None) -> None:
+    assert LiveConfig(camera=0, av_offset_ms=offset).av_offset_ms == offset
+
+
+@pytest.mark.parametrize("offset", ["automatic", 1e6, float("nan")])
+def test_another_offset_is_refused(offset: Any) -> None:
+    with pytest.raises(InputError, match="offset_ms must be"):
+        LiveConfig(camera=0, av_offset_ms=offset)
