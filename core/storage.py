@@ -1,4 +1,7 @@
-"""Where files go and how they are written: folders of the user, and files that appear whole or not at all."""
+"""Where files go and how they are written: folders of the user, and files that appear whole or not at all.
+
+At import with the standard library alone: setup.py comes here before anything is installed.
+"""
 
 import os
 import secrets
@@ -7,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import platformdirs
-
 from ..errors import InputError
 
 _APPLICATION = "lipstream"
@@ -16,11 +17,15 @@ _APPLICATION = "lipstream"
 
 def cache_folder() -> Path:
     """The folder for what can be made or fetched again: compiled kernels, downloads."""
+    import platformdirs
+
     return platformdirs.user_cache_path(_APPLICATION, appauthor=False)
 
 
 def config_folder() -> Path:
     """The folder of the user's settings."""
+    import platformdirs
+
     return platformdirs.user_config_path(_APPLICATION, appauthor=False)
 
 

@@ -219,3 +219,21 @@ def test_every_dependency_has_a_pin_that_satisfies_it() -> None:
             pins[canonicalize_name(name)] = Version(version)
     assert {canonicalize_name(need.name) for need in wanted} <= pins.keys()
     assert not [str(need) for need in wanted if pins[canonicalize_name(need.name)] not in need.specifier]
+
+
+def test_setup_finds_what_it_compiles_with_the_standard_library_alone() -> None:
+    code = (
+        f"import sys, importlib.util; root = {str(REPOSITORY)!r}\n"
+        "spec = importlib.util.spec_from_file_location(\n"
+        "    'lipstream', root + '/__init__.py', submodule_search_locations=[root])\n"
+        "sys.modules['lipstream'] = importlib.util.module_from_spec(spec)\n"
+        "from lipstream.kernels import build, processors\n"
+        "from lipstream.models.config import preset\n"
+        "from lipstream.models.store.registry import shipped_presets\n"
+        "from lipstream.models.store.step_sizes import step_sizes\n"
+        "print(*{step_sizes(preset(name)).code() for name in shipped_presets()})"
+    )
+    # -S: without the packages of this environment.
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, cwd="/")
+    assert done.returncode == 0, done.stderr
+    assert "infer/step.cpp" in done.stdout

@@ -5,7 +5,7 @@
 
 ``model`` holds the fields of `ModelConfig`, or those of `SEMambaConfig` where the kind is ``semamba``. The
 folder of a training, which has no ``config.json``, says the same in the metadata of its ``best.safetensors``.
-Torch-free.
+Torch-free, and at import with the standard library alone, for setup.py.
 """
 
 import hashlib
@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from safetensors import SafetensorError, safe_open
 
 from ...core.storage import written_whole
 from ...core.tables import from_table
@@ -152,6 +150,8 @@ def read_metadata(weights: Path) -> dict[str, str]:
     Raises:
         InputError: it is none.
     """
+    from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(weights, framework="np") as file:
             return dict(file.metadata() or {})
