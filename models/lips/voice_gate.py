@@ -100,7 +100,6 @@ class VoiceGate(nn.Module):
         """
         if state is None:
             state = self.init_state(len(cue), cue.device, cue.dtype)
-        start = self.init_state(len(cue), cue.device, cue.dtype)
         stale, gone = freshness(age_s) == 0, age_s >= GONE_AGE_S
         kinds = stale.int() + gone.int()
         changes = (kinds[:, 1:] != kinds[:, :-1]).any(0).nonzero().flatten() + 1
@@ -114,7 +113,7 @@ class VoiceGate(nn.Module):
                     spectrum[:, :, part], kept[:, :, part], gain[:, part], cue[:, part], age_s[:, part], state
                 )
                 state = chosen(stale[:, first], state, after)
-            state = chosen(gone[:, first], start, state)
+            state = begun_anew(state, gone[:, first])
             gates.append(gate)
             alphas.append(alpha)
         return torch.cat(gates, dim=1), torch.cat(alphas, dim=1), state
@@ -140,7 +139,7 @@ class VoiceGate(nn.Module):
             row = gru_step(self.rows, layer, row, before)
             hidden.append(row)
         after = chosen(freshness(age_s) == 0, state, GateState(trust, torch.stack(hidden, dim=1)))
-        after = chosen(age_s >= GONE_AGE_S, self.init_state(len(age_s), age_s.device, age_s.dtype), after)
+        after = begun_anew(after, age_s >= GONE_AGE_S)
         return self._opening(row, alpha), alpha, after
 
     def confidence(self, spectrum: Tensor, kept: Tensor, gain: Tensor, cue: Tensor, age_s: Tensor) -> Tensor:
@@ -174,6 +173,16 @@ def chosen(which: Tensor, first: GateState, second: GateState) -> GateState:
     pairs = zip(flatten_state(first), flatten_state(second), strict=True)
     tensors = [torch.where(which.view(-1, *(1 for _ in a.shape[1:])), a, b) for a, b in pairs]
     after: GateState = unflatten_state(second, tensors)
+    return after
+
+
+def begun_anew(state: GateState, gone: Tensor) -> GateState:
+    """The state, that of streams whose lips are gone ``[B]`` as at the start."""
+    tensors = [
+        torch.where(gone.view(-1, *(1 for _ in tensor.shape[1:])), 0.0, tensor)
+        for tensor in flatten_state(state)
+    ]
+    after: GateState = unflatten_state(state, tensors)
     return after
 
 
