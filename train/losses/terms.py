@@ -68,16 +68,18 @@ def lost_speech(pair: Comparison) -> Tensor:
 
 
 def residual_noise(pair: Comparison) -> Tensor:
-    """What is heard while nobody speaks: ``10 log10(1 + E / INAUDIBLE)`` over frames of power ``E``.
+    """What is heard while nobody speaks: ``10 log10(1 + E / INAUDIBLE)`` over frames.
 
-    Frames in which the clean speech is louder than `PAUSE` count as 0. In dB, since an error of the
-    compressed magnitude that does not matter beside speech is loud where there is none.
+    ``E`` is the power that a frame has beyond that of the clean one: what a quiet room leaves in a clean
+    recording is no noise, and a network that takes it away as well over-suppresses. Frames in which the clean
+    speech is louder than `PAUSE` count as 0. In dB, since an error of the compressed magnitude that does not
+    matter beside speech is loud where there is none.
     """
     heard, spoken = (
         (signal.spectrum[0].square() + signal.spectrum[1].square()).mean(-1)
         for signal in (pair.estimate, pair.clean)
     )
-    left_db = 10.0 * torch.log10(1.0 + heard / INAUDIBLE)
+    left_db = 10.0 * torch.log10(1.0 + (heard - spoken).clamp(min=0.0) / INAUDIBLE)
     return torch.where(spoken < PAUSE, left_db, 0.0).mean()
 
 
