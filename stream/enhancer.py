@@ -261,7 +261,7 @@ class _OneThread:
         self._inside.release()
 
 
-def from_pretrained(model: ModelName, sample_rate: int = 16_000, runtime: str = "onnx") -> Enhancer:
+def from_pretrained(model: ModelName, sample_rate: int = 16_000, runtime: str = AUTO) -> Enhancer:
     """The `Enhancer` of a model of the Hugging Face Hub, of a folder, or of a preset.
 
     >>> enhancer = lipstream.from_pretrained("org/name")

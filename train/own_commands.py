@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 from ..core.console import ProgressBar
+from ..core.extras import needs_extra
 from ..errors import InputError
 
 
@@ -34,7 +35,7 @@ def _sample(args: argparse.Namespace) -> int:
     try:
         from .makers.sample import SamplePlan, find_program, make_sample
     except ImportError as error:
-        raise _needs_train(error) from error
+        raise needs_extra("data", "train", error) from error
     plan = SamplePlan(args.dest, args.speakers, args.takes, args.noises, args.seed)
     with ProgressBar("sample") as bar:
         speech, noise = make_sample(plan, find_program(), bar)
@@ -86,7 +87,7 @@ def _mix(args: argparse.Namespace) -> int:
         from .data.corpus import read_corpus, read_library
         from .mixing.fixed_set import SetPlan, make_set
     except ImportError as error:
-        raise _needs_train(error) from error
+        raise needs_extra("data", "train", error) from error
     if not (args.data or (args.speech and args.noise)):
         raise InputError("name what to mix: --speech DIR and --noise DIR, or --data with manifests")
     plan = SetPlan(
@@ -106,7 +107,3 @@ def _mix(args: argparse.Namespace) -> int:
             corpus = corpus.split(lambda clip: clip.split == "valid")[1]
         print(make_set(plan, corpus, bar))
     return 0
-
-
-def _needs_train(error: ImportError) -> InputError:
-    return InputError(f"data needs the extra 'train': pip install 'lipstream[train]' ({error})")

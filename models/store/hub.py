@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from ...core.extras import needs_extra
 from ...errors import InputError
 from .folder import CARD, CONFIG
 
@@ -26,9 +27,8 @@ def fetch(name: str) -> Path:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
     except ImportError as error:
-        raise InputError(
-            f"there is no folder '{name}' here, and to fetch it from the Hub needs the extra 'hub': "
-            f"pip install 'lipstream[hub]' ({error})"
+        raise needs_extra(
+            f"there is no folder '{name}' here, and to fetch it from the Hub", "hub", error
         ) from error
     try:
         cached = Path(snapshot_download(name, allow_patterns=_FILES, local_files_only=True))

@@ -4,6 +4,7 @@ import argparse
 import threading
 
 from ...core.console import complain
+from ...core.extras import needs_extra
 from ...errors import InputError
 
 
@@ -47,7 +48,7 @@ def app(args: argparse.Namespace) -> int:
     try:
         from ..app.page import AppConfig, serve
     except ImportError as error:
-        raise InputError(f"app needs the extra 'app': pip install 'lipstream[app]' ({error})") from error
+        raise needs_extra("app", "app", error) from error
     if args.share or args.host not in ("127.0.0.1", "localhost", "::1"):
         complain("note", "the page can be reached from other machines: whoever finds it can use this one")
     with serve(AppConfig(models, args.host, args.port, args.share)) as address:

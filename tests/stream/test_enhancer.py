@@ -403,4 +403,4 @@ def test_a_model_folder_stands_for_a_preset(tmp_path: Path) -> None:
     np.testing.assert_allclose(pool.process({pool.join(): noise})[0], expected, atol=1e-5)
     folder.joinpath("model.onnx").write_bytes(b"cut short")
     with pytest.raises(InputError, match=r"model\.onnx' is damaged"):
-        Enhancer(folder)
+        Enhancer(folder, runtime="onnx")

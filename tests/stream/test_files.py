@@ -168,7 +168,7 @@ def video_of(monkeypatch: pytest.MonkeyPatch, frames: list[LipFrame]) -> list[st
     """Play these frames as every video; gives a list in which the closing of one is noted."""
     closed: list[str] = []
 
-    def read_lips(path: Path, face_model: Path | None, lips: str, origin_s: float) -> Iterator[LipFrame]:
+    def read_lips(path: Path, _: Path | None, lips: str, *__: object) -> Iterator[LipFrame]:
         assert lips == "landmarks"
         try:
             yield from frames

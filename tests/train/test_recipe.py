@@ -140,7 +140,10 @@ def test_keys_and_tables_replace_their_defaults_alone(written) -> None:
         ("[model.time]\nversion = 3", r"\[time\]: version must be one of 1, 2, not 3"),
         ("[model]\nchannels = 9", r"\[model\]: head_size 16 must divide expand \* channels = 18"),
         ("[model]\ncausal = false", "'causal' is not to be changed here"),
-        ("preset = 'semamba'\n[model]\nchannels = 8", r"unknown key 'channels': known keys are hid_feature"),
+        (
+            "preset = 'semamba'\n[model]\nchannels = 8",
+            r"unknown key 'channels': known keys are .*hid_feature",
+        ),
         ("without = ['vce']", r"without stands in the table \[model\] now"),
         (
             "[mix]\nnoise_kinds = [0.5, 0.2, 0.1, 0.1, 0.1]",

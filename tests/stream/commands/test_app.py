@@ -18,7 +18,7 @@ def without_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "app needs the extra 'app': pip install 'lipstream[app]'"),
+        ((), "app needs the extra 'app': pip install"),
         (("--model", "huge"), "unknown model 'huge'"),
         (("--model", "lite", "base"), "no weights ship with model 'base'"),
         (("--port", "70000"), "--port must be from 0 to 65535"),
