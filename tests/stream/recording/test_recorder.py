@@ -77,7 +77,7 @@ def test_noisy_and_clean_are_aligned_and_equally_long(
 def test_a_replay_gives_the_recorded_samples_bit_for_bit(
     tmp_path: Path, shipped_weights: Path, sound: Float32, told: list[str]
 ) -> None:
-    enhancer = Enhancer("lite", RATE)
+    enhancer = Enhancer("lite", RATE, "onnx")
     record(tmp_path, enhancer, sound, told).close(enhancer.flush())
     clean, _ = soundfile.read(tmp_path / "clean.wav", dtype="float32")
     assert enhancer.mean_alpha > 0
