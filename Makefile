@@ -31,9 +31,10 @@ test: $(VENV)/.test-installed
 	$(BIN)/python -m pytest --numprocesses 2
 
 # The base install's tests, without torch and video even where they are installed. The base install with pytest and
-# hypothesis is enough; where there is no environment, that of the whole suite is made.
+# hypothesis is enough; where there is no environment, that of the whole suite is made. In two processes where pytest-xdist is.
 quick: | $(BIN)/pytest
-	$(BIN)/python -m pytest -q --base -m "not devices and not slow"
+	$(BIN)/python -m pytest -q --base -m "not devices and not slow" \
+		$$($(BIN)/python -c 'import xdist' 2> /dev/null && echo --numprocesses 2)
 
 benchmark: $(VENV)/.test-installed
 	$(BIN)/python -m pytest --benchmark-enable --benchmark-only --benchmark-columns=min,median,iqr,rounds \
