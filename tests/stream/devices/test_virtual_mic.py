@@ -49,10 +49,11 @@ def test_it_gives_what_is_played_to_it(sound_server, tmp_path: Path) -> None:
     with VirtualMic() as microphone:
         recording = sound_server.record(tmp_path / "heard.raw", microphone.source)
         sound_server.play(0.25 * np.sin(2 * np.pi * 440 * seconds).astype(np.float32), sink=microphone.sink)
-        assert until(lambda: np.abs(tail_of(tmp_path / "heard.raw")).max(initial=0.0) > 0.2)
+        # A busy computer has gaps before, and a tail that begins in one does not reach the peak.
+        peak = pytest.approx(0.25, rel=0.02)
+        assert until(lambda: np.abs(tail_of(tmp_path / "heard.raw")).max(initial=0.0) == peak)
         recording.terminate()
         recording.wait()
-    assert np.abs(tail_of(tmp_path / "heard.raw")).max() == pytest.approx(0.25, rel=0.02)
 
 
 def test_reading_ones_own_virtual_microphone_is_refused(sound_server) -> None:
