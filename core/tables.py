@@ -1,4 +1,4 @@
-"""Dataclasses from tables of TOML or JSON: what is wrong is told by its key, with what is allowed."""
+"""Dataclasses from tables of TOML or JSON: errors name the key and what is allowed."""
 
 import types
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def from_table(kind: type[_Made], table: Mapping[str, Any], where: str, base: _M
     Args:
         kind: the dataclass.
         table: its fields; those that are not named keep what ``base`` has, or else their defaults.
-        where: the table's place, in front of what is told: a file, a section.
+        where: the table's place, in front of the message of an error: a file, a section.
         base: what the table changes.
 
     Raises:
