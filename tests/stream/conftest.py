@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lipstream.core.arrays import Float32, UInt8
+from lipstream.stream.devices import portaudio_host
 from lipstream.stream.runtimes.base import LipsKind, StreamSpec
 from lipstream.tests.stream.sound_servers import (
     PrivatePipeWire,
@@ -116,6 +117,8 @@ def private_server(kind: type[PrivateServer], monkeypatch: pytest.MonkeyPatch) -
             with monkeypatch.context() as inside:
                 for name, value in server.environment.items():
                     inside.setenv(name, value)
+                # A test that failed before may have left streams open; they end with PortAudio here.
+                inside.setattr(portaudio_host, "_streams_open", 0)
                 sounddevice._terminate()
                 sounddevice._initialize()
                 if not any(device["name"] == kind.plugin for device in sounddevice.query_devices()):

@@ -9,6 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from lipstream.core.arrays import Float32
 
@@ -123,10 +124,16 @@ class PrivateServer(ABC):
             child.wait()
 
     def play(self, samples: Float32, rate: int = 48_000, sink: str = "noisy") -> "subprocess.Popen[bytes]":
-        """Play mono float32 samples; the process ends when they are through."""
+        """Play mono float32 samples over and over, until the process is terminated.
+
+        A busy computer may take longer to hear them than they last.
+        """
         path = self._folder / f"play-{len(self._children)}.raw"
         path.write_bytes(samples.astype("<f4").tobytes())
-        return self._pacat("--playback", sink, rate, path)
+        endless = self._run("sh", "-c", f"while cat '{path}'; do :; done", stdout=subprocess.PIPE)
+        assert endless.stdout is not None
+        with endless.stdout as pipe:  # closed here: it ends when its reader does
+            return self._pacat("--playback", sink, rate, stdin=pipe)
 
     def record(self, path: Path, source: str = "clean.monitor") -> "subprocess.Popen[bytes]":
         """Record to a file of raw float32 mono at 48 kHz, until the process is terminated."""
@@ -163,15 +170,19 @@ class PrivateServer(ABC):
         environment = os.environ | self.environment | {"LC_ALL": "C"}
         return subprocess.run(["pactl", *arguments], env=environment, capture_output=True, text=True)
 
-    def _pacat(self, mode: str, device: str, rate: int, path: Path) -> "subprocess.Popen[bytes]":
+    def _pacat(
+        self, mode: str, device: str, rate: int, *path: Path, stdin: IO[bytes] | None = None
+    ) -> "subprocess.Popen[bytes]":
         form = ["--raw", "--format=float32le", f"--rate={rate}", "--channels=1"]
         quick = ["--latency-msec=10", "--process-time-msec=5"]
-        return self._run("pacat", mode, f"--device={device}", *form, *quick, str(path))
+        return self._run("pacat", mode, f"--device={device}", *form, *quick, *map(str, path), stdin=stdin)
 
-    def _run(self, *command: str) -> "subprocess.Popen[bytes]":
+    def _run(
+        self, *command: str, stdin: IO[bytes] | None = None, stdout: int = subprocess.DEVNULL
+    ) -> "subprocess.Popen[bytes]":
         null = subprocess.DEVNULL
         environment = os.environ | self.environment
-        child = subprocess.Popen(command, env=environment, stdin=null, stdout=null, stderr=null)
+        child = subprocess.Popen(command, env=environment, stdin=stdin or null, stdout=stdout, stderr=null)
         self._children.append(child)
         return child
 

@@ -76,7 +76,7 @@ def test_a_played_tone_arrives_with_its_level_and_pitch(routed_server) -> None:
     heard = Collector()
     source = PortAudioSource(StreamSettings("noisy.monitor"))
     assert (source.info.name, source.info.rate, source.info.block) == ("noisy.monitor", RATE, 480)
-    routed_server.play(tone(1000, 0.25, 20))
+    routed_server.play(tone(1000, 0.25, 1))
     source.start(heard)
     assert until(heard.hears_a_tone)
     alive = source.alive
@@ -124,7 +124,7 @@ def test_the_default_device_has_its_name_in_the_sound_settings(private_pulse) ->
 
 
 def test_any_rate_and_block_size_will_do(routed_server) -> None:
-    routed_server.play(tone(500, 0.25, 20))
+    routed_server.play(tone(500, 0.25, 1))
     for rate, block in [(16_000, 160), (44_100, 0), (44_100, 333)]:
         heard = Collector()
         source = PortAudioSource(StreamSettings("noisy.monitor", rate=rate, block=block))
@@ -139,7 +139,7 @@ def test_one_channel_of_several_can_be_chosen(routed_server) -> None:
     module = ["sink_name=right", "master=pair", "channels=1", "remix=no"]
     module += ["master_channel_map=front-right", "channel_map=front-right"]
     routed_server.pactl("load-module", "module-remap-sink", *module)
-    routed_server.play(tone(500, 0.25, 20), sink="right")
+    routed_server.play(tone(500, 0.25, 1), sink="right")
     left, right = Collector(), Collector()
     sources = [PortAudioSource(StreamSettings("pair.monitor", channel=channel)) for channel in (1, 2)]
     for source, heard in zip(sources, (left, right), strict=True):
