@@ -83,7 +83,7 @@ class Crew(Protocol):
 
 @dataclass
 class _Job(Generic[JobT]):
-    """A job, how many workers died over it, and whether it is handed out alone: of a portion that was lost."""
+    """A job, how many workers died over it, and whether it goes out alone: of a portion that was lost."""
 
     job: JobT
     deaths: int = 0

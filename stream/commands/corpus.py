@@ -38,10 +38,10 @@ def add_parsers(
         help="clean a whole tree of recordings, by many workers",
         description="Clean every audio and video file under SRC into the same place under DST, by workers "
         "with one thread each that hold the model, here or on a Ray cluster. The outputs are those of "
-        "lipstream enhance, to the bit. A manifest gets a row for each file: length, real-time factor, levels, "
-        "share of frames with a usable face, and what was wrong, if anything. A file that cannot be cleaned is "
-        "a row and not the end; a worker that dies loses nothing. Stopped by whatever means, the same command "
-        "goes on with what is missing or failed.",
+        "lipstream enhance, to the bit. A manifest gets a row for each file: length, real-time factor, "
+        "levels, share of frames with a usable face, and what was wrong, if anything. A file that cannot be "
+        "cleaned is a row and not the end; a worker that dies loses nothing. Stopped by whatever means, the "
+        "same command goes on with what is missing or failed.",
         epilog="SRC and DST are folders or, with the extra 'ray', URLs that fsspec understands, as "
         "s3://bucket/folder (pip install s3fs). The exit code is 2 if any file failed. See docs/scale.md.",
     )
