@@ -38,8 +38,9 @@ class RayCrew:
             raise needs_extra("--address", "ray", error) from error
         self._ray = ray
         try:
-            ray.init(address, log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, ValueError, RuntimeError) as error:
+            own = {"include_dashboard": False} if address == "local" else {}
+            ray.init(address, log_to_driver=False, logging_level="ERROR", **own)
+        except Exception as error:  # each way to fail has its own, down to Exception itself
             raise InputError(f"--address {address}: no Ray cluster is there ({error})") from error
         cores = int(ray.cluster_resources().get("CPU", 0))
         self.size = size or max(cores, 1)

@@ -68,5 +68,5 @@ def test_what_keeps_actors_from_being_ready_and_a_missing_cluster_are_told() -> 
         pytest.raises(InputError, match="there is no such model"),
     ):
         list(work_through(["job"], crew, lambda job, reason: reason))
-    with pytest.raises(InputError, match="127.0.0.1:1: no Ray cluster is there"):
+    with pytest.raises(InputError, match=r"127\.0\.0\.1:1: no Ray cluster is there"):
         RayCrew("127.0.0.1:1", 1, refuse)  # type: ignore[arg-type]
