@@ -21,8 +21,8 @@ def add_parsers(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "shard",
         help="pack recordings into shards, for trainings on many hours",
         description="Pack the speech and the noise of manifests into tar files of WebDataset's form, mono at "
-        "16 kHz, in an order that mixes speakers (115 MB an hour), and list them in OUT/shards.jsonl, which a "
-        "recipe names as its data. Training reads a few shards of each source at a time, and goes on with "
+        "16 kHz, in an order that mixes speakers (115 MB an hour), and list them in OUT/shards.jsonl, which "
+        "a recipe names as its data. Training reads a few shards of each source at a time, and goes on with "
         "the steps. Rooms and faces stay in manifests, to be named beside. Stopped by whatever means, the "
         "same command goes on with what is missing. Needs the extra 'train'.",
     )
@@ -63,7 +63,7 @@ def shard(args: argparse.Namespace) -> int:
     library = read_library(tuple(args.data))
     others = sum(item.kind in ("rir", "face") for manifest in library for item in manifest.items)
     if others:
-        complain("note", f"{others} rooms and faces stay where they are: name their manifests beside OUT's")
+        complain("note", f"{others} rooms and faces stay as they are: name their manifests beside OUT's")
     with ProgressBar("measure") as bar:
         jobs = plan_shards(library, args.hours, bar)
 

@@ -113,24 +113,26 @@ def run(
     Raises:
         InputError: the workers cannot be made ready. What was done until then has its rows.
     """
-    settings.target.forget_partial()
-    manifest.begin(() if settings.judge is None else settings.judge.names)
     size, started = sum(job.size for job in todo.jobs), time.monotonic()
     sizes = {job.name: job.size for job in todo.jobs}
     tally = Tally(len(todo.jobs), 0, 0, todo.earlier, size, 0, 0.0, 0.0)
-    if todo.jobs:
-        crew = make_crew(partial(Cleaner, settings))
-        try:
-            given_up = partial(_given_up, settings)
-            for row in work_through(todo.jobs, crew, given_up, most_at_once):
-                elapsed_s = time.monotonic() - started
-                if row is not None:
-                    manifest.add(row)
-                tally = _counted(tally, row, sizes, elapsed_s)
-                progress(tally)
-        finally:
-            crew.close()
-            settings.target.forget_partial()
+    scores = () if settings.judge is None else settings.judge.names
+    if not todo.jobs:
+        manifest.begin(scores)
+        manifest.finish()
+        return tally
+    crew = make_crew(partial(Cleaner, settings))
+    try:
+        manifest.begin(scores)  # from here on nobody else writes there
+        settings.target.forget_partial()
+        for row in work_through(todo.jobs, crew, partial(_given_up, settings), most_at_once):
+            if row is not None:
+                manifest.add(row)
+            tally = _counted(tally, row, sizes, time.monotonic() - started)
+            progress(tally)
+    finally:
+        crew.close()
+        settings.target.forget_partial()
     manifest.finish()
     return tally
 
