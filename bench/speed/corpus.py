@@ -227,7 +227,7 @@ def _idle() -> Callable[[int], int]:
     return abs
 
 
-def _no_row(job: object, reason: str) -> None:
+def _no_row(job: object, reason: str) -> object:
     raise RuntimeError(f"a worker died while it was timed: {reason}")
 
 

@@ -19,6 +19,8 @@ from lipstream.stream.corpus.table import Manifest
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
 
+#: A cluster to test on; by default one that each test starts.
+ADDRESS = os.environ.get("LIPSTREAM_RAY", "local")
 #: A job of this name kills its worker; one of the other, only the first time.
 KILLS, KILLS_ONCE = "talks/broken.mp3", "one.wav"
 
@@ -40,7 +42,7 @@ class Fragile(Cleaner):
 
 @pytest.fixture
 def crew_of_fragile(settings: Settings, tmp_path: Path) -> Iterator[RayCrew]:
-    with closing(RayCrew("local", 1, partial(Fragile, settings, tmp_path))) as crew:
+    with closing(RayCrew(ADDRESS, 1, partial(Fragile, settings, tmp_path))) as crew:
         yield crew
 
 
@@ -64,7 +66,7 @@ def refuse() -> None:
 
 def test_what_keeps_actors_from_being_ready_and_a_missing_cluster_are_told() -> None:
     with (
-        closing(RayCrew("local", 1, refuse)) as crew,  # type: ignore[arg-type]
+        closing(RayCrew(ADDRESS, 1, refuse)) as crew,  # type: ignore[arg-type]
         pytest.raises(InputError, match="there is no such model"),
     ):
         list(work_through(["job"], crew, lambda job, reason: reason))
