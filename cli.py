@@ -9,6 +9,7 @@ import errno
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import __version__
 from .core.console import complain, flush_stdout, let_go_of_stdout
@@ -16,6 +17,9 @@ from .core.extras import needs_extra
 from .core.processes import Terminated, terminated_like_ctrl_c
 from .core.usage import CommandParser, meant
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from .stream.corpus.cleaner import Judge
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -64,6 +68,7 @@ def _parser() -> CommandParser:
     from .bench import commands as bench_commands
     from .stream.commands import app as app_commands
     from .stream.commands import calibrate as calibrate_commands
+    from .stream.commands import corpus as corpus_commands
     from .stream.commands import doctor as doctor_commands
     from .stream.commands import enhance as stream_commands
     from .stream.commands import live as live_commands
@@ -79,6 +84,7 @@ def _parser() -> CommandParser:
     parser.add_argument("-V", "--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     stream_commands.add_parsers(subparsers)
+    corpus_commands.add_parsers(subparsers, _dnsmos)
     live_commands.add_parsers(subparsers)
     replay_commands.add_parsers(subparsers)
     doctor_commands.add_parsers(subparsers)
@@ -95,6 +101,17 @@ def _parser() -> CommandParser:
     _add_completion(subparsers, parser)
     _add_help(subparsers, parser)
     return parser
+
+
+def _dnsmos() -> "Judge":
+    """What `lipstream corpus --dnsmos` rates with, whose room knows no scores.
+
+    Raises:
+        InputError: what it needs is not installed.
+    """
+    from .bench.evaluation.alone import Dnsmos
+
+    return Dnsmos()
 
 
 def _add_models(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

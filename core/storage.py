@@ -59,6 +59,11 @@ def partial_path(path: Path) -> Path:
     return real.with_name(f".{_APPLICATION}-{secrets.token_hex(6)}.part{real.suffix}")
 
 
+def is_partial(name: str) -> bool:
+    """Whether a file of this name is one that `partial_path` named: left behind, if nobody writes it."""
+    return name.startswith(f".{_APPLICATION}-") and ".part" in name
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """A path to write to, which becomes ``path`` when the block ends well.

@@ -1,5 +1,6 @@
 """Enhance a file as a live stream would be: block by block, in memory that does not grow with its length."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ from .controls import NO_LIMIT_DB
 from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Enhancer
 from .lag.av_lag import HeardSound
 from .latency import LatencyBudget
+from .lips_bound import load_bounded_runtime
 from .media.companions import Companions, tags_to_carry
 from .media.formats import choose_format, choose_piped, holds_cover, holds_pictures, is_lossy
 from .media.layout import AudioLayout, measured_bit_rate
@@ -27,6 +29,7 @@ from .media.sources import is_pipe
 from .offset.file_offset import MEASURED_S, FileOffset
 from .offset.watch import AvOffset
 from .runtimes import AUTO, chosen_runtime
+from .runtimes.base import Runtime
 from .video.lips.feed import LipsFeed, open_lips
 
 #: Called now and then with the seconds done and the seconds there are.
@@ -57,6 +60,7 @@ class FileReport:
         av_offset_ms: what was taken off the times of the video, in ms; with "auto" as it was measured.
         measured_av_offset_ms: how late the video was, as sound and lips tell, at the end; None: they do not.
         limited_samples: samples of all channels that were limited to +-8 (+18 dBFS).
+        input_dbfs, output_dbfs: RMS level of all channels before and after, in dBFS; None: silence.
         warnings: what the user should know, one line each.
     """
 
@@ -74,6 +78,8 @@ class FileReport:
     av_offset_ms: float
     measured_av_offset_ms: float | None
     limited_samples: int
+    input_dbfs: float | None
+    output_dbfs: float | None
     warnings: tuple[str, ...]
 
     @property
@@ -92,6 +98,32 @@ class FileReport:
         return asdict(self) | computed
 
 
+class LoadedModel:
+    """A model that one file after the other uses, so that it is loaded once.
+
+    Args:
+        model: as for `Enhancer`.
+        runtime: name of a runtime; "auto": the fastest that starts at once.
+
+    Attributes:
+        runtime: name of the runtime that runs.
+
+    Raises:
+        InputError: an unknown model or runtime, or one that cannot run here.
+    """
+
+    def __init__(self, model: ModelName = "lite", runtime: str = AUTO) -> None:
+        self.model, self.runtime = model, chosen_runtime(model, runtime)
+        self._channels: list[Runtime] = []
+        self.channels(1)
+
+    def channels(self, count: int) -> list[Runtime]:
+        """A stream for each of so many channels: those of the last file, which an `Enhancer` resets."""
+        while len(self._channels) < count:
+            self._channels.append(load_bounded_runtime(self.model, self.runtime))
+        return self._channels[:count]
+
+
 def enhance_file(
     src: str | Path,
     dst: str | Path,
@@ -105,6 +137,7 @@ def enhance_file(
     chunk_ms: float = CHUNK_MS,
     progress: Progress | None = None,
     watch: Watch | None = None,
+    loaded: LoadedModel | None = None,
 ) -> FileReport:
     """Enhance an audio file into another one of the same length, rate and channels, aligned with it.
 
@@ -127,6 +160,7 @@ def enhance_file(
         chunk_ms: length of the blocks read and enhanced; the output does not depend on it.
         progress: called after each block with the seconds done and the seconds there are.
         watch: called after each block with what the lips did, see `Watch`.
+        loaded: a model to use, one file at a time, in place of `model` and `runtime`.
 
     Raises:
         InputError: `src` or `video` cannot be read, `dst` cannot be written or is an input as well, a bad
@@ -140,9 +174,10 @@ def enhance_file(
         layout = reader.layout
         check_output(target, [source] if video is None else [source, Path(video)])
         output_layout = _output_layout(source, target, layout)
-        chosen = chosen_runtime(model, runtime)
+        loaded = loaded or LoadedModel(model, runtime)
         enhancers = [
-            Enhancer(model, layout.sample_rate, chosen, atten_limit_db) for _ in range(layout.channels)
+            Enhancer(loaded.model, layout.sample_rate, stream, atten_limit_db)
+            for stream in loaded.channels(layout.channels)
         ]
         blocks = reader.blocks(round(layout.sample_rate * chunk_ms / 1000))
         started = time.perf_counter()
@@ -152,9 +187,11 @@ def enhance_file(
         lips = stack.enter_context(
             open_lips(_path(video), _path(face_model), enhancers[0].lips, origin_s, sound.agreement)
         )
-        offset = FileOffset(av_offset_ms, source, sound, lips, enhancers, model, runtime)
+        offset = FileOffset(av_offset_ms, source, sound, lips, enhancers, loaded.model, loaded.runtime)
         output = stack.enter_context(_opened_output(source, target, reader, output_layout, stack))
-        frames = _stream(chain([first], blocks), enhancers, lips, layout, output, progress, watch, offset)
+        before, after = _Level(), _Level()
+        heard = map(before.add, chain([first], blocks))
+        frames = _stream(heard, enhancers, lips, layout, output, progress, watch, offset, after)
     limited = sum(enhancer.limited_samples for enhancer in enhancers)
     of_lips = (*lips.warnings(frames / layout.sample_rate), *offset.warnings()) if lips else ()
     of_output = (*_rate_warning(output, layout), *output.warnings)
@@ -163,7 +200,7 @@ def enhance_file(
         output=str(target),
         sample_rate=layout.sample_rate,
         channels=layout.channels,
-        runtime=chosen,
+        runtime=loaded.runtime,
         duration_s=frames / layout.sample_rate,
         elapsed_s=time.perf_counter() - started,
         latency=enhancers[0].latency,
@@ -173,8 +210,28 @@ def enhance_file(
         av_offset_ms=offset.ms,
         measured_av_offset_ms=offset.found_ms,
         limited_samples=limited,
+        input_dbfs=before.dbfs,
+        output_dbfs=after.dbfs,
         warnings=(*reader.warnings, *_warnings(limited), *of_output, *of_lips),
     )
+
+
+class _Level:
+    """The RMS level of sound that comes by in blocks."""
+
+    def __init__(self) -> None:
+        self._energy, self._samples = 0.0, 0
+
+    def add(self, block: Float32) -> Float32:
+        """Count a block, and hand it on."""
+        self._energy += float(np.square(block, dtype=np.float64).sum())
+        self._samples += block.size
+        return block
+
+    @property
+    def dbfs(self) -> float | None:
+        """In dB of full scale; None of silence."""
+        return round(10 * math.log10(self._energy / self._samples), 2) if self._energy else None
 
 
 def _warnings(limited: int) -> tuple[str, ...]:
@@ -250,8 +307,12 @@ def _stream(
     progress: Progress | None,
     watch: Watch | None,
     offset: FileOffset,
+    level: _Level,
 ) -> int:
-    """Enhance all blocks, leaving the lag out at the start and flushing it at the end; returns the frames."""
+    """Enhance all blocks, leaving the lag out at the start and flushing it at the end; returns the frames.
+
+    ``level`` is told what is written.
+    """
     frames = 0
     lag = enhancers[0].latency_samples
     for block in blocks:
@@ -260,7 +321,7 @@ def _stream(
         seen = _counted(lips)
         crops = offset.lips_until(now_s, block)
         enhanced = [enhancer.process(block[:, c], crops) for c, enhancer in enumerate(enhancers)]
-        output.write(np.stack(enhanced, axis=1)[lag:])
+        output.write(level.add(np.stack(enhanced, axis=1)[lag:]))
         lag = max(0, lag - len(block))
         offset.look(now_s)
         if progress is not None:
@@ -268,7 +329,7 @@ def _stream(
         if watch is not None:
             alpha = float(np.mean([enhancer.alpha for enhancer in enhancers]))
             watch(now_s, alpha, *(now - before for now, before in zip(_counted(lips), seen, strict=True)))
-    output.write(np.stack([enhancer.flush() for enhancer in enhancers], axis=1)[lag:])
+    output.write(level.add(np.stack([enhancer.flush() for enhancer in enhancers], axis=1)[lag:]))
     return frames
 
 

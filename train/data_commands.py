@@ -8,7 +8,7 @@ from pathlib import Path
 from ..core.console import ProgressBar, complain
 from ..core.extras import needs_extra
 from ..errors import InputError
-from . import own_commands
+from . import own_commands, shard_commands
 from .data.corpora import folders, grid, lrs2, pools, tables, voicebank, voxceleb2
 from .data.corpora.scan import HELD_OUT_NOISE, Adapter
 from .data.manifest import UNKNOWN_LICENCE
@@ -46,6 +46,7 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     own_commands.add_parsers(kinds)
     _add_check(kinds)
     _add_prepare(kinds)
+    shard_commands.add_parsers(kinds)
 
 
 def check(args: argparse.Namespace) -> int:

@@ -34,6 +34,7 @@ class Recipe:
         speech, noise: folders of audio files, in place of ``data`` or beside it: see `own_speech`.
         exclude_licences: recordings whose licence contains one of these are not used.
         steps, batch: optimizer steps, and mixtures in each, over all processes together.
+        shard_window: shards of each source that are drawn from at a time, where ``data`` names shards.
         workers: processes that draw batches ahead; the batches are the same for any number, 0 for none.
         validate_every, validation_items: steps between validations, and mixtures in each.
         held_out_noise: sources of noise kept for validation.
@@ -61,6 +62,7 @@ class Recipe:
     exclude_licences: tuple[str, ...] = ()
     steps: int = 20000
     batch: int = 8
+    shard_window: int = 8
     workers: int = 0
     validate_every: int = 500
     validation_items: int = 24
@@ -86,6 +88,8 @@ class Recipe:
             raise InputError(
                 "steps, batch, validate_every, validation_items and max_bad_batches must be at least 1"
             )
+        if self.shard_window < 1:
+            raise InputError("shard_window must be at least 1")
         if self.workers < 0:
             raise InputError("workers must be at least 0")
         _check_choice("device", self.device, Device)

@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from .agents import add_agents
+from .corpus import add_corpus
 from .evaluate import add_evaluate
 from .quality import add_quality
 from .speed import add_speed
@@ -24,6 +25,7 @@ def add_parsers(subparsers: "Subparsers") -> "Subparsers":
     )
     kinds = bench.add_subparsers(title="measurements", metavar="WHAT", required=True)
     add_speed(kinds)
+    add_corpus(kinds)
     add_quality(kinds)
     add_agents(kinds)
     add_suite(kinds)

@@ -20,6 +20,7 @@ __all__ = [
     "Recordings",
     "Sample",
     "align_length",
+    "at_scored_rate",
     "audio_files",
     "read_speech",
     "require_names",
@@ -182,7 +183,7 @@ def read_speech(path: Path) -> Float32:
         raise InputError(f"cannot read '{path}' as audio: {error}") from error
     if wave.shape[1] != 1:
         raise InputError(f"'{path}' has {wave.shape[1]} channels: scores are for one, so keep one of them")
-    return np.asarray(_at_scored_rate(wave[:, 0], rate), np.float32)
+    return np.asarray(at_scored_rate(wave[:, 0], rate), np.float32)
 
 
 def align_length(wave: Float32, samples: int, what: str) -> Float32:
@@ -199,7 +200,8 @@ def align_length(wave: Float32, samples: int, what: str) -> Float32:
     return wave[:samples] if difference >= 0 else np.pad(wave, (0, -difference))
 
 
-def _at_scored_rate(wave: Float32, rate: int) -> Float32:
+def at_scored_rate(wave: Float32, rate: int) -> Float32:
+    """A signal of any rate in Hz, float32 ``[samples]``, at the 16 kHz that metrics are for."""
     if rate == SAMPLE_RATE:
         return wave
     from scipy.signal import resample_poly

@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from lipstream.cli import main
 from lipstream.errors import InputError
 from lipstream.train.data.corpus import read_library
 from lipstream.train.data.manifest import Item, Manifest, read_manifest, write_manifest
 from lipstream.train.data.prepare import prepare
 from lipstream.train.data.recordings import decode
+from lipstream.train.data.shards import read_list
 from lipstream.train.data_commands import CORPORA, add_parsers
+
+Captured = pytest.CaptureFixture[str]
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 
@@ -160,3 +164,26 @@ def test_a_recording_in_many_rows_is_decoded_once(data: Path, tmp_path: Path) ->
     library = read_library(str(data))
     assert prepare(library, tmp_path / "cache", 1, lambda done, total: told.append((done, total))) == ()
     assert told[-1] == (4, 4)  # one file of speech, two of noise, one room
+
+
+@pytest.mark.slow
+def test_shards_are_written_by_a_process_and_listed(data: Path, tmp_path: Path, capsys: Captured) -> None:
+    out, cache = tmp_path / "out", tmp_path / "cache"
+    arguments = ["data", "shard", str(data), "-o", str(out), "--cache", str(cache), "--jobs", "1"]
+    assert main(arguments) == 0
+    printed, told = capsys.readouterr()
+    assert printed == f"{out / 'shards.jsonl'}\n"
+    assert "1 rooms and faces stay as they are" in told
+    shards = read_list(out / "shards.jsonl").shards
+    assert {(shard.kind, shard.split) for shard in shards} >= {("speech", "train"), ("noise", "train")}
+
+
+@pytest.mark.parametrize(
+    ("option", "told"), [("--jobs", "--jobs must be at least 1"), ("--hours", "--hours must be above 0")]
+)
+def test_bad_numbers_for_shards_are_told(
+    option: str, told: str, data: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    assert main(["data", "shard", str(data), "-o", str(tmp_path / "out"), option, "0"]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

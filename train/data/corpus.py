@@ -1,8 +1,8 @@
 """The recordings that training mixes from: clean speech, noise and room impulse responses, decoded once."""
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -128,11 +128,20 @@ class Room:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Clips of speech and noise, and rooms."""
+    """Clips of speech and noise, and rooms.
+
+    Attributes:
+        lengths: samples of all recordings of a (kind, source) of which only a part is here.
+    """
 
     speech: tuple[Clip, ...]
     noise: tuple[Clip, ...]
     rooms: tuple[Room, ...]
+    lengths: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+    def length(self, kind: str, source: str, clips: Sequence[Clip]) -> float:
+        """Samples of a source whose clips here are these."""
+        return self.lengths.get((kind, source)) or sum(clip.end - clip.start for clip in clips)
 
     def split(self, held_out: Callable[[Clip], bool]) -> tuple["Corpus", "Corpus"]:
         """Two corpora: the clips that ``held_out`` refuses and those it takes, each with rooms of its own.

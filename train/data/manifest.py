@@ -19,6 +19,8 @@ from ...core.storage import written_whole
 from ...errors import InputError
 
 FORMAT = "lipstream-manifest"
+#: Of a list of shards, see `shards`.
+SHARDS = "lipstream-shards"
 VERSION = 1
 KINDS = ("speech", "noise", "rir", "face")
 SPLITS = ("train", "valid", "test")
@@ -115,6 +117,10 @@ def read_manifest(path: Path) -> Manifest:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no manifest: make one with lipstream data") from error
     header = _parse(path, 1, lines[0] if lines else "")
+    if header.get("format") == SHARDS:
+        raise InputError(
+            f"{path} lists shards, which only lipstream train reads: name the manifests they were made of"
+        )
     if header.get("format") != FORMAT:
         raise InputError(f"{path} is no manifest: make one with lipstream data")
     if header.get("version") != VERSION:

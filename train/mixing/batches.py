@@ -13,9 +13,11 @@ from torch.utils.data import DataLoader, Dataset
 from ...errors import InputError
 from ..data.corpus import Clip, Library, read_corpus, read_library
 from ..data.recordings import SAMPLE_RATE
+from ..data.shards import ShardList, is_list, read_list
 from ..data.video_corpus import Face, read_face_clips
 from ..recipe import Recipe
 from .mixtures import Mixer
+from .streaming import ShardStream
 from .video_mixtures import VideoBatch, VideoMixer
 
 
@@ -51,6 +53,15 @@ class BatchSource:
             return self.draw_with_faces(size, *seed, first=first)
         return self.draw_sound(size, *seed, first=first)
 
+    def hours(self) -> dict[str, float]:
+        """Hours of recordings by kind."""
+        kinds = {"speech": self.mixer.voices.by_source.values(), "noise": self.mixer.noise_by_source}
+        samples = {
+            kind: sum(clip.end - clip.start for clips in sources for clip in clips)
+            for kind, sources in kinds.items()
+        }
+        return {kind: round(count / SAMPLE_RATE / 3600, 2) for kind, count in samples.items()}
+
     def draw_sound(self, size: int, *seed: int, first: int = 0) -> Batch:
         """A batch of mixtures without faces."""
         pairs = [self.mixer.draw(rng) for rng in _generators(size, seed, first)]
@@ -67,24 +78,65 @@ class BatchSource:
         )
 
 
+class StreamedSource(BatchSource):
+    """Draws training batches from shards: those whose turn it is at the step.
+
+    Args:
+        source: as it is at step 0.
+        stream: which shards those are.
+    """
+
+    def __init__(self, source: BatchSource, stream: ShardStream) -> None:
+        super().__init__(source.mixer, source.faces, source.share)
+        self._stream, self._windows = stream, stream.windows(0)
+
+    def draw(self, size: int, *seed: int, first: int = 0) -> Batch:
+        """As `BatchSource.draw`; the last number of the seed is the step."""
+        windows = self._stream.windows(seed[-1])
+        if windows != self._windows:
+            self.mixer = Mixer(self._stream.corpus(windows), self.mixer.config)
+            if self.faces is not None:
+                self.faces.mixer = self.mixer
+            self._windows = windows
+        return super().draw(size, *seed, first=first)
+
+    def hours(self) -> dict[str, float]:
+        """Hours of all recordings by kind, also of those whose turn it is not."""
+        return self._stream.hours()
+
+
 def _generators(size: int, seed: tuple[int, ...], first: int) -> list[np.random.Generator]:
     return [np.random.default_rng((*seed, item)) for item in range(first, first + size)]
 
 
+def _places(recipe: Recipe) -> tuple[str, ...]:
+    return (recipe.data,) if isinstance(recipe.data, str) else recipe.data
+
+
 def library_of(recipe: Recipe) -> Library:
-    """The recordings that a recipe names; raises as `read_library`."""
-    return read_library(recipe.data, recipe.exclude_licences, recipe.speech, recipe.noise)
+    """The recordings that a recipe names, but for shards; raises as `read_library`."""
+    places = tuple(place for place in _places(recipe) if not is_list(Path(place)))
+    if len(places) < len(_places(recipe)) and not (places or recipe.speech or recipe.noise):
+        return ()
+    return read_library(places, recipe.exclude_licences, recipe.speech, recipe.noise)
 
 
-def summary_of(recipe: Recipe, mixer: Mixer) -> dict[str, object]:
+def shards_of(recipe: Recipe) -> list[ShardList]:
+    """The lists of shards that a recipe names; raises as `read_list`."""
+    return [read_list(Path(place)) for place in _places(recipe) if is_list(Path(place))]
+
+
+def summary_of(recipe: Recipe, source: BatchSource) -> dict[str, object]:
     """What a training learns from: hours of recordings by kind, and the licences of all that is named."""
-    kinds = {"speech": mixer.voices.by_source.values(), "noise": mixer.noise_by_source}
-    hours = {
-        kind: round(sum(clip.end - clip.start for clips in sources for clip in clips) / SAMPLE_RATE / 3600, 2)
-        for kind, sources in kinds.items()
-    }
     licences = {item.licence for manifest in library_of(recipe) for item in manifest.items}
-    return {"hours": hours, "licences": sorted(licences)}
+    licences |= {
+        licence
+        for one in shards_of(recipe)
+        for shard in one.shards
+        for licence in shard.licences
+        if not any(name.lower() in licence.lower() for name in recipe.exclude_licences)
+    }
+    return {"hours": source.hours(), "licences": sorted(licences)}
 
 
 def read_sources(recipe: Recipe, cache: Path) -> tuple[BatchSource, BatchSource]:
@@ -95,7 +147,21 @@ def read_sources(recipe: Recipe, cache: Path) -> tuple[BatchSource, BatchSource]
     """
     library = library_of(recipe)
     corpora = read_corpus(library, cache).split(lambda clip: held_out(clip, recipe))
+    stream = None
+    if shards := shards_of(recipe):
+        stream = ShardStream(shards, recipe, corpora[0])
+        corpora = (stream.corpus(stream.windows(0)), stream.held_out(corpora[1]))
     mixers = [Mixer(corpus, recipe.mix) for corpus in corpora]
+    training, validation = _sources(recipe, library, cache, mixers)
+    if stream is not None:
+        training = StreamedSource(training, stream)
+    return training, validation
+
+
+def _sources(
+    recipe: Recipe, library: Library, cache: Path, mixers: list[Mixer]
+) -> tuple[BatchSource, BatchSource]:
+    """Both sources of a recipe, with faces where it trains with video."""
     if recipe.video.share == 0.0:
         training, validation = (BatchSource(mixer, None, 0.0) for mixer in mixers)
         return training, validation

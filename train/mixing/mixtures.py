@@ -139,9 +139,9 @@ class Mixer:
             )
         noise = by_source(corpus.noise)
         self.noise_by_source = list(noise.values())
-        weights = np.array(root_of_length(noise))
+        weights = np.array(root_of_length(corpus, "noise", noise))
         self.noise_weights = weights / weights.sum()
-        self.voices = Voices(corpus.speech, config.source_weights, config.tempo)
+        self.voices = Voices(corpus, config.source_weights, config.tempo)
         self.speech_by_source = self.voices.by_source
 
     def draw(self, rng: np.random.Generator) -> tuple[Float32, Float32]:

@@ -1,12 +1,12 @@
 """Draws speech: a source by its weight, then any of its clips, but for those of one speaker."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ...core.arrays import Float32
 from ...errors import InputError
-from ..data.corpus import Clip
+from ..data.corpus import Clip, Corpus
 from .effects import rms
 
 #: A clip that is silent where it was read is given up for another one this often.
@@ -21,17 +21,16 @@ def by_source(clips: tuple[Clip, ...]) -> dict[str, list[Clip]]:
     return {source: [clip for part in parts.values() for clip in part] for source, parts in grouped.items()}
 
 
-def root_of_length(sources: dict[str, list[Clip]]) -> list[float]:
+def root_of_length(corpus: Corpus, kind: str, sources: Mapping[str, Sequence[Clip]]) -> list[float]:
     """The weight of each source: a large collection is drawn more often, but does not drown the others."""
-    lengths = (sum(clip.end - clip.start for clip in clips) for clips in sources.values())
-    return [float(np.sqrt(length)) for length in lengths]
+    return [float(np.sqrt(corpus.length(kind, source, clips))) for source, clips in sources.items()]
 
 
 class Voices:
     """The speech of a corpus.
 
     Args:
-        clips: of speech.
+        corpus: its speech is drawn.
         weights: of its sources; sources that are not named are not drawn. Empty: the root of their length.
         tempo: see `MixConfig`.
 
@@ -39,10 +38,11 @@ class Voices:
         InputError: there is no speech of the named sources.
     """
 
-    def __init__(self, clips: tuple[Clip, ...], weights: Mapping[str, float], tempo: float = 0.0) -> None:
+    def __init__(self, corpus: Corpus, weights: Mapping[str, float], tempo: float = 0.0) -> None:
         self._tempo = tempo
-        self.by_source = by_source(clips)
-        named = dict(weights or zip(self.by_source, root_of_length(self.by_source), strict=True))
+        self.by_source = by_source(corpus.speech)
+        usual = root_of_length(corpus, "speech", self.by_source)
+        named = dict(weights or zip(self.by_source, usual, strict=True))
         self._sources = [self.by_source[name] for name in named if name in self.by_source]
         self._weights = np.array([weight for name, weight in named.items() if name in self.by_source])
         if self._weights.sum() == 0:

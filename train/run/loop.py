@@ -163,7 +163,7 @@ class Trainer:
         reports.write(self.progress.step, scores)
         if (rank := self.validation.rank(scores)) > self.progress.best_score:
             self.progress.best_score = rank
-            learned_from = summary_of(self.recipe, self.source.mixer)
+            learned_from = summary_of(self.recipe, self.source)
             self.files.save_best(self.learner.average.net, self.progress.step, scores, learned_from)
 
     def save_checkpoint(self) -> None:

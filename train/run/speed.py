@@ -17,6 +17,7 @@ from ..mixing.batches import Batch, draw_ahead, read_sources
 from ..recipe import Recipe
 from .distributed import Group, torch_device
 from .learner import Learner
+from .needs import Step, needs_text
 
 #: Steps before the clock starts: the kernel is built, caches are filled.
 _WARM_UP = 3
@@ -60,6 +61,7 @@ class TrainingSpeed:
         steps: that were timed.
         draw_s, learn_s: seconds that all of them waited for mixtures, and learned from them.
         processor_s: processor time of this process, all threads, in all of them.
+        draw_processor_s: processor time of drawing in this process; None where workers drew.
         floor: of a step; None where no C++ compiler is there to tell what a core can do, and on CUDA.
     """
 
@@ -76,6 +78,7 @@ class TrainingSpeed:
     draw_s: float
     learn_s: float
     processor_s: float
+    draw_processor_s: float | None
     floor: TrainingFloor | None
 
     @property
@@ -103,8 +106,15 @@ class TrainingSpeed:
             f"({self.mixture_s / self.learn_s:.1f} without the waiting)\n"
             f"{1e3 * self.processor_s / self.steps:.0f} ms of processor time a step: "
             f"{self.mixture_s / self.processor_s:.1f} seconds of mixtures a second of a core"
-            f"{self._floor_text()}"
+            f"{self._floor_text()}{self._needs_text()}"
         )
+
+    def _needs_text(self) -> str:
+        """What many hours need of GPUs, where both parts of it were measured."""
+        if self.floor is None or self.draw_processor_s is None:
+            return ""
+        macs = self.steps * (self.floor.forward + self.floor.backward + self.floor.scans)
+        return f"\n\n{needs_text(Step(macs / self.mixture_s, self.draw_processor_s / self.mixture_s))}"
 
     def _floor_text(self) -> str:
         if self.floor is None:
@@ -128,16 +138,17 @@ def measure_training(recipe: Recipe, cache: Path, steps: int) -> TrainingSpeed:
     machine, device = fingerprint(), torch_device(recipe.device)
     source, _ = read_sources(recipe, cache)
     learner = Learner(recipe, Group(device))
-    draw_s = learn_s = processor_s = 0.0
+    draw_s = learn_s = processor_s = draw_processor_s = 0.0
     drawn = draw_ahead(source, recipe.batch, recipe.seed, range(_WARM_UP + steps), recipe.workers)
     with contextlib.closing(drawn) as batches:
         for step in range(_WARM_UP + steps):
             started, used = time.perf_counter(), time.process_time()
             batch = next(batches)
-            ready = time.perf_counter()
+            ready, drawn_by = time.perf_counter(), time.process_time()
             learner.learn(batch, step)  # ends with a copy to the host, which waits for the device
             if step >= _WARM_UP:
                 draw_s += ready - started
+                draw_processor_s += drawn_by - used
                 learn_s += time.perf_counter() - ready
                 processor_s += time.process_time() - used
     return TrainingSpeed(
@@ -154,6 +165,7 @@ def measure_training(recipe: Recipe, cache: Path, steps: int) -> TrainingSpeed:
         draw_s=draw_s,
         learn_s=learn_s,
         processor_s=processor_s,
+        draw_processor_s=draw_processor_s if recipe.workers == 0 else None,
         floor=_floor(learner, batch) if device.type == "cpu" else None,
     )
 

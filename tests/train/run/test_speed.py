@@ -1,6 +1,7 @@
 """The speed of training: what is counted, and that it is measured."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from lipstream.bench.machine import fingerprint
 from lipstream.errors import InputError
 from lipstream.train.recipe import Recipe
+from lipstream.train.run.needs import Step, speeds
 from lipstream.train.run.speed import TrainingFloor, TrainingSpeed, measure_training
 
 
@@ -26,6 +28,7 @@ def test_seconds_of_mixtures_are_counted_over_the_time_of_drawing_and_learning()
         draw_s=0.5,
         learn_s=1.5,
         processor_s=4.0,
+        draw_processor_s=0.8,
         floor=TrainingFloor(forward=1e9, backward=2e9, scans=1e9, macs_per_second=40e9),
     )
     assert report.mixture_s == 80.0
@@ -35,6 +38,13 @@ def test_seconds_of_mixtures_are_counted_over_the_time_of_drawing_and_learning()
     assert "40.0 seconds of mixtures trained on in a second (53.3 without the waiting)" in text
     assert "400 ms of processor time a step: 20.0 seconds of mixtures a second of a core" in text
     assert "floor 100 ms, of which this is 4.0 times" in text
+    # 40 G products for 80 s of mixtures; 0.01 s to draw each of them.
+    learned, drawn = speeds(Step(0.5e9, 0.01), 8)
+    assert (learned, drawn) == (pytest.approx(395_200), 12_800)
+    row = next(line.split() for line in text.splitlines() if line.startswith("8 "))
+    assert row[:4] == ["8", "395200", "12800", "0.08"]
+    assert "estimate, not measured" in text
+    assert "estimate" not in replace(report, draw_processor_s=None).text()
 
 
 def test_steps_of_a_recipe_are_timed(make_recipe: Callable[..., Recipe], tmp_path: Path) -> None:

@@ -1,0 +1,33 @@
+"""``lipstream bench corpus``. Light at import."""
+
+import argparse
+from typing import Any
+
+from .arguments import Report, add_count, add_json, add_model, at_least, run_and_show
+
+
+def add_corpus(kinds: Any) -> None:
+    """Register the command."""
+    parser = kinds.add_parser(
+        "corpus",
+        help="files a second by one process, several, and actors of Ray",
+        description="Clean the same made files in this process, by worker processes and, with the extra "
+        "'ray', by actors of a Ray of this machine's own; time what handing out costs; and compute from both "
+        "what many nodes would do.",
+    )
+    parser.set_defaults(run=lambda args: run_and_show(lambda: _corpus(args), args.json))
+    add_json(parser)
+    add_model(parser)
+    add_count(parser, "--files", 100, "files")
+    parser.add_argument(
+        "--seconds", type=at_least(2), default=10, metavar="S", help="length of each (%(default)s)"
+    )
+    parser.add_argument(
+        "--workers", nargs="+", type=at_least(1), default=[1, 2], metavar="N", help="numbers of workers (1 2)"
+    )
+
+
+def _corpus(args: argparse.Namespace) -> Report:
+    from ..speed.corpus import measure_corpus
+
+    return measure_corpus(args.model, args.files, args.seconds, args.workers)
