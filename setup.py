@@ -31,7 +31,7 @@ sys.modules["lipstream"] = importlib.util.module_from_spec(_spec)
 from lipstream.kernels import build, processors  # noqa: E402
 from lipstream.models.config import preset  # noqa: E402
 from lipstream.models.store.registry import shipped_presets  # noqa: E402
-from lipstream.models.store.step_sizes import step_sizes  # noqa: E402
+from lipstream.models.store.step.sizes import step_sizes  # noqa: E402
 
 #: Without what only a debugger reads. The compiler's own libraries are there: ONNX Runtime needs them too.
 LINK = ("-s",) if sys.platform == "linux" else ()

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .arrays import Float32
-from .pcm import from_int16, to_int16
+from .arrays import Float32, Int16
 
 if TYPE_CHECKING:
     import torch
 
+#: A 16-bit sample of 32,768 would be 1.0.
+FULL_SCALE = 32_768
 #: A NumPy array or a torch tensor; what is given back is of the same kind.
 Samples = TypeVar("Samples", bound="npt.NDArray[Any] | torch.Tensor")
 
@@ -39,6 +40,17 @@ def float32_and_back(samples: Samples, name: str) -> tuple[Float32, Callable[[Fl
             "convert it with np.asarray"
         )
     return _of_array(samples, name)
+
+
+def from_int16(samples: Int16) -> Float32:
+    """Scaled to [-1, 1): float32 of the same shape."""
+    return samples.astype(np.float32) / np.float32(FULL_SCALE)
+
+
+def to_int16(samples: Float32) -> Int16:
+    """Scaled and rounded; what is over full scale is clipped, for int16 would wrap around."""
+    scaled = np.rint(samples * np.float32(FULL_SCALE))
+    return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 
 def _of_array(samples: Any, name: str) -> tuple[Float32, Callable[[Float32], Any]]:

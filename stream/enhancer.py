@@ -4,6 +4,7 @@ from __future__ import annotations  # so that help() names the types, in place o
 
 from collections.abc import Callable
 from math import isfinite
+from os import fspath
 from threading import Lock
 from typing import Any, Self
 
@@ -11,12 +12,13 @@ import numpy as np
 
 from ..core.arrays import AudioArray
 from ..errors import InputError
+from ..models.store.hub import pinned
 from ..models.store.registry import ModelName
 from .channel import Channel
 from .controls import NO_LIMIT_DB, Controlled, Controls
 from .latency import LatencyBudget
 from .lips_input import Lips
-from .runtimes import AUTO
+from .runtimes import AUTO, chosen_runtime
 from .runtimes.base import LipsKind, Runtime
 
 __all__ = [
@@ -52,7 +54,8 @@ class Enhancer(Controlled):
 
     Args:
         model: name of a preset, as listed by ``lipstream models``; a model folder, as ``lipstream export``
-            and ``lipstream train`` leave it; or an id of the Hugging Face Hub, ``org/name``.
+            and ``lipstream train`` leave it; or an id of the Hugging Face Hub, ``org/name`` or
+            ``org/name@revision``.
         sample_rate: rate of the chunks in Hz, 6000 to 192000. The model hears what lies below 8 kHz;
             what lies above follows the gain that the model gives to 6-8 kHz.
         runtime: name of a runtime ("auto": the fastest that starts at once), or a `Runtime` of one's own,
@@ -83,7 +86,11 @@ class Enhancer(Controlled):
         rate = checked_sample_rate(sample_rate)
         self.controls = controls or Controls(atten_limit_db, bypass, video)
         self._names = (model, runtime) if isinstance(runtime, str) else None
-        self._runtime = _loaded(model, runtime)
+        if isinstance(runtime, str):
+            self._chosen = chosen_runtime(model, runtime)
+            self._runtime = _loaded(model, self._chosen)
+        else:
+            self._chosen, self._runtime = type(runtime).__name__, runtime
         self._latency = LatencyBudget.of(self._runtime.spec, rate)
         self._channel = Channel(self._runtime.spec, self._latency, self.controls, self._runtime)
         self._one_thread = _OneThread()
@@ -142,7 +149,8 @@ class Enhancer(Controlled):
         self.reset()
 
     def __repr__(self) -> str:
-        model, runtime = self._names or (self._runtime.spec.name, self._runtime)
+        model = self._runtime.spec.name if self._names is None else self._names[0]
+        runtime = self._runtime if self._names is None else self._chosen
         given = [repr(model), f"sample_rate={self.sample_rate}", f"runtime={runtime!r}"]
         if self.atten_limit_db < NO_LIMIT_DB:
             given.append(f"atten_limit_db={self.atten_limit_db:g}")
@@ -165,6 +173,11 @@ class Enhancer(Controlled):
     def lips(self) -> LipsKind:
         """What the model sees of a face, and `process` takes: "crops" or "landmarks"."""
         return self._runtime.spec.lips
+
+    @property
+    def runtime(self) -> str:
+        """Name of the runtime: the one that "auto" stands for here; of one's own, its class."""
+        return self._chosen
 
     @property
     def sample_rate(self) -> int:
@@ -261,21 +274,25 @@ class _OneThread:
         self._inside.release()
 
 
-def from_pretrained(model: ModelName, sample_rate: int = 16_000, runtime: str = AUTO) -> Enhancer:
+def from_pretrained(
+    model: ModelName, sample_rate: int = 16_000, runtime: str = AUTO, *, revision: str | None = None
+) -> Enhancer:
     """The `Enhancer` of a model of the Hugging Face Hub, of a folder, or of a preset.
 
-    >>> enhancer = lipstream.from_pretrained("org/name")
+    >>> enhancer = lipstream.from_pretrained("org/name", revision="v1.0")
 
     The network is used only if the model is not in the Hub's cache. Every class and command that takes a
-    model takes the same names.
+    model takes the same names, also ``org/name@v1.0``.
 
     Args:
         model, sample_rate, runtime: as for `Enhancer`.
+        revision: of a model of the Hub: a branch, a tag, or a commit, which alone never changes.
 
     Raises:
-        InputError: as `Enhancer`, and for a model that cannot be fetched.
+        InputError: as `Enhancer`, for a model that cannot be fetched, and for a revision of what is not on
+            the Hub.
     """
-    return Enhancer(model, sample_rate, runtime)
+    return Enhancer(model if revision is None else pinned(fspath(model), revision), sample_rate, runtime)
 
 
 def checked_sample_rate(rate: float) -> int:
@@ -293,9 +310,7 @@ def checked_sample_rate(rate: float) -> int:
     return whole
 
 
-def _loaded(model: ModelName, runtime: str | Runtime) -> Runtime:
-    if not isinstance(runtime, str):
-        return runtime
+def _loaded(model: ModelName, runtime: str) -> Runtime:
     from .lips_bound import load_bounded_runtime
 
     return load_bounded_runtime(model, runtime)

@@ -230,7 +230,7 @@ def test_setup_finds_what_it_compiles_with_the_standard_library_alone() -> None:
         "from lipstream.kernels import build, processors\n"
         "from lipstream.models.config import preset\n"
         "from lipstream.models.store.registry import shipped_presets\n"
-        "from lipstream.models.store.step_sizes import step_sizes\n"
+        "from lipstream.models.store.step.sizes import step_sizes\n"
         "print(*{step_sizes(preset(name)).code() for name in shipped_presets()})"
     )
     # -S: without the packages of this environment.

@@ -2,7 +2,7 @@
 
 import argparse
 
-from .arguments import add_data, add_json, at_least, check_json, require_bench, show, with_bar
+from .arguments import add_compared, add_data, add_json, at_least, check_json, require_bench, show, with_bar
 
 
 def add_agents(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -17,13 +17,7 @@ def add_agents(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "Pipecat for the detector.",
     )
     parser.set_defaults(run=_agents)
-    parser.add_argument("--model", nargs="*", default=["lite"], metavar="M", help="presets (lite)")
-    parser.add_argument(
-        "--peers",
-        nargs="*",
-        metavar="NAME",
-        help="rnnoise, deepfilternet3, dtln, webrtc, noisereduce (default: all)",
-    )
+    add_compared(parser)
     add_data(parser)
     parser.add_argument(
         "--limit", type=at_least(1), metavar="N", help="only so many recordings, spread evenly"
@@ -37,10 +31,9 @@ def _agents(args: argparse.Namespace) -> int:
     from ..data.builtin import RecordingSet
     from ..data.recordings import Sample
     from ..evaluation.agents import measure_agents
-    from ..systems.peers.system import PEERS, find_peer
+    from ..systems.peers.system import find_peers
 
-    keys = [*args.model, *([entry.key for entry in PEERS] if args.peers is None else args.peers)]
-    entries = [find_peer(key) for key in keys]
+    entries = find_peers(args.model, args.peers)
     recordings = RecordingSet("audio", args.data)
     recordings.entries = [entry for entry in recordings.entries if entry.condition == "noise"]
     some = recordings if args.limit is None else Sample(recordings, args.limit)

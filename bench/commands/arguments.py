@@ -36,6 +36,19 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_compared(parser: argparse.ArgumentParser) -> None:
+    """``--model`` and ``--peers``, what is measured side by side, see `find_peers`."""
+    parser.add_argument(
+        "--model", nargs="*", default=["lite"], metavar="M", help="presets, model folders or Hub ids (lite)"
+    )
+    parser.add_argument(
+        "--peers",
+        nargs="*",
+        metavar="NAME",
+        help="rnnoise, deepfilternet3, dtln, webrtc, noisereduce (default: all)",
+    )
+
+
 def add_runtimes(parser: argparse.ArgumentParser) -> None:
     """``--runtime``, any number of them; None stands for `candidates.available_runtimes`."""
     parser.add_argument(

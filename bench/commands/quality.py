@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .arguments import (
+    add_compared,
     add_data,
     add_json,
     add_model,
@@ -84,10 +85,9 @@ def _peers(args: argparse.Namespace) -> int:
     from ..metrics.scoring import CORE_FAMILIES
     from ..report.text import systems_table
     from ..systems.peers.process import PeerError
-    from ..systems.peers.system import PEERS, PeerSystem, find_peer
+    from ..systems.peers.system import PeerSystem, find_peers
 
-    keys = [*args.model, *([entry.key for entry in PEERS] if args.peers is None else args.peers)]
-    entries = [find_peer(key) for key in [*keys, *map(str, args.onnx)]]
+    entries = find_peers([*args.model, *map(str, args.onnx)], args.peers)
     recordings = RecordingSet(args.set, args.data)
     systems, missing = [], []
     for entry in entries:
@@ -170,13 +170,7 @@ def _add_peers(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "listed with the way to get them. Needs the extra 'bench'.",
     )
     parser.set_defaults(run=_peers)
-    parser.add_argument("--model", nargs="*", default=["lite"], metavar="M", help="presets (lite)")
-    parser.add_argument(
-        "--peers",
-        nargs="*",
-        metavar="NAME",
-        help="rnnoise, deepfilternet3, dtln, webrtc, noisereduce (default: all)",
-    )
+    add_compared(parser)
     parser.add_argument(
         "--onnx",
         nargs="+",

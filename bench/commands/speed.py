@@ -113,7 +113,7 @@ def _add_layers(kinds: Any) -> None:
 
 
 def _layers(args: argparse.Namespace) -> Report:
-    from ..speed.layers import measure_layers
+    from ..speed.network.layers import measure_layers
 
     return measure_layers(args.model, args.hops, args.threads)
 
@@ -172,7 +172,7 @@ def _add_scaling(kinds: Any) -> None:
 
 
 def _scaling(args: argparse.Namespace) -> Report:
-    from ..speed.scaling import measure_scaling
+    from ..speed.network.scaling import measure_scaling
 
     return measure_scaling(args.model, args.runtime, args.hops, threads=args.threads)
 
@@ -301,7 +301,7 @@ def _add_roofline(kinds: Any, name: str, old: str = "") -> None:
 
 def _roofline(args: argparse.Namespace) -> Report:
     from ...kernels.build import BuildError
-    from ..speed.roofline import measure_roofline
+    from ..speed.network.roofline import measure_roofline
 
     try:
         return measure_roofline(args.model, args.runtime, args.hops)

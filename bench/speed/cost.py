@@ -21,7 +21,7 @@ from .candidates import has_torch, load_candidate, prepare_graphs, set_torch_thr
 from .measurements import Measurement, measure_runtime
 
 if TYPE_CHECKING:
-    from .complexity import Complexity
+    from .network.complexity import Complexity
 
 #: Name of the offline form among the runtimes.
 OFFLINE = "offline"
@@ -257,6 +257,6 @@ def _file_rtf(source: Path, folder: Path, model: str, runtime: str) -> float | N
 def _size(model: str, runtime: str) -> "Complexity | None":
     if not has_torch():
         return None
-    from .complexity import offline_complexity, streaming_complexity
+    from .network.complexity import offline_complexity, streaming_complexity
 
     return offline_complexity(model, seconds=1) if runtime == OFFLINE else streaming_complexity(model)

@@ -12,8 +12,8 @@ from ...stream.runtimes.captured import CapturedRuntime
 from ...stream.runtimes.cuda_graph import CudaGraphCapture
 from ..machine import Machine, fingerprint
 from ..output import format_table
-from .complexity import hop_bytes
 from .measurements import Measurement, StepTimes, measure_hops, spread_percent, time_calls
+from .network.complexity import hop_bytes
 
 #: Bytes of the copies that the bandwidth is measured with, far beyond any cache; the fastest of some counts.
 COPIED_BYTES, COPIES = 2**28, 20

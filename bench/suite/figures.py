@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from ..speed.cuda import CudaReport
     from ..speed.latency import LatencyReport
-    from ..speed.layers import LayersReport
+    from ..speed.network.layers import LayersReport
+    from ..speed.network.roofline import RooflineReport
+    from ..speed.network.scaling import ScalingReport
     from ..speed.offline import CrossoverReport
     from ..speed.pipeline import PipelineReport
-    from ..speed.roofline import RooflineReport
-    from ..speed.scaling import ScalingReport
     from ..speed.streams import StreamsReport
 
 BLUE, RED, GREEN = COLOURS[:3]

@@ -131,7 +131,7 @@ def _cost(runtimes: Sequence[str], hops: int) -> Report:
 
 
 def _layers(models: Sequence[str], hops: int) -> Report:
-    from ..speed.layers import measure_layers
+    from ..speed.network.layers import measure_layers
 
     return measure_layers(models, hops)
 
@@ -143,7 +143,7 @@ def _crossover(runtimes: Sequence[str], lengths: Sequence[float], hops: int) -> 
 
 
 def _scaling(runtime: str, sizes: Mapping[str, Sequence[int]] | None, hops: int) -> Report:
-    from ..speed.scaling import SIZES, measure_scaling
+    from ..speed.network.scaling import SIZES, measure_scaling
 
     return measure_scaling(MODEL, [runtime], hops, SIZES if sizes is None else sizes)
 
@@ -161,7 +161,7 @@ def _pipeline(chirps: int) -> Report:
 
 
 def _roofline(hops: int) -> Report:
-    from ..speed.roofline import measure_roofline
+    from ..speed.network.roofline import measure_roofline
 
     return measure_roofline(MODEL, ["onnx", "native"], hops)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from ...errors import InputError
 from ...models.config import PRESETS
 from ...models.store.folder import SEMAMBA, Description, describe, is_model_folder
+from ...models.store.hub import is_hub_id, pinned
 from ...models.store.registry import find_folder, has_graphs, hears_whole, require_file
 from ...stream.enhancer import Enhancer
 from ...stream.lips_bound import bounded_runtime
@@ -41,7 +42,7 @@ def parse_system(text: str, videos: Sequence[str], recordings: Sequence[Recordin
             ``[NAME=]MODEL[:RUNTIME][@WEIGHTS]``: a preset, a model folder or an id of the Hub, on ``onnx``
             (the default), any other runtime, or ``offline``. Weights are a safetensors file, or a folder that
             ``lipstream export`` or ``lipstream train`` wrote. The parents ``semamba``, ``mpsenet`` and
-            ``mpsenet-mamba`` need them.
+            ``mpsenet-mamba`` need them. Behind an id of the Hub, a revision of it may stand in their place.
         videos: as in `ModelSystem`.
         recordings: what will be enhanced.
 
@@ -58,6 +59,8 @@ def parse_system(text: str, videos: Sequence[str], recordings: Sequence[Recordin
         raise InputError(f"system '{text}' is neither a folder nor peer:NAME nor MODEL[:RUNTIME][@WEIGHTS]")
     model, runtime = match["model"], match["runtime"] or ""
     weights = Path(match["weights"]) if match["weights"] else None
+    if weights is not None and is_hub_id(model) and not (Path(model).is_dir() or weights.exists()):
+        model, weights = pinned(model, match["weights"]), None  # it has weights of its own, in revisions
     if weights is not None and weights.is_dir():  # a folder says all that builds its model
         described = describe(weights)
         _check_kind(model, described, text)

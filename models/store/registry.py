@@ -81,7 +81,8 @@ def find_model(name: ModelName) -> StoredModel:
     is used for such an id alone, and only if it is not in the Hub's cache.
 
     Args:
-        name: of a preset; a folder as `lipstream export` or `lipstream train` writes it; ``org/name``.
+        name: of a preset; a folder as `lipstream export` or `lipstream train` writes it; ``org/name`` or
+            ``org/name@revision`` of the Hub.
 
     Raises:
         InputError: there is no such model, its folder is damaged, it hears whole recordings, or it cannot

@@ -1,9 +1,10 @@
 """The options of ``lipstream live``, and the settings they stand for. Light at import."""
 
 import argparse
+from dataclasses import fields
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..controls import STRENGTHS
 from .options import add_av_offset, add_face_model, add_model
@@ -35,26 +36,12 @@ def settings_of(args: argparse.Namespace) -> "LiveSettings":
     """
     from .live_settings import LiveSettings
 
-    return LiveSettings(
-        input=args.input,
-        output=args.output,
-        virtual_mic=args.virtual_mic,
-        monitor=args.monitor,
-        incoming=args.incoming,
-        channel=args.channel,
-        rate=args.rate,
-        block=args.block,
-        camera=args.camera,
-        face_model=None if args.face_model is None else str(args.face_model),
-        av_align=args.av_align,
-        av_offset=args.av_offset,
-        model=args.model,
-        runtime=args.runtime,
-        strength=None if args.atten_limit is None else _strength_text(args.atten_limit),
-        low_latency=args.low_latency,
-        max_latency=args.max_latency,
-        push_to_talk=args.push_to_talk,
-    )
+    chosen: dict[str, Any] = {
+        "strength": None if args.atten_limit is None else _strength_text(args.atten_limit),
+        "face_model": None if args.face_model is None else str(args.face_model),
+    }
+    rest = {field.name for field in fields(LiveSettings)} - set(chosen)  # options have their names
+    return LiveSettings(**chosen, **{name: getattr(args, name) for name in rest})
 
 
 def _strength_text(limit_db: float) -> str:

@@ -44,7 +44,10 @@ def add_model(parser: argparse._ActionsContainer) -> None:
     """``--model``, ``--runtime`` and ``--strength``, which is ``atten_limit`` in the result."""
     # A parser may know other defaults, such as None for "as saved": so these are told as words.
     parser.add_argument(
-        "--model", default="lite", metavar="M", help="preset, model folder, or Hub id org/name (lite)"
+        "--model",
+        default="lite",
+        metavar="M",
+        help="preset, model folder, or Hub id org/name[@revision] (lite)",
     )
     parser.add_argument(
         "--runtime",

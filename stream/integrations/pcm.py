@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...core.arrays import Float32, Int16
-from ...core.pcm import from_int16, to_int16
+from ...core.sample_kinds import from_int16, to_int16
 from ...errors import InputError
 from ..controls import NO_LIMIT_DB, Controls
 from ..enhancer import Enhancer

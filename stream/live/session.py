@@ -26,11 +26,11 @@ from ..runtimes.base import Runtime, StreamSpec
 from .camera_watch import CameraWatch, MakeCamera, camera_maker
 from .config import LiveConfig, LiveLatency
 from .endpoints import choose_endpoints, watch_over
-from .listener_watch import ListenerWatch
 from .pipeline import LivePipeline
 from .remarks import Remarks
 from .stats import DeviceState, LiveStats
 from .threads import LiveError, SessionThreads
+from .watchdog import ListenerWatch
 
 __all__ = ["LiveError", "LiveSession"]
 

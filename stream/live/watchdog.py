@@ -1,4 +1,7 @@
-"""Keeps the devices of a live session going: notices that one is lost, and opens it again when it is back."""
+"""Keeps the devices of a live session going: notices that one is lost, and opens it again when it is back.
+
+Beside it, for the display: whether anybody records the virtual microphone.
+"""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -9,7 +12,11 @@ from ...core.arrays import Float32
 from ...errors import InputError
 from ..devices.endpoints import AudioSink, AudioSource, Deliver, Render
 from ..devices.pulse import Kind
+from ..devices.virtual_mic import VirtualMicSink
 from ..dsp.clock import Clock
+
+#: Seconds between two questions of a `ListenerWatch`, each of which starts a process.
+LISTENERS_EVERY_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -239,3 +246,28 @@ class Watchdog:
                 self._tell(f"{watched.kind}: the default device is now {watched.endpoint.info.name}")
             else:
                 self._lose(watched, f"the new default device {device} cannot be used")
+
+
+class ListenerWatch:
+    """Asks a virtual microphone now and then who listens; of other sinks nothing is known.
+
+    Args:
+        sink: of the session.
+        clock: the stream's.
+
+    Attributes:
+        listened: whether a program records it; None where that is not known.
+    """
+
+    def __init__(self, sink: AudioSink, clock: Clock) -> None:
+        self._sink = sink if isinstance(sink, VirtualMicSink) else None
+        self._clock = clock
+        self._next_s = clock.now()
+        self.listened: bool | None = None
+
+    def look(self) -> None:
+        """Ask, if it is time to."""
+        if self._sink is None or self._clock.now() < self._next_s:
+            return
+        self.listened = self._sink.listened() if self._sink.alive else None
+        self._next_s = self._clock.now() + LISTENERS_EVERY_S

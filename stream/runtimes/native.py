@@ -12,8 +12,8 @@ from ...kernels.build import BuildError, find
 from ...kernels.cpu.step import StepPool
 from ...models.config import ModelConfig
 from ...models.store.registry import ModelName, StreamSpec, find_model, graph_files, require_file
-from ...models.store.step_sizes import step_sizes
-from ...models.store.step_weights import step_weights
+from ...models.store.step.sizes import step_sizes
+from ...models.store.step.weights import step_weights
 from ...models.store.tensor_file import read_tensors
 from .base import check_sees
 

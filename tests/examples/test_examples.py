@@ -22,11 +22,9 @@ TESTED = {
     "lips_from_video",
     "lips_of_pictures",
     "live_session",
-    "livekit_lips",
-    "livekit_processor",
+    "livekit_agent",
     "own_model",
-    "pipecat_filter",
-    "pipecat_lips",
+    "pipecat_agent",
     "pool_of_streams",
     "spectrograms",
     "stream_chunks",
@@ -115,18 +113,10 @@ def test_lips_come_from_pictures_one_by_one(noisy: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "package"), [("pipecat_filter", "pipecat"), ("livekit_processor", "livekit")]
-)
-def test_voice_agents_hear_clean_speech(name: str, package: str, noisy: Path, tmp_path: Path) -> None:
-    needs(package)
-    assert "25.0 ms" in run(name, noisy, tmp_path / "clean.wav")
-    assert_cleaned(noisy, tmp_path / "clean.wav", late=400)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "package"), [("pipecat_lips", "pipecat"), ("livekit_lips", "livekit")])
-def test_voice_agents_see_lips(name: str, package: str, noisy: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "package"), [("pipecat_agent", "pipecat"), ("livekit_agent", "livekit")])
+def test_voice_agents_hear_clean_speech_and_see_lips(
+    name: str, package: str, noisy: Path, tmp_path: Path
+) -> None:
     needs(package, "mediapipe")
     shown = run(name, noisy, DEMO / "example.mp4", tmp_path / "clean.wav")
     assert "lags its input by 25.0 ms" in shown

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from lipstream.bench.speed.complexity import net_complexity
+from lipstream.bench.speed.network.complexity import net_complexity
 from lipstream.errors import InputError
 from lipstream.models.config import PRESETS, AttentionConfig, BranchConfig, preset
 from lipstream.models.lite_avse import LiteAVSEMamba
-from lipstream.models.store.step_sizes import step_sizes
+from lipstream.models.store.step.sizes import step_sizes
 
 Check = Callable[..., None]
 

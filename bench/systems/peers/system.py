@@ -12,6 +12,8 @@ from scipy.signal import correlate
 
 from ....errors import InputError
 from ....models.config import PRESETS
+from ....models.store.hub import is_hub_id
+from ....models.store.registry import find_model
 from ...data.recordings import Item, Recordings, require_noisy
 from ...metrics import SAMPLE_RATE
 from ...speed.cost import Cost
@@ -58,11 +60,12 @@ def find_peer(key: str) -> PeerEntry:
     """The peer that a user names.
 
     Args:
-        key: that of one of `PEERS`, the path of a TOML file (see `onnx`), or a preset of lipstream, which
-            runs as peers do then: in a process of its own, on the fastest runtime that is here.
+        key: that of one of `PEERS`, the path of a TOML file (see `onnx`), or a model of lipstream (preset,
+            folder, id of the Hub), which runs as peers do then: in a process of its own, on the fastest
+            runtime that is here.
 
     Raises:
-        InputError: there is no such peer, or a description cannot be used.
+        InputError: there is no such peer, or a description or a model folder cannot be used.
     """
     known = {entry.key: entry for entry in PEERS}
     if key in known:
@@ -70,9 +73,21 @@ def find_peer(key: str) -> PeerEntry:
     if key.endswith(".toml"):
         name = read_description(Path(key)).name
         return PeerEntry(name, name, partial(OnnxGraph.of_file, Path(key)))
-    if key in PRESETS:
+    if key in PRESETS or Path(key).is_dir() or is_hub_id(key):
+        find_model(key)
         return PeerEntry(key, f"lipstream {key}", partial(Lipstream, key))
-    raise InputError(f"no peer '{key}': choose from {', '.join(known)}, a preset or a TOML file")
+    raise InputError(
+        f"no peer '{key}': choose from {', '.join(known)}, a preset, a model folder or a TOML file"
+    )
+
+
+def find_peers(models: Sequence[str], peers: Sequence[str] | None) -> list[PeerEntry]:
+    """What is measured side by side: models of lipstream, then peers; None: all of `PEERS`.
+
+    Raises:
+        InputError: as `find_peer`.
+    """
+    return [*map(find_peer, models), *(PEERS if peers is None else map(find_peer, peers))]
 
 
 class PeerSystem(System):

@@ -3,7 +3,7 @@
 //
 // A position is a row [channels, gated values]: one product with both leads to the next layer, because
 //     x + linear(x + out(g)) = (I + linear) x + (linear out) g + bias,
-// and the weights of the two norms are folded into the products after them (models/store/step_weights.py).
+// and the weights of the two norms are folded into the products after them (models/store/step/weights.py).
 
 #pragma once
 

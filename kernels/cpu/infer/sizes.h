@@ -23,7 +23,7 @@ constexpr int kGroup = 8;
 constexpr int kGroup = 1;
 #endif
 
-// Takes packed weights one after the other, in the order in which models/store/step_weights.py lists them.
+// Takes packed weights one after the other, in the order in which models/store/step/weights.py lists them.
 class Reader {
   public:
     Reader(const float *from, long count) : from_(from), count_(count) {}

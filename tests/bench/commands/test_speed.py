@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from lipstream import cli
-from lipstream.bench.speed import cost, latency, roofline
+from lipstream.bench.speed import cost, latency
+from lipstream.bench.speed.network import roofline
 from lipstream.errors import InputError
 from lipstream.kernels.cpu import peak as cpu_peak
 
@@ -98,7 +99,7 @@ def test_layers_prints_a_table_and_keeps_the_figures(
 
 
 def test_what_needs_torch_says_so_where_it_is_missing(run_bench: Run, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "lipstream.bench.speed.layers", None)
+    monkeypatch.setitem(sys.modules, "lipstream.bench.speed.network.layers", None)
     with pytest.raises(InputError, match=r'pip install "lipstream\[torch\]"'):
         run_bench("layers")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save_file
 
-from lipstream.bench.speed.complexity import count_parameters, offline_complexity
 from lipstream.bench.speed.cost import measure_cost_report
+from lipstream.bench.speed.network.complexity import count_parameters, offline_complexity
 from lipstream.bench.speed.offline import measure_offline
 from lipstream.bench.speed.whole import whole_form
 from lipstream.errors import InputError

@@ -8,12 +8,12 @@ import pytest
 from lipstream.bench.machine import Machine
 from lipstream.bench.speed.cuda import CudaReport, CudaTimes
 from lipstream.bench.speed.latency import LatencyReport
-from lipstream.bench.speed.layers import Layer, LayersReport, ModelLayers
 from lipstream.bench.speed.measurements import Measurement, RuntimeTimes, StepTimes
+from lipstream.bench.speed.network.layers import Layer, LayersReport, ModelLayers
+from lipstream.bench.speed.network.roofline import Roofline, RooflineReport, TurnTimes
+from lipstream.bench.speed.network.scaling import ScalingReport, SizeCost
 from lipstream.bench.speed.offline import CrossoverReport, OfflineTimes, StreamCost, find_crossovers
 from lipstream.bench.speed.pipeline import PipelineReport, Setting
-from lipstream.bench.speed.roofline import Roofline, RooflineReport, TurnTimes
-from lipstream.bench.speed.scaling import ScalingReport, SizeCost
 from lipstream.bench.speed.simulated_camera import CameraDelays
 from lipstream.bench.speed.streams import StreamsReport, StreamsTimes
 from lipstream.bench.suite.run import Part, SuiteReport

@@ -25,6 +25,7 @@ from lipstream.bench.systems.ours import (
 )
 from lipstream.bench.systems.peers.system import PeerSystem
 from lipstream.errors import InputError
+from lipstream.models.store import registry
 from lipstream.stream.enhancer import Enhancer
 from lipstream.stream.runtimes.base import NO_VIDEO_AGE_S, Runtime
 from tests.model_folders import lite_folder
@@ -192,6 +193,17 @@ def test_a_model_folder_is_a_system_of_its_own_name(tmp_path: Path):
     assert parse_system(f"theirs={folder}:onnx", (), []).name == "theirs"
     with pytest.raises(InputError, match="the folder holds 'lite', not 'base'"):
         parse_system(f"base@{folder}", (), [])
+
+
+@pytest.mark.parametrize("text", ["org/name@v1.0", "org/name:onnx@v1.0", "pinned=org/name@v1.0"])
+def test_a_revision_of_a_model_of_the_hub_is_a_system(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = lite_folder(tmp_path / "cached")
+    monkeypatch.setattr(registry, "fetch", {"org/name@v1.0": folder}.__getitem__)
+    system = parse_system(text, (), [])
+    assert isinstance(system, ModelSystem)
+    assert (system.model, system.runtime) == ("org/name@v1.0", "onnx")
 
 
 def test_what_a_training_left_is_a_system_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

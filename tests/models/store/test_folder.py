@@ -64,7 +64,9 @@ def test_a_preset_wins_over_a_folder_and_a_folder_over_an_id_of_the_hub(folder: 
         find_model("org/other")
 
 
-@pytest.mark.parametrize("name", ["nothing", "./org/name", "/org/name", "org/name/more", "../name", ""])
+@pytest.mark.parametrize(
+    "name", ["nothing", "./org/name", "/org/name", "org/name/more", "../name", "lite@v1", "org/name@", ""]
+)
 def test_what_is_no_id_of_the_hub_is_an_unknown_model(name: str, folder: Path) -> None:
     with pytest.raises(InputError, match=r"unknown model '.*': choose one of .*a model folder, or an id of"):
         find_model(name)

@@ -3,15 +3,18 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
+import lipstream
 from lipstream.errors import InputError
 from lipstream.models.store import hub
 from lipstream.models.store.registry import find_model
@@ -19,7 +22,8 @@ from tests.model_folders import lite_folder
 
 constants = pytest.importorskip("huggingface_hub.constants")
 
-SHA = "0123456789abcdef0123456789abcdef01234567"
+SHA, OLD_SHA = "0123456789abcdef0123456789abcdef01234567", "f" * 40
+REVISIONS = {"main": SHA, "v1.0": OLD_SHA, "refs/pr/2": OLD_SHA, SHA: SHA, OLD_SHA: OLD_SHA}
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -38,27 +42,33 @@ class Hub(BaseHTTPRequestHandler):
         """Says nothing."""
 
     def _answer(self, body: bool) -> None:
-        path = self.path.partition("?")[0]
+        path = unquote(self.path.partition("?")[0])
         self.asked.append(path)
-        if path.startswith("/api/models/org/name"):
+        revision = re.sub(r"^/api/models/org/name(/(revision|tree)/)?", "", path) or "main"
+        if path.startswith("/api/models/org/name") and revision not in REVISIONS:
+            self._refuse("RevisionNotFound")
+        elif path.startswith("/api/models/org/name"):
             listed = [
                 {"type": "file", "path": file.name, "size": file.stat().st_size, "oid": _etag(file)}
                 for file in sorted(self.folder.iterdir())
             ]
             info = {
                 "id": "org/name",
-                "sha": SHA,
+                "sha": REVISIONS[revision],
                 "siblings": [{"rfilename": each["path"]} for each in listed],
             }
             self._send(json.dumps(listed if "/tree/" in path else info).encode(), {}, body)
-        elif path.startswith(f"/org/name/resolve/{SHA}/"):
+        elif match := re.match(f"/org/name/resolve/({SHA}|{OLD_SHA})/", path):
             file = self.folder / path.rpartition("/")[2]
-            self._send(file.read_bytes(), {"X-Repo-Commit": SHA, "ETag": f'"{_etag(file)}"'}, body)
+            self._send(file.read_bytes(), {"X-Repo-Commit": match[1], "ETag": f'"{_etag(file)}"'}, body)
         else:
-            self.send_response(404)
-            self.send_header("X-Error-Code", "RepoNotFound")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self._refuse("RepoNotFound")
+
+    def _refuse(self, reason: str) -> None:
+        self.send_response(404)
+        self.send_header("X-Error-Code", reason)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _send(self, content: bytes, headers: dict[str, str], body: bool) -> None:
         self.send_response(200)
@@ -79,7 +89,10 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Threadin
     Hub.folder, Hub.asked = lite_folder(tmp_path / "served"), []
     (Hub.folder / "training.log").write_text("of no use to a listener")
     with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as served:
-        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{served.server_port}")
+        here = f"http://127.0.0.1:{served.server_port}"
+        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, here)
+        monkeypatch.setattr(constants, "ENDPOINT", here)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
         monkeypatch.chdir(tmp_path)
         thread = threading.Thread(target=served.serve_forever)
@@ -108,6 +121,37 @@ def test_a_model_is_fetched_once_and_then_needs_no_network(
     files = [path for path in Hub.asked if "/resolve/" in path]
     assert any(path.endswith("model-gate.onnx") for path in files)
     assert not any(path.endswith(".log") for path in files)
+
+
+@pytest.mark.parametrize("revision", ["v1.0", "refs/pr/2", OLD_SHA])
+def test_a_revision_is_fetched_and_then_needs_no_network(
+    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, revision: str
+) -> None:
+    newest = find_model("org/name").weights.parent
+    pinned = find_model(hub.pinned("org/name", revision)).weights.parent
+    assert (newest.name, pinned.name) == (SHA, OLD_SHA)
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    assert hub.fetch(f"org/name@{revision}") == pinned
+    assert hub.fetch("org/name") == newest
+
+
+def test_a_revision_that_the_model_has_not_is_told(server: ThreadingHTTPServer) -> None:
+    with pytest.raises(InputError, match="the model 'org/name' of the Hub has no revision 'v9': name one of"):
+        lipstream.from_pretrained("org/name", revision="v9")
+
+
+@pytest.mark.parametrize(
+    ("model", "revision", "fix"),
+    [
+        ("lite", "v1", "goes with an id of the Hub .* 'lite' is none: leave the revision out"),
+        ("org/name@v1", "v1", "is one with a revision: give one of the two"),
+        ("org/name", "not one", "'not one' is no revision: name a branch, a tag or a commit"),
+        ("org/name", "", "'' is no revision"),
+    ],
+)
+def test_a_revision_goes_with_an_id_alone(model: str, revision: str, fix: str) -> None:
+    with pytest.raises(InputError, match=fix):
+        lipstream.from_pretrained(model, revision=revision)
 
 
 def test_a_model_that_the_hub_does_not_show_is_told(server: ThreadingHTTPServer) -> None:

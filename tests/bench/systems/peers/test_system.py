@@ -16,7 +16,8 @@ from lipstream.bench.evaluation.run import EvaluateConfig, evaluate_systems
 from lipstream.bench.report.text import systems_table
 from lipstream.bench.speed.cost import Cost
 from lipstream.bench.systems.peers.process import PeerError
-from lipstream.bench.systems.peers.system import PEERS, PeerEntry, PeerSystem, find_peer
+from lipstream.bench.systems.peers.system import PEERS, PeerEntry, PeerSystem, find_peer, find_peers
+from tests.model_folders import lite_folder
 
 CONFIG = EvaluateConfig(("pesq", "stoi", "si-sdr"))
 
@@ -118,8 +119,18 @@ def test_peers_are_chosen_by_name_and_unknown_ones_told(delaying: Callable[..., 
     keys = ["lite", "dtln", "rnnoise", str(delaying())]
     assert [find_peer(key).name for key in keys] == ["lipstream lite", "DTLN", "RNNoise", "delay"]
     assert all(find_peer(entry.key) is entry for entry in PEERS)
+    assert [entry.key for entry in find_peers(["lite"], None)] == ["lite", *(entry.key for entry in PEERS)]
+    assert [entry.key for entry in find_peers(["lite"], ["dtln"])] == ["lite", "dtln"]
     with pytest.raises(InputError, match="no peer 'krisp': choose from rnnoise"):
         find_peer("krisp")
+
+
+def test_a_model_folder_is_a_peer_as_a_preset_is(tmp_path: Path) -> None:
+    folder = lite_folder(tmp_path / "mine")
+    assert find_peer(str(folder)).name == f"lipstream {folder}"
+    (folder / "config.json").unlink()
+    with pytest.raises(InputError, match="is no model folder, it has no config"):
+        find_peer(str(folder))
 
 
 def test_a_recording_without_anything_noisy_is_refused(

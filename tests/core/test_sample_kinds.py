@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lipstream.core.pcm import from_int16, to_int16
+from lipstream.core.sample_kinds import from_int16, to_int16
 
 
 def test_every_sample_comes_back() -> None:

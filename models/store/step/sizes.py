@@ -1,8 +1,8 @@
 """The sizes of a streaming model as the compiled step wants them. Without NumPy, for setup.py."""
 
-from ...errors import InputError
-from ...kernels.cpu.sizes import BandSizes, GateSizes, MemorySizes, MixerSizes, SightSizes, StepSizes
-from ..config import (
+from ....errors import InputError
+from ....kernels.cpu.sizes import BandSizes, GateSizes, MemorySizes, MixerSizes, SightSizes, StepSizes
+from ...config import (
     VCE_HIDDEN,
     BandCodecConfig,
     LandmarkConfig,

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ...core.arrays import Float32
-from ...errors import InputError
-from ..config import (
+from ....core.arrays import Float32
+from ....errors import InputError
+from ...config import (
     DENSE_DEPTH,
     EMBEDDING_LIMIT,
     LEVEL_FALL_DB_S,
@@ -25,7 +25,7 @@ from ..config import (
     ModelConfig,
 )
 from .gate_weights import GatePacker
-from .step_sizes import positions_of
+from .sizes import positions_of
 
 Array = npt.NDArray[np.float64]
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lipstream.bench.speed.complexity import (
+from lipstream.bench.speed.network.complexity import (
     count_macs,
     count_parameters,
     offline_complexity,

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipstream.bench.machine import fingerprint
-from lipstream.bench.speed import scaling
 from lipstream.bench.speed.candidates import load_untrained
-from lipstream.bench.speed.scaling import ScalingReport, SizeCost, _with_bands, measure_scaling, power
+from lipstream.bench.speed.network import scaling
+from lipstream.bench.speed.network.scaling import ScalingReport, SizeCost, _with_bands, measure_scaling, power
 from lipstream.errors import InputError
 from lipstream.models.config import PRESETS, preset
 from lipstream.tests.stream.runtimes.test_native import SEPARABLE

@@ -2,9 +2,9 @@
 
 import pytest
 
-from lipstream.bench.speed import layers as module
-from lipstream.bench.speed.complexity import streaming_complexity
-from lipstream.bench.speed.layers import measure_layers
+from lipstream.bench.speed.network import layers as module
+from lipstream.bench.speed.network.complexity import streaming_complexity
+from lipstream.bench.speed.network.layers import measure_layers
 
 
 @pytest.fixture(autouse=True)

@@ -6,15 +6,15 @@ from itertools import groupby
 
 import numpy as np
 
-from ...errors import InputError
-from ...models.config import BandCodecConfig, BandRegion, ModelConfig
-from ...models.lite_avse import LiteAVSEMamba
-from ...models.store.registry import find_model
-from ..machine import Machine, fingerprint
-from ..output import format_count, format_table
-from .candidates import load_untrained, set_torch_threads
+from ....errors import InputError
+from ....models.config import BandCodecConfig, BandRegion, ModelConfig
+from ....models.lite_avse import LiteAVSEMamba
+from ....models.store.registry import find_model
+from ...machine import Machine, fingerprint
+from ...output import format_count, format_table
+from ..candidates import load_untrained, set_torch_threads
+from ..measurements import Measurement, measure_hops
 from .complexity import net_complexity, stream_bytes
-from .measurements import Measurement, measure_hops
 
 #: What is varied, and the values: the size that a value of each axis gives the preset.
 SIZES: Mapping[str, Sequence[int]] = {

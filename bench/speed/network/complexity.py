@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from ...models.config import ModelConfig
-from ...models.lips.points import POINTS
-from ...models.lite_avse import LiteAVSEMamba, build
-from ...models.state import state_bytes
-from ...models.wave import WaveModel
-from .measurements import VIDEO_FPS
-from .whole import whole_form
+from ....models.config import ModelConfig
+from ....models.lips.points import POINTS
+from ....models.lite_avse import LiteAVSEMamba, build
+from ....models.state import state_bytes
+from ....models.wave import WaveModel
+from ..measurements import VIDEO_FPS
+from ..whole import whole_form
 
 aten = torch.ops.aten
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...kernels.cpu import peak as cpu_peak
-from ...models.lite_avse import build
-from ...stream.runtimes import Runtime, load_runtime
-from ..machine import Machine, fingerprint
-from ..output import format_table
+from ....kernels.cpu import peak as cpu_peak
+from ....models.lite_avse import build
+from ....stream.runtimes import Runtime, load_runtime
+from ...machine import Machine, fingerprint
+from ...output import format_table
+from ..measurements import WARM_UP, Measurement, hop_call, spread_percent
 from .complexity import hop_bytes, streaming_complexity
-from .measurements import WARM_UP, Measurement, hop_call, spread_percent
 
 
 @dataclass(frozen=True)

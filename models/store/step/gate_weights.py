@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from ..config import CUE_SIZE, LandmarkConfig, ModelConfig, VoiceGateConfig
-from ..lips.bands import cue_bands, gather, spread
+from ...config import CUE_SIZE, LandmarkConfig, ModelConfig, VoiceGateConfig
+from ...lips.bands import cue_bands, gather, spread
 
 Array = npt.NDArray[np.float64]
 

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ...models.lite_avse import build
-from ...models.state import State, iter_state
-from ...models.wave import WaveModel
-from ..machine import Machine, fingerprint
-from ..output import format_count, format_table
+from ....models.lite_avse import build
+from ....models.state import State, iter_state
+from ....models.wave import WaveModel
+from ...machine import Machine, fingerprint
+from ...output import format_count, format_table
+from ..measurements import LEVEL, Clock, Measurement, spread_percent
 from .complexity import Macs, count_macs, visual_inputs
-from .measurements import LEVEL, Clock, Measurement, spread_percent
 
 #: Steps before timing starts.
 WARM_UP = 20
