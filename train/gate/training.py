@@ -63,10 +63,10 @@ class GateTrainer:
         self.checkpoint = GateCheckpoint(out, recipe, self.weights)
         self.place, self.optimizer_state = self.checkpoint.load(self.gate, self.average)
         self.stopping = False
+        faces = read_held_out(Path(recipe.real), recipe.held_out_speakers) if recipe.real else None
         corpus = _training_part(
             read_corpus(read_library(recipe.data, recipe.exclude_licences), cache), recipe
         )
-        faces = read_held_out(Path(recipe.real), recipe.held_out_speakers) if recipe.real else None
         self.pool = Pool(Mixer(corpus, recipe.mix), net, recipe.pool, recipe.seed, faces)
         self.source = Source(recipe, self.pool, errors)
 
