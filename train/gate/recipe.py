@@ -14,7 +14,7 @@ class StageConfig:
     """One stage.
 
     Attributes:
-        steps, batch: optimizer steps, and mixtures in each.
+        steps, batch: optimizer steps, and mixtures in each; no steps leave the stage out.
         rate: factor of ``optimizer.learning_rate``.
     """
 
@@ -23,8 +23,8 @@ class StageConfig:
     rate: float = 1.0
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.batch) < 1 or self.rate <= 0:
-            raise InputError("steps and batch must be at least 1, rate above 0")
+        if self.steps < 0 or self.batch < 1 or self.rate <= 0:
+            raise InputError("steps must be at least 0, batch at least 1, rate above 0")
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,9 @@ class GateRecipe:
 
     Attributes:
         preset: of the model; one with a voice gate.
-        start_from: its weights, with encoder C; whether they have a gate makes no difference. Empty for
-            those that ship.
+        start_from: its weights, with encoder C. Empty for those that ship.
+        keep_gate: the gate of those weights learns on, for cues that have changed a little; else it begins
+            as an untrained one.
         data: a folder of recordings or a manifest of them, or several, relative to the working directory.
         exclude_licences: recordings whose licence contains one of these are not used.
         exclude_noise: sources of noise that are not used, for the voices in them, say.
@@ -122,6 +123,7 @@ class GateRecipe:
 
     preset: str = "lite"
     start_from: str = ""
+    keep_gate: bool = False
     data: str | tuple[str, ...] = "../shared/data"
     exclude_licences: tuple[str, ...] = ()
     exclude_noise: tuple[str, ...] = ()

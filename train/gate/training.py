@@ -51,20 +51,22 @@ class GateTrainer:
         self.recipe, self.out = recipe, out
         shipped = weights_file(recipe.preset)
         self.weights = Path(recipe.start_from) if recipe.start_from else require_file(shipped, recipe.preset)
-        net = _network(recipe.preset, self.weights)
+        net = _network(recipe.preset, self.weights, recipe.keep_gate)
         errors = load_errors(Path(recipe.errors) if recipe.errors else ERRORS_FILE)
         config = recipe.config
         assert config.gate is not None
         torch.manual_seed(recipe.seed)
         self.gate = VoiceGate(config.gate, config.band, config.stft)
+        if recipe.keep_gate and net.gate is not None:
+            self.gate.load_state_dict(net.gate.state_dict())
         self.average = copy.deepcopy(self.gate).requires_grad_(False)
         self.checkpoint = GateCheckpoint(out, recipe, self.weights)
         self.place, self.optimizer_state = self.checkpoint.load(self.gate, self.average)
         self.stopping = False
+        faces = read_held_out(Path(recipe.real), recipe.held_out_speakers) if recipe.real else None
         corpus = _training_part(
             read_corpus(read_library(recipe.data, recipe.exclude_licences), cache), recipe
         )
-        faces = read_held_out(Path(recipe.real), recipe.held_out_speakers) if recipe.real else None
         self.pool = Pool(Mixer(corpus, recipe.mix), net, recipe.pool, recipe.seed, faces)
         self.source = Source(recipe, self.pool, errors)
 
@@ -142,14 +144,17 @@ class GateTrainer:
         return True
 
 
-def _network(name: str, weights: Path) -> LiteAVSEMamba:
-    """The model for sound with its encoder; whatever gate it has does not count."""
+def _network(name: str, weights: Path, with_gate: bool) -> LiteAVSEMamba:
+    """The model for sound with its encoder, and the gate of the weights where that is asked for."""
     net, lacking = grow_model(preset(name), weights)
-    if missing := [key for key in lacking if not key.startswith(GATE_PREFIX)]:
-        raise InputError(
-            f"{weights} does not fit preset '{name}': it lacks {missing[0]}; "
-            "add encoder C with lipstream cue join"
+    missing = [key for key in lacking if with_gate or not key.startswith(GATE_PREFIX)]
+    if missing:
+        fix = (
+            "leave out keep_gate"
+            if missing[0].startswith(GATE_PREFIX)
+            else "add encoder C: lipstream cue join"
         )
+        raise InputError(f"{weights} does not fit preset '{name}': it lacks {missing[0]}; {fix}")
     return net.requires_grad_(False)
 
 

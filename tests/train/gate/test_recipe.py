@@ -39,7 +39,7 @@ def test_impossible_recipes_are_refused(wrong: dict[str, Any], told: str) -> Non
 @pytest.mark.parametrize(
     ("kind", "wrong"),
     [
-        (StageConfig, {"steps": 0}),
+        (StageConfig, {"steps": -1}),
         (StageConfig, {"rate": 0.0}),
         (TrunkConfig, {"dropped": 1.5}),
         (TrunkConfig, {"batch": 0}),

@@ -44,6 +44,29 @@ def test_all_but_the_gate_is_as_it_was_to_the_bit(
     load_model(gated, tmp_path / "out.safetensors")  # it is complete
 
 
+def test_a_gate_that_is_kept_learns_on_and_a_stage_without_steps_is_left_out(
+    make_recipe: MakeRecipe, weights: Path, tmp_path: Path
+) -> None:
+    unmoved = {"trunk": TrunkConfig(steps=0, seconds=0.6), "joint": StageConfig(steps=0)}
+    train(make_recipe(keep_gate=True, **unmoved), tmp_path / "kept.safetensors")
+    train(make_recipe(**unmoved), tmp_path / "new.safetensors")
+    before, kept, new = (
+        gate_of(load_file(file))
+        for file in (weights, tmp_path / "kept.safetensors", tmp_path / "new.safetensors")
+    )
+    trunk = [name for name in before if not name.startswith("gate.trust.")]
+    assert all(torch.equal(before[name], kept[name]) for name in trunk)
+    assert any(not torch.equal(before[name], new[name]) for name in trunk)
+    assert any(not torch.equal(before[name], kept[name]) for name in before)
+
+
+def test_a_gate_to_be_kept_must_be_there(make_recipe: MakeRecipe, weights: Path, tmp_path: Path) -> None:
+    tensors = load_file(weights)
+    save_file({name: value for name, value in tensors.items() if not name.startswith("gate.")}, weights)
+    with pytest.raises(InputError, match="leave out keep_gate"):
+        GateTrainer(make_recipe(keep_gate=True), tmp_path / "out.safetensors", tmp_path / "cache")
+
+
 def test_the_file_says_how_its_gate_was_trained_and_no_place_of_this_machine(
     make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
