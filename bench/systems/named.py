@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...models.config import PRESETS
-from ...models.store.folder import SEMAMBA, Description, describe, is_model_folder
+from ...models.store.folder import PARENTS, Description, describe, is_model_folder
 from ...models.store.registry import find_folder, has_graphs, hears_whole, require_file
 from ...stream.enhancer import Enhancer
 from ...stream.lips_bound import bounded_runtime
@@ -22,9 +22,6 @@ from .peers.system import PeerSystem, find_peer
 
 #: What stands in front of the name of a peer.
 PEER = "peer:"
-
-#: The parents, which are no presets: the keys of `models.parents.registry.PARENTS`, which needs torch.
-PARENTS = ("semamba", "mpsenet", "mpsenet-mamba")
 
 #: A name in front of a system; paths hold "=" as well, but behind one of these.
 _NAME = re.compile(r"(?:(?P<name>[^=@/\\]*)=)?(?P<spec>.*)", re.DOTALL)
@@ -82,7 +79,7 @@ def _check_kind(model: str, found: Description, text: str) -> None:
     Raises:
         InputError: it is another.
     """
-    held = SEMAMBA if found.kind == SEMAMBA else found.config().name
+    held = found.kind if found.kind in PARENTS else found.config().name
     if model != held:
         raise InputError(f"system '{text}': the folder holds '{held}', not '{model}'")
 
@@ -108,8 +105,8 @@ def _whole(name: str, model: str, runtime: str, weights: Path | None, spec: str)
         return OfflineSystem(name or f"{model} offline", PRESETS[model].offline(), weights, model)
     found = describe(find_folder(model))
     path = require_file(found.weights, model)
-    if found.kind == SEMAMBA:
-        return ParentSystem(name or _shown(model), SEMAMBA, path, model)
+    if found.kind in PARENTS:
+        return ParentSystem(name or _shown(model), found.kind, path, model)
     return OfflineSystem(name or _shown(model), found.config().offline(), path, model)
 
 

@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 
 from ...errors import InputError
+from ...models.store.registry import find_parent_folder
 from ..calibration.offsets import stored_offset
 from ..controls import Controlled, Controls
 from ..devices.endpoints import AudioSink, AudioSource
@@ -189,6 +190,10 @@ class LiveSession(Controlled):
         config = self._config
         self._source, self._sink = choose_endpoints(config, *self._given, self._tell)
         chosen = chosen_runtime(config.model, config.runtime)
+        if find_parent_folder(config.model) is not None:
+            raise InputError(
+                f"model '{config.model}' hears whole recordings, seconds at a time: it is for files"
+            )
         runtime = self._runtime or load_bounded_runtime(
             config.model, chosen, ready=self._make_camera is not None
         )

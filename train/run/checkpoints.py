@@ -15,7 +15,7 @@ from ...core.storage import written_whole
 from ...errors import InputError
 from ...models.config import ModelConfig
 from ...models.store.card import TRAINING_KEY
-from ...models.store.folder import RUN_WEIGHTS, SEMAMBA, form_metadata, kind_metadata
+from ...models.store.folder import RUN_WEIGHTS, form_metadata, kind_metadata
 from ..recipe import Recipe, in_new_form
 
 #: What may change between the parts of a run: where and how long it runs, not what it learns.
@@ -84,7 +84,7 @@ class RunFolder:
         if isinstance(config, ModelConfig):
             metadata |= form_metadata(config)
         else:
-            metadata |= kind_metadata(SEMAMBA, asdict(config))
+            metadata |= kind_metadata(recipe.preset, asdict(config))
         with written_whole(self.path / RUN_WEIGHTS) as partial:
             save_file(net.state_dict(), partial, metadata)
 
