@@ -125,7 +125,8 @@ class Recipe:
         weights = self.loss.weights().items()
         if foreign := [name for name, weight in weights if weight and name not in PARENT_TERMS]:
             raise InputError(
-                f"loss.{foreign[0]} is no term of {self.preset}: set it to 0; there are {', '.join(PARENT_TERMS)}"
+                f"loss.{foreign[0]} is no term of {self.preset}: set it to 0; its terms are "
+                f"{', '.join(PARENT_TERMS)}"
             )
 
     @property

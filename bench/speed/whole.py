@@ -62,7 +62,6 @@ def _ours(net: LiteAVSEMamba, seconds: float) -> WholeForm:
 
 def _parent(kind: str, table: Mapping[str, Any], seconds: float) -> WholeForm:
     net = find_parent(kind).model(parent_config(kind, table, "config.json"))
-    assert isinstance(net, nn.Module)
     net.eval()
     wave = LEVEL * torch.randn(1, round(seconds * SAMPLE_RATE))
     return WholeForm(net, seconds, lambda: enhance_offline(net, wave))

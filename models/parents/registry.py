@@ -15,9 +15,9 @@ from ...core.tables import from_table
 from ...errors import InputError
 from .checkpoint import read_form, read_weights
 from .config import ParentConfig
-from .inference import ParentModel
 from .mpsenet import MPSENet, MPSENetConfig
 from .mpsenet_mamba import MPSENetMamba, MPSENetMambaConfig
+from .network import ParentNetwork
 from .semamba import SEMamba, SEMambaConfig
 
 
@@ -33,7 +33,7 @@ class Parent:
 
     title: str
     config: type[ParentConfig]
-    model: Callable[[Any], ParentModel]
+    model: Callable[[Any], ParentNetwork]
 
 
 PARENTS: dict[str, Parent] = {
@@ -64,7 +64,7 @@ def parent_config(name: str, table: Mapping[str, Any], where: str) -> ParentConf
     return from_table(kind, table, where, kind())
 
 
-def load_parent(name: str, path: str | PathLike[str]) -> ParentModel:
+def load_parent(name: str, path: str | PathLike[str]) -> ParentNetwork:
     """Load weights of a parent on the CPU, in eval mode.
 
     What weights say of their model is what it is built of. Published ones say nothing: the sizes are then
@@ -91,5 +91,4 @@ def load_parent(name: str, path: str | PathLike[str]) -> ParentModel:
         loaded.load_state_dict(weights, strict=True)
     except (LookupError, ArithmeticError, ValueError, RuntimeError) as error:
         raise unfit from error
-    loaded.eval()
-    return loaded
+    return loaded.eval()

@@ -93,7 +93,6 @@ def write_folder(net: LiteAVSEMamba, metadata: Mapping[str, str], out_dir: Path)
 
 def _export_parent(kind: str, weights: Path, out_dir: Path) -> list[Path]:
     net = load_parent(kind, weights)
-    assert isinstance(net, nn.Module)
     table = asdict(net.config)
     metadata = read_metadata(weights) if weights.suffix == ".safetensors" else {}
     written = _write_weights(net.state_dict(), metadata | kind_metadata(kind, table), out_dir)

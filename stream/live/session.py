@@ -188,12 +188,12 @@ class LiveSession(Controlled):
     def _begin(self, opened: ExitStack) -> None:
         """Build and start all parts; what ends them goes on the stack, to be called in reverse."""
         config = self._config
+        if self._runtime is None and find_parent_folder(config.model) is not None:
+            raise InputError(
+                f"model '{config.model}' hears seconds at a time: it is for files, with lipstream enhance"
+            )
         self._source, self._sink = choose_endpoints(config, *self._given, self._tell)
         chosen = chosen_runtime(config.model, config.runtime)
-        if find_parent_folder(config.model) is not None:
-            raise InputError(
-                f"model '{config.model}' hears whole recordings, seconds at a time: it is for files"
-            )
         runtime = self._runtime or load_bounded_runtime(
             config.model, chosen, ready=self._make_camera is not None
         )

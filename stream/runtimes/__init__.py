@@ -54,7 +54,7 @@ def load_runtime(model: ModelName, runtime: str = AUTO) -> Runtime:
     """One stream of a model.
 
     Args:
-        model: see `models.store.registry.find_model`; or the folder of a parent, whose output lags by seconds.
+        model: see `models.store.registry.find_model`; or the folder of a parent, which lags by seconds.
         runtime: one of `RUNTIMES`, or `AUTO`; for a parent `WHOLE` or `PCS`.
 
     Raises:
@@ -85,8 +85,8 @@ def load_pool(model: ModelName, streams: int, runtime: str = AUTO) -> PoolRuntim
 def _load_parent(found: Description, runtime: str) -> Runtime:
     if runtime not in (AUTO, WHOLE, PCS):
         raise InputError(
-            f"'{found.folder}' hears whole recordings: use the runtime '{WHOLE}', or '{PCS}', which stretches "
-            f"the perceptual contrast of what comes out, not '{runtime}'"
+            f"'{found.folder}' hears whole recordings: use the runtime '{WHOLE}', or '{PCS}', which "
+            f"stretches the perceptual contrast of what comes out, not '{runtime}'"
         )
     try:
         from .whole import WholeRuntime

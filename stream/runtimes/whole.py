@@ -1,4 +1,4 @@
-"""A parent as a runtime: it hears windows of seconds, so its output lags by as much. For files, not for live."""
+"""A parent as a runtime: it hears windows of seconds and lags by as much. For files, not for live."""
 
 from pathlib import Path
 
@@ -8,7 +8,8 @@ import torch
 from ...core.arrays import Float32, UInt8
 from ...errors import InputError
 from ...models.config import CUE_SIZE
-from ...models.parents.inference import FADE_S, SAMPLE_RATE, WINDOW_S, ParentModel, enhance_window
+from ...models.parents.inference import FADE_S, SAMPLE_RATE, WINDOW_S, enhance_window
+from ...models.parents.network import ParentNetwork
 from ...models.parents.registry import load_parent
 from ...models.parents.windows import Windows
 from ...models.store.folder import Description
@@ -34,16 +35,14 @@ class WholeRuntime:
 
     def __init__(
         self,
-        model: ParentModel,
+        model: ParentNetwork,
         name: str,
         pcs: bool = False,
         window_s: float = WINDOW_S,
         fade_s: float = FADE_S,
     ) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._model, self._pcs = model, pcs
-        assert isinstance(model, torch.nn.Module)
-        model.to(self._device)
+        self._model, self._pcs = model.to(self._device), pcs
         self._windows = Windows(self._enhance, round(window_s * SAMPLE_RATE), round(fade_s * SAMPLE_RATE))
         delay = -(-self._windows.delay // _HOP) * _HOP
         self.spec = StreamSpec(

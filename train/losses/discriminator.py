@@ -4,6 +4,8 @@ Fu, Liao, Tsao, Lin, "MetricGAN: Generative adversarial networks based black-box
 for speech enhancement", ICML 2019; in the form of CMGAN (Cao, Abdulatif, Yang 2022) and MP-SENet.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -20,7 +22,7 @@ class MetricDiscriminator(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for before, after in zip(_CHANNELS, _CHANNELS[1:], strict=False):
+        for before, after in pairwise(_CHANNELS):
             layers += [
                 spectral_norm(nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False)),
                 nn.InstanceNorm2d(after, affine=True),

@@ -126,7 +126,8 @@ class Mixer:
     """Draws (noisy, clean) pairs from a corpus.
 
     Raises:
-        InputError: the corpus holds no noise, though not all is pairs, or no speech of the sources that the configuration names.
+        InputError: the corpus holds no noise, unless all is pairs, or no speech of the sources that the
+            configuration names.
     """
 
     def __init__(self, corpus: Corpus, config: MixConfig) -> None:

@@ -14,6 +14,7 @@ from ...models.parents.inference import analyse, synthesise
 from ...models.parents.network import ParentNetwork
 from ...models.parents.registry import find_parent, load_parent
 from ...models.store.checkpoint import grow_model, held_config
+from ...models.store.folder import describe
 from ...models.store.registry import require_file, weights_file
 from ..mixing.video_mixtures import VideoBatch, embed
 from ..recipe import Recipe
@@ -109,14 +110,7 @@ def make_estimator(recipe: Recipe) -> tuple[Estimator, frozenset[str]]:
     """
     config = recipe.network
     if isinstance(config, ParentConfig):
-        start_from = recipe.start_from
-        net = (
-            load_parent(recipe.preset, start_from) if start_from else find_parent(recipe.preset).model(config)
-        )
-        if net.config != config:
-            raise InputError(f"{start_from} was trained with another [model] than the recipe's")
-        assert isinstance(net, ParentNetwork)
-        return ParentEstimator(net.train()), frozenset()
+        return ParentEstimator(_parent(recipe, config).train()), frozenset()
     if not recipe.start_from:
         return StreamingEstimator(LiteAVSEMamba(config)), frozenset()
     start = Path(recipe.start_from)
@@ -131,3 +125,13 @@ def make_estimator(recipe: Recipe) -> tuple[Estimator, frozenset[str]]:
             "set grow = true to let them begin as in an untrained model"
         )
     return StreamingEstimator(loaded.train()), frozenset(f"net.{name}" for name in lacking)
+
+
+def _parent(recipe: Recipe, config: ParentConfig) -> ParentNetwork:
+    if not recipe.start_from:
+        return find_parent(recipe.preset).model(config)
+    start = Path(recipe.start_from)
+    net = load_parent(recipe.preset, describe(start).weights if start.is_dir() else start)
+    if net.config != config:
+        raise InputError(f"{start} was trained with another [model] than the recipe's")
+    return net
