@@ -2,8 +2,8 @@
 
 DNSMOS P.835 rates speech, background and whole: C. K. A. Reddy, V. Gopal and R. Cutler, "DNSMOS P.835: A
 Non-Intrusive Perceptual Objective Speech Quality Metric to Evaluate Noise Suppressors", ICASSP 2022; P.808 is
-the one rating of its predecessor (ICASSP 2021). The networks come in the authors' package `speechmos`, of which
-only these files are used: its code asks for librosa, pandas and requests.
+the one rating of its predecessor (ICASSP 2021). Their networks come in the authors' package `speechmos`, of
+which only these files are used: its code asks for librosa, pandas and requests.
 
 UTMOS, NISQA and SCOREQ are larger networks. None of them is a dependency: each is used where its package is
 installed, and asked for by name. Their weights come from their authors' servers at the first use.
@@ -74,7 +74,7 @@ def dnsmos(wave: Wave) -> dict[str, float]:
             is repeated, a longer one heard in pieces, as the authors do.
 
     Returns:
-        ``dnsmos_sig``, ``dnsmos_bak``, ``dnsmos_ovrl`` and ``dnsmos_p808``, about 1 to 5; NaN for silence.
+        ``dnsmos_sig``, ``dnsmos_bak``, ``dnsmos_ovrl`` and ``dnsmos_p808``, about 1 to 5; NaN where silent.
 
     Raises:
         InputError: the package `speechmos` is not installed.

@@ -47,7 +47,8 @@ def test_an_epoch_leaves_a_model_that_enhances_files(kind: str, voicebank: Path,
     pcs = "pcs = true" if kind == "semamba" else ""
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(
-        f"{head}steps = 2\nbatch = 2\nvalidate_every = 2\nvalidation_items = 1\n{pcs}\n[model]\n{MODELS[kind]}\n"
+        f"{head}steps = 2\nbatch = 2\nvalidate_every = 2\nvalidation_items = 1\n{pcs}\n"
+        f"[model]\n{MODELS[kind]}\n"
         f"[mix]\nseconds = 0.5\npair_probability = 1.0\n[loss]{loss_and_optimizer}"
     )
     run = tmp_path / "run"

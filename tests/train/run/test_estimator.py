@@ -114,8 +114,7 @@ def test_a_recipe_starts_from_weights_of_its_own_form_alone(
     save_file(weights, path, form_metadata(PRESETS[tiny]))
     recipe = make_recipe(start_from=str(path), model={"without": list(without)})
     if without:
-        assert make_estimator(replace(recipe, start_from=str(tmp_path / "run")))[0].net.state_dict().keys()
-    with pytest.raises(InputError, match=r"trained with another \[model\] than the recipe's"):
+        with pytest.raises(InputError, match=r"trained with another \[model\] than the recipe's"):
             make_estimator(recipe)
         return
     model, new = make_estimator(recipe)
