@@ -8,10 +8,10 @@ from pathlib import Path
 from ...errors import InputError
 from ...models.config import PRESETS
 from ...models.store.folder import PARENTS, Description, describe, is_model_folder
-from ...models.store.registry import find_folder, has_graphs, hears_whole, require_file
+from ...models.store.registry import find_folder, find_parent_folder, has_graphs, hears_whole, require_file
 from ...stream.enhancer import Enhancer
 from ...stream.lips_bound import bounded_runtime
-from ...stream.runtimes import Runtime, load_runtime
+from ...stream.runtimes import PCS, Runtime, load_runtime
 from ..data.recordings import NOISY, Recordings
 from ..metrics import SAMPLE_RATE
 from ..speed.cost import OFFLINE
@@ -36,7 +36,8 @@ def parse_system(text: str, videos: Sequence[str], recordings: Sequence[Recordin
     Args:
         text: ``[NAME=]FOLDER`` of enhanced files; ``[NAME=]peer:PEER``, see `peers.system.find_peer`; or
             ``[NAME=]MODEL[:RUNTIME][@WEIGHTS]``: a preset, a model folder or an id of the Hub, on ``onnx``
-            (the default), any other runtime, or ``offline``. Weights are a safetensors file, or a folder that
+            (the default), any other runtime, or ``offline``; a parent has ``offline``, or ``pcs``, which
+            stretches the perceptual contrast of what comes out. Weights are a safetensors file, or a folder that
             ``lipstream export`` or ``lipstream train`` wrote. The parents ``semamba``, ``mpsenet`` and
             ``mpsenet-mamba`` need them.
         videos: as in `ModelSystem`.
@@ -95,18 +96,19 @@ def _whole(name: str, model: str, runtime: str, weights: Path | None, spec: str)
     Raises:
         InputError: no weights, or a runtime that it has not.
     """
-    if runtime not in ("", OFFLINE):
+    pcs = runtime == PCS and (model in PARENTS or find_parent_folder(model) is not None)
+    if runtime not in ("", OFFLINE) and not pcs:
         raise InputError(f"'{spec}' hears whole recordings: it has no runtime '{runtime}'")
     if model in (*PARENTS, *PRESETS):
         if weights is None:
             raise InputError(f"'{spec}' ships no weights, name them: {spec}@WEIGHTS or {spec}@FOLDER")
         if model in PARENTS:
-            return ParentSystem(name or weights.stem, model, weights)
+            return ParentSystem(name or weights.stem, model, weights, pcs=pcs)
         return OfflineSystem(name or f"{model} offline", PRESETS[model].offline(), weights, model)
     found = describe(find_folder(model))
     path = require_file(found.weights, model)
     if found.kind in PARENTS:
-        return ParentSystem(name or _shown(model), found.kind, path, model)
+        return ParentSystem(name or _shown(model), found.kind, path, model, pcs)
     return OfflineSystem(name or _shown(model), found.config().offline(), path, model)
 
 

@@ -1,4 +1,4 @@
-"""The notebook goes from data to sound: its cells run in their order, without a notebook, on what it makes."""
+"""The notebook goes from data to sound: its cells run in their order, as a script, on what it makes."""
 
 import json
 import os

@@ -253,6 +253,8 @@ def test_a_trained_parent_enhances_whole_recordings(tmp_path: Path):
     assert output.shape == WAVE.shape
     assert output.dtype == np.float32
     assert system.cost() is None
+    stretched = parse_system(f"semamba:pcs@{tmp_path / 'parent.safetensors'}", (), [])
+    assert not np.allclose(stretched.outputs(Item("n1", "noise", 0.0, WAVE, WAVE))["parent"].wave, output)
 
 
 def test_a_peer_is_a_system_of_its_own_name():
