@@ -36,10 +36,9 @@ def parse_system(text: str, videos: Sequence[str], recordings: Sequence[Recordin
     Args:
         text: ``[NAME=]FOLDER`` of enhanced files; ``[NAME=]peer:PEER``, see `peers.system.find_peer`; or
             ``[NAME=]MODEL[:RUNTIME][@WEIGHTS]``: a preset, a model folder or an id of the Hub, on ``onnx``
-            (the default), any other runtime, or ``offline``; a parent has ``offline``, or ``pcs``, which
-            stretches the perceptual contrast of what comes out. Weights are a safetensors file, or a folder that
+            (the default), any other runtime, or ``offline``. Weights are a safetensors file, or a folder that
             ``lipstream export`` or ``lipstream train`` wrote. The parents ``semamba``, ``mpsenet`` and
-            ``mpsenet-mamba`` need them.
+            ``mpsenet-mamba`` need them; on ``pcs`` they stretch the perceptual contrast of what comes out.
         videos: as in `ModelSystem`.
         recordings: what will be enhanced.
 
