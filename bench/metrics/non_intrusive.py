@@ -134,7 +134,10 @@ def _loaded(name: str) -> Predict:
     try:
         return _LOADERS[name]()
     except (ImportError, OSError) as error:
-        raise InputError(f"{name} cannot be loaded: {error}") from error
+        raise InputError(
+            f"{name} cannot be loaded ({error}): its package fetches its weights at the first use, so run it "
+            "once where there is a network, or install what it names"
+        ) from error
 
 
 def _load_utmos() -> Predict:

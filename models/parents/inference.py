@@ -79,10 +79,6 @@ class ParentModel(Protocol):
 
     def __call__(self, noisy_mag: Tensor, noisy_pha: Tensor, /) -> tuple[Tensor, Tensor, Tensor]: ...
 
-    def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> Any: ...
-
-    def eval(self) -> Any: ...
-
 
 #: What `analyse` adds where a parent has none of its own and gradients are wanted: they have no limit at 0.
 _LEARNING = Offsets(power=1e-10, real=1e-10, imag=1e-10)
