@@ -30,7 +30,7 @@ class RunFolder:
     def __init__(self, path: Path, recipe: Recipe) -> None:
         path.mkdir(parents=True, exist_ok=True)
         self.path, self.recipe = path, recipe
-        self.checkpoint = path / "checkpoint.pt"
+        self.checkpoint, self.best = path / "checkpoint.pt", path / RUN_WEIGHTS
 
     def save(self, content: dict[str, Any]) -> None:
         """Write the checkpoint."""
@@ -85,7 +85,7 @@ class RunFolder:
             metadata |= form_metadata(config)
         else:
             metadata |= kind_metadata(recipe.preset, asdict(config))
-        with written_whole(self.path / RUN_WEIGHTS) as partial:
+        with written_whole(self.best) as partial:
             save_file(net.state_dict(), partial, metadata)
 
 

@@ -23,7 +23,7 @@ LOSS = LossConfig(metric=0.05, lost_speech=0.0, si_sdr=0.0)
 @pytest.fixture
 def critic(make_recipe: Callable[..., Recipe]) -> Critic:
     torch.manual_seed(0)
-    optimizer = OptimizerConfig(learning_rate=5e-3, warmup_steps=0, schedule="exponential", clip_norm=1e3)
+    optimizer = OptimizerConfig(learning_rate=2e-2, warmup_steps=0, schedule="exponential", clip_norm=1e3)
     model = {"channels": 4, "num_blocks": 1}
     return Critic(make_recipe(preset="mpsenet", model=model, loss=LOSS, optimizer=optimizer), ALONE)
 
