@@ -29,7 +29,7 @@ class RunFolder:
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
         path.mkdir(parents=True, exist_ok=True)
-        self.path, self.recipe = path, recipe
+        self.recipe = recipe
         self.checkpoint, self.best = path / "checkpoint.pt", path / RUN_WEIGHTS
 
     def save(self, content: dict[str, Any]) -> None:

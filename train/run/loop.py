@@ -162,7 +162,7 @@ class Trainer:
         scores = self.validation.score(self.learner.average)
         reports.write(self.progress.step, scores)
         rank = self.validation.rank(scores)
-        # An untrained model may give nothing that PESQ is defined for: its weights are kept until better come.
+        # Of an untrained model PESQ may not be defined: its weights are kept until better ones come.
         if rank > self.progress.best_score or not self.files.best.exists():
             self.progress.best_score = max(self.progress.best_score, rank)
             learned_from = summary_of(self.recipe, self.source.mixer)
