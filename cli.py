@@ -146,7 +146,8 @@ def _add_export(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument(
         "model",
         metavar="MODEL",
-        help="folder of a training, a preset (see lipstream models), another model folder, or semamba",
+        help="folder of a training, a preset (see lipstream models), another model folder, or one of "
+        "semamba, mpsenet, mpsenet-mamba",
     )
     parser.add_argument(
         "--weights", type=Path, metavar="FILE", help="other safetensors weights of it (default: its own)"

@@ -14,7 +14,7 @@ import numpy as np
 from ..core.arrays import Float32
 from ..errors import InputError
 from ..models.config import SAMPLE_LIMIT
-from ..models.store.registry import ModelName
+from ..models.store.registry import ModelName, find_parent_folder
 from .audio_files import AudioReader, AudioWriter, check_output, open_audio
 from .controls import NO_LIMIT_DB
 from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Enhancer
@@ -169,6 +169,8 @@ def enhance_file(
     source, target = Path(src), Path(dst)
     if not 1 <= chunk_ms <= 60_000:
         raise InputError(f"chunk_ms must be from 1 to 60000 ms, not {chunk_ms:g}")
+    if video is not None and find_parent_folder(model) is not None:
+        raise InputError(f"model '{model}' hears only: leave out the video")
     with ExitStack() as stack:
         reader = stack.enter_context(open_audio(source))
         layout = reader.layout

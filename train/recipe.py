@@ -9,10 +9,12 @@ from typing import Any, Literal, TypeVar, get_args
 from ..core.tables import from_table
 from ..errors import InputError
 from ..models.config import ModelConfig, preset
-from ..models.parents.semamba import SEMambaConfig
-from ..models.store.folder import SEMAMBA
+from ..models.parents.config import ParentConfig
+from ..models.parents.registry import parent_config
+from ..models.store.folder import PARENTS
 from ..models.tables import changed
 from .losses.loss import LossConfig
+from .losses.spectra import PARENT_TERMS
 from .mixing.mixtures import MixConfig, NoiseKinds
 from .mixing.video_mixtures import VideoConfig
 from .run.optimizer import OptimizerConfig
@@ -26,9 +28,11 @@ class Recipe:
     """One training run.
 
     Attributes:
-        preset: the model, causal unless ``offline``; or ``semamba``, the audio-only parent, always offline.
-        model: what it has other than the preset: see `models.tables.changed`; of ``semamba`` the fields of
-            `SEMambaConfig`.
+        preset: the model, causal unless ``offline``; or an audio-only parent, ``semamba``, ``mpsenet`` or
+            ``mpsenet-mamba``, always offline.
+        model: what it has other than the preset: see `models.tables.changed`; of a parent the fields of its
+            configuration.
+        pcs: a parent learns speech of stretched contrast, see `perceptual_contrast_stretching`.
         data: a manifest of recordings or a folder with tables of them, or several, relative to the working
             directory.
         speech, noise: folders of audio files, in place of ``data`` or beside it: see `own_speech`.
@@ -72,6 +76,7 @@ class Recipe:
     precision: str = "float32"
     start_from: str = ""
     grow: bool = False
+    pcs: bool = False
     seed: int = 1
     mix: MixConfig = field(default_factory=MixConfig)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -113,18 +118,30 @@ class Recipe:
                     f"model '{self.preset}' sees landmarks, and no lip crops to train on: leave out "
                     "video.share and video.freeze, or train its lips with lipstream cue"
                 )
-        elif self.video.share or self.video.freeze or self.grow:
-            raise InputError("semamba hears only: leave out grow, video.share and video.freeze")
+            if self.pcs or self.loss.metric:
+                raise InputError(f"pcs and loss.metric are for {', '.join(PARENTS)}: leave them out")
+        else:
+            self._check_parent()
+
+    def _check_parent(self) -> None:
+        if self.video.share or self.video.freeze or self.grow:
+            raise InputError(f"{self.preset} hears only: leave out grow, video.share and video.freeze")
+        weights = self.loss.weights().items()
+        if foreign := [name for name, weight in weights if weight and name not in PARENT_TERMS]:
+            raise InputError(
+                f"loss.{foreign[0]} is no term of {self.preset}: set it to 0; its terms are "
+                f"{', '.join(PARENT_TERMS)}"
+            )
 
     @property
-    def network(self) -> ModelConfig | SEMambaConfig:
-        """The configuration of the model, that of the parent for ``semamba``.
+    def network(self) -> ModelConfig | ParentConfig:
+        """The configuration of the model.
 
         Raises:
             InputError: there is no such preset, or its sizes do not go together.
         """
-        if self.preset == SEMAMBA:
-            return from_table(SEMambaConfig, self.model, "[model]", SEMambaConfig())
+        if self.preset in PARENTS:
+            return parent_config(self.preset, self.model, "[model]")
         config = changed(preset(self.preset), self.model)
         return config.offline() if self.offline else config
 

@@ -42,6 +42,7 @@ METRICS: Mapping[str, Metric] = {
     "dnsmos_sig": Metric("DNSMOS SIG", 2),
     "dnsmos_bak": Metric("DNSMOS BAK", 2),
     "dnsmos_ovrl": Metric("DNSMOS OVRL", 2),
+    "dnsmos_p808": Metric("DNSMOS P.808", 2),
     "level_error_db": Metric("level, dB", 2, "zero"),
     "speech_level_db": Metric("speech level, dB", 2, "zero"),
     "over_suppressed_percent": Metric("over-suppressed, %", 2, "low"),

@@ -120,7 +120,7 @@ def measure_cost_report(
     """Measure presets on runtimes, a whole file among it.
 
     Args:
-        models: see `find_model`; and ``semamba``, which is measured as `OFFLINE` alone.
+        models: see `find_model`; and the parents, which are measured as `OFFLINE` alone.
         runtimes: names of runtimes; `OFFLINE` is the bidirectional form in torch.
         hops: how many to time, after the warm-up.
         threads: threads of torch.

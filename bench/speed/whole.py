@@ -1,23 +1,20 @@
-"""Models on whole recordings, untrained, to be timed and counted: offline forms, and the parent SEMamba."""
+"""Models on whole recordings, untrained, to be timed and counted: offline forms, and the parents."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
-from ...core.tables import from_table
 from ...models.config import PRESETS
 from ...models.lite_avse import LiteAVSEMamba
-from ...models.parents.inference import enhance_offline
-from ...models.parents.semamba import SEMamba, SEMambaConfig
-from ...models.store.folder import SEMAMBA, describe
+from ...models.parents.inference import SAMPLE_RATE, enhance_offline
+from ...models.parents.registry import find_parent, parent_config
+from ...models.store.folder import PARENTS, describe
 from ...models.store.registry import find_folder
 from ...models.wave import WaveModel
 from .measurements import LEVEL
-
-#: Rate of SEMamba in Hz.
-_PARENT_RATE = 16_000
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ def whole_form(name: str, seconds: float) -> WholeForm:
     """The offline form of a model and noise of so many seconds, to whole frames.
 
     Args:
-        name: a preset, a model folder, an id of the Hub, or ``semamba``.
+        name: a preset, a model folder, an id of the Hub, or one of `PARENTS`.
         seconds: of noise.
 
     Raises:
@@ -47,11 +44,11 @@ def whole_form(name: str, seconds: float) -> WholeForm:
     """
     if name in PRESETS:
         return _ours(LiteAVSEMamba(PRESETS[name].offline()), seconds)
-    if name == SEMAMBA:
-        return _parent(SEMamba(SEMambaConfig()), seconds)
+    if name in PARENTS:
+        return _parent(name, {}, seconds)
     found = describe(find_folder(name))
-    if found.kind == SEMAMBA:
-        return _parent(SEMamba(from_table(SEMambaConfig, found.table, f"'{name}'")), seconds)
+    if found.kind in PARENTS:
+        return _parent(found.kind, found.table, seconds)
     return _ours(LiteAVSEMamba(found.config().offline()), seconds)
 
 
@@ -63,6 +60,8 @@ def _ours(net: LiteAVSEMamba, seconds: float) -> WholeForm:
     return WholeForm(net, frames / config.stft.frames_per_second, lambda: model(wave, embedding, age_s))
 
 
-def _parent(net: SEMamba, seconds: float) -> WholeForm:
-    wave = LEVEL * torch.randn(1, round(seconds * _PARENT_RATE))
-    return WholeForm(net.eval(), seconds, lambda: enhance_offline(net, wave))
+def _parent(kind: str, table: Mapping[str, Any], seconds: float) -> WholeForm:
+    net = find_parent(kind).model(parent_config(kind, table, "config.json"))
+    net.eval()
+    wave = LEVEL * torch.randn(1, round(seconds * SAMPLE_RATE))
+    return WholeForm(net, seconds, lambda: enhance_offline(net, wave))

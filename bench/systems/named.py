@@ -7,12 +7,12 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...models.config import PRESETS
-from ...models.store.folder import SEMAMBA, Description, describe, is_model_folder
+from ...models.store.folder import PARENTS, Description, describe, is_model_folder
 from ...models.store.hub import is_hub_id, pinned
-from ...models.store.registry import find_folder, has_graphs, hears_whole, require_file
+from ...models.store.registry import find_folder, find_parent_folder, has_graphs, hears_whole, require_file
 from ...stream.enhancer import Enhancer
 from ...stream.lips_bound import bounded_runtime
-from ...stream.runtimes import Runtime, load_runtime
+from ...stream.runtimes import PCS, Runtime, load_runtime
 from ..data.recordings import NOISY, Recordings
 from ..metrics import SAMPLE_RATE
 from ..speed.cost import OFFLINE
@@ -23,9 +23,6 @@ from .peers.system import PeerSystem, find_peer
 
 #: What stands in front of the name of a peer.
 PEER = "peer:"
-
-#: The parents, which are no presets: the keys of `models.parents.registry.PARENTS`, which needs torch.
-PARENTS = ("semamba", "mpsenet", "mpsenet-mamba")
 
 #: A name in front of a system; paths hold "=" as well, but behind one of these.
 _NAME = re.compile(r"(?:(?P<name>[^=@/\\]*)=)?(?P<spec>.*)", re.DOTALL)
@@ -42,7 +39,8 @@ def parse_system(text: str, videos: Sequence[str], recordings: Sequence[Recordin
             ``[NAME=]MODEL[:RUNTIME][@WEIGHTS]``: a preset, a model folder or an id of the Hub, on ``onnx``
             (the default), any other runtime, or ``offline``. Weights are a safetensors file, or a folder that
             ``lipstream export`` or ``lipstream train`` wrote. The parents ``semamba``, ``mpsenet`` and
-            ``mpsenet-mamba`` need them. Behind an id of the Hub, a revision of it may stand in their place.
+            ``mpsenet-mamba`` need them; on ``pcs`` they stretch the perceptual contrast of what comes out.
+            Behind an id of the Hub, a revision of it may stand in place of weights.
         videos: as in `ModelSystem`.
         recordings: what will be enhanced.
 
@@ -85,7 +83,7 @@ def _check_kind(model: str, found: Description, text: str) -> None:
     Raises:
         InputError: it is another.
     """
-    held = SEMAMBA if found.kind == SEMAMBA else found.config().name
+    held = found.kind if found.kind in PARENTS else found.config().name
     if model != held:
         raise InputError(f"system '{text}': the folder holds '{held}', not '{model}'")
 
@@ -101,18 +99,19 @@ def _whole(name: str, model: str, runtime: str, weights: Path | None, spec: str)
     Raises:
         InputError: no weights, or a runtime that it has not.
     """
-    if runtime not in ("", OFFLINE):
+    pcs = runtime == PCS and (model in PARENTS or find_parent_folder(model) is not None)
+    if runtime not in ("", OFFLINE) and not pcs:
         raise InputError(f"'{spec}' hears whole recordings: it has no runtime '{runtime}'")
     if model in (*PARENTS, *PRESETS):
         if weights is None:
             raise InputError(f"'{spec}' ships no weights, name them: {spec}@WEIGHTS or {spec}@FOLDER")
         if model in PARENTS:
-            return ParentSystem(name or weights.stem, model, weights)
+            return ParentSystem(name or weights.stem, model, weights, pcs=pcs)
         return OfflineSystem(name or f"{model} offline", PRESETS[model].offline(), weights, model)
     found = describe(find_folder(model))
     path = require_file(found.weights, model)
-    if found.kind == SEMAMBA:
-        return ParentSystem(name or _shown(model), SEMAMBA, path, model)
+    if found.kind in PARENTS:
+        return ParentSystem(name or _shown(model), found.kind, path, model, pcs)
     return OfflineSystem(name or _shown(model), found.config().offline(), path, model)
 
 

@@ -116,15 +116,18 @@ class ParentSystem(System):
         parent: one of `models.parents.registry.PARENTS`.
         weights: as `load_parent` takes them.
         folder: the model folder they are in, for its cost; by default it is not known.
+        pcs: stretch the perceptual contrast of what comes out.
 
     Raises:
         InputError: no such file, or weights that do not fit.
     """
 
-    def __init__(self, name: str, parent: str, weights: Path, folder: str | None = None) -> None:
+    def __init__(
+        self, name: str, parent: str, weights: Path, folder: str | None = None, pcs: bool = False
+    ) -> None:
         from ...models.parents.registry import load_parent
 
-        self.name, self._folder = name, folder
+        self.name, self._folder, self._pcs = name, folder, pcs
         self._model = load_parent(parent, weights)
 
     def outputs(self, item: Item) -> dict[str, Output]:
@@ -134,9 +137,8 @@ class ParentSystem(System):
         from ...models.parents.inference import enhance_offline
 
         require_noisy(item)
-        return {
-            self.name: Output(enhance_offline(self._model, torch.from_numpy(item.noisy)[None])[0].numpy())
-        }
+        enhanced = enhance_offline(self._model, torch.from_numpy(item.noisy)[None], self._pcs)
+        return {self.name: Output(enhanced[0].numpy())}
 
     def cost(self) -> Cost | None:
         """Measured on noise of a few seconds; None of a bare file, whose sizes may be unusual."""

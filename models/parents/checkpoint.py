@@ -1,20 +1,16 @@
 """Checkpoints of the parents: ``{"generator": state_dict}`` as published, or safetensors as trained here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TypedDict, TypeVar
+from typing import Any, TypedDict
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from ...errors import InputError
-from .config import ParentConfig
-from .inference import ParentModel
-
-Config = TypeVar("Config", bound=ParentConfig)
-Model = TypeVar("Model", bound=ParentModel)
+from ..store.folder import form_of, read_metadata
 
 
 class Transform(TypedDict):
@@ -36,36 +32,28 @@ def transform_of(weights: Mapping[str, Tensor]) -> Transform:
     return Transform(n_fft=n_fft, hop_size=n_fft // 4, win_size=n_fft)
 
 
-def load_parent_weights(
-    path: str | PathLike[str],
-    title: str,
-    model: Callable[[Config], Model],
-    config_of: Callable[[Mapping[str, Tensor]], Config],
-) -> Model:
-    """Load a parent on the CPU, in eval mode. Its sizes are read from the shapes of its weights.
+def read_form(path: str | PathLike[str]) -> Mapping[str, Any]:
+    """What weights say of their model, ``kind`` and ``model``; nothing where they are published ones.
 
-    Window (``n_fft``), hop (a quarter of it), compression and beta leave no trace there; they are taken to be
-    as published.
+    Raises:
+        InputError: a safetensors file that is none, or whose metadata are damaged.
+    """
+    file = Path(path)
+    if file.suffix != ".safetensors" or not file.is_file():
+        return {}
+    return form_of(read_metadata(file), file)
+
+
+def read_weights(path: str | PathLike[str], title: str) -> dict[str, Tensor]:
+    """The state dict of a checkpoint, on the CPU.
 
     Args:
         path: a published checkpoint, ``{"generator": state_dict}``, or trained safetensors.
         title: of the model, in messages.
-        model: makes it of its configuration.
-        config_of: makes the configuration of a state dict.
 
     Raises:
         InputError: the file is missing or no such checkpoint.
     """
-    weights = _generator(path, title)
-    try:
-        loaded = model(config_of(weights))
-        loaded.load_state_dict(dict(weights), strict=True)
-    except (LookupError, ArithmeticError, ValueError, RuntimeError) as error:
-        raise InputError(f"'{path}' holds the weights of another model, not of {title}") from error
-    return loaded.eval()
-
-
-def _generator(path: str | PathLike[str], title: str) -> Mapping[str, Tensor]:
     try:
         if Path(path).suffix == ".safetensors":
             checkpoint = {"generator": load_file(path)}
@@ -78,4 +66,4 @@ def _generator(path: str | PathLike[str], title: str) -> Mapping[str, Tensor]:
     weights = checkpoint.get("generator") if isinstance(checkpoint, dict) else None
     if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise InputError(f"'{path}' holds no {title} weights: they belong under the key 'generator'")
-    return weights
+    return dict(weights)

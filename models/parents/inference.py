@@ -6,6 +6,7 @@ bounded: the features of a minute would take gigabytes.
 Chao et al. 2022, "Perceptual contrast stretching on target feature for speech enhancement".
 """
 
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -13,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import InputError
-from .config import ParentConfig
+from .config import Offsets, ParentConfig
+from .windows import Windows
 
 #: Rate in Hz that the parents hear.
 SAMPLE_RATE = 16_000
@@ -77,13 +79,16 @@ class ParentModel(Protocol):
 
     def __call__(self, noisy_mag: Tensor, noisy_pha: Tensor, /) -> tuple[Tensor, Tensor, Tensor]: ...
 
-    def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> Any: ...
 
-    def eval(self) -> Any: ...
+#: What `analyse` adds where a parent has none of its own and gradients are wanted: they have no limit at 0.
+_LEARNING = Offsets(power=1e-10, real=1e-10, imag=1e-10)
 
 
-def analyse(wave: Tensor, config: ParentConfig) -> tuple[Tensor, Tensor]:
-    """Compressed magnitude and phase of a centred Hann STFT: ``[B, N]`` -> twice ``[B, F, T]``."""
+def analyse(wave: Tensor, config: ParentConfig, learns: bool = False) -> tuple[Tensor, Tensor]:
+    """Compressed magnitude and phase of a centred Hann STFT: ``[B, N]`` -> twice ``[B, F, T]``.
+
+    ``learns``: gradients will go through it.
+    """
     window = torch.hann_window(config.win_size, device=wave.device, dtype=wave.dtype)
     spectrum = torch.stft(
         wave,
@@ -95,7 +100,8 @@ def analyse(wave: Tensor, config: ParentConfig) -> tuple[Tensor, Tensor]:
         pad_mode="reflect",
         return_complex=True,
     )
-    if (offsets := config.offsets) is None:
+    offsets = config.offsets or (_LEARNING if learns else None)
+    if offsets is None:
         return spectrum.abs() ** config.compress_factor, spectrum.angle()
     power = spectrum.real.square() + spectrum.imag.square() + offsets.power
     phase = torch.atan2(spectrum.imag + offsets.imag, spectrum.real + offsets.real)
@@ -119,11 +125,11 @@ def enhance_offline(
 
     Args:
         model: in the mode it should run in (`load_parent` gives it ready).
-        wave: ``[B, N]`` at 16 kHz, on the model's device; each row is brought to unit RMS for the network.
+        wave: ``[B, N]`` at 16 kHz, on the model's device.
         pcs: stretch the perceptual contrast of the result (`perceptual_contrast_stretching`).
         window_s: a longer recording goes through the network in windows of so many seconds. What looks at a
-            whole recording there, norms and attention, looks at a window.
-        fade_s: neighbouring windows overlap by at least so many seconds, and cross-fade.
+            whole recording, level, norms, attention and the peak that ``pcs`` keeps, looks at a window.
+        fade_s: neighbouring windows overlap by at least so many seconds, and cross-fade: see `Windows`.
 
     Returns:
         ``[B, N]`` at the level of the input.
@@ -137,34 +143,21 @@ def enhance_offline(
         raise InputError(f"a wave of shape [B, N] with N >= {least} is needed, got {list(wave.shape)}")
     if not torch.isfinite(wave).all():
         raise InputError("the wave has samples that are NaN or infinite: clean or replace them first")
-    rms = wave.square().mean(dim=1, keepdim=True).sqrt().clamp(min=_SILENCE_RMS)
     window, fade = round(window_s * SAMPLE_RATE), round(fade_s * SAMPLE_RATE)
     if not 0 < 2 * fade <= window or window < least:
         raise InputError(f"windows of {window_s:g} s are too short: give twice the {fade_s:g} s they fade")
-    enhanced = _in_windows(model, wave / rms, window, fade) * rms
+    return Windows(partial(enhance_window, model, pcs=pcs), window, fade).finish(wave)
+
+
+@torch.no_grad()
+def enhance_window(model: ParentModel, wave: Tensor, pcs: bool = False) -> Tensor:
+    """What a network hears at once, ``[B, n] -> [B, n]``, each row at unit RMS for the network.
+
+    ``pcs`` as in `enhance_offline`. Less than half a frame stays as it is.
+    """
+    if wave.shape[1] <= model.config.n_fft // 2:
+        return wave
+    rms = wave.square().mean(dim=1, keepdim=True).sqrt().clamp(min=_SILENCE_RMS)
+    mag, pha, _ = model(*analyse(wave / rms, model.config))
+    enhanced = synthesise(mag, pha, model.config, wave.shape[1]) * rms
     return perceptual_contrast_stretching(enhanced) if pcs else enhanced
-
-
-def _in_windows(model: ParentModel, wave: Tensor, window: int, fade: int) -> Tensor:
-    """``[B, N] -> [B, N]``: windows of one length, the last of which ends with the recording, cross-faded."""
-    length = wave.shape[1]
-    if length <= window:
-        return _whole(model, wave)
-    starts = [*range(0, length - window, window - fade), length - window]
-    ramp = (torch.arange(fade, device=wave.device, dtype=wave.dtype) + 0.5) / fade
-    faded, total = torch.zeros_like(wave), wave.new_zeros(length)
-    for start in starts:
-        weight = wave.new_ones(window)
-        if start > 0:
-            weight[:fade] = ramp
-        if start < length - window:
-            weight[-fade:] = ramp.flip(0)
-        part = slice(start, start + window)
-        faded[:, part] += weight * _whole(model, wave[:, part])
-        total[part] += weight
-    return faded / total
-
-
-def _whole(model: ParentModel, wave: Tensor) -> Tensor:
-    mag, pha, _ = model(*analyse(wave, model.config))
-    return synthesise(mag, pha, model.config, wave.shape[1])

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -15,6 +14,7 @@ from ...errors import InputError
 from .checkpoint import count_blocks, transform_of
 from .config import Offsets, ParentConfig
 from .mpsenet_codec import MPSENetEncoder, MPSENetMagDecoder, MPSENetPhaseDecoder
+from .network import ParentNetwork
 
 #: Heads of each attention.
 HEADS = 4
@@ -120,36 +120,19 @@ def require_heads(channels: int) -> None:
         raise InputError(f"channels must be a multiple of {HEADS}, the heads of attention, got {channels}")
 
 
-class MPSENet(nn.Module):
-    """Compressed noisy magnitude and phase to clean ones, of whole recordings at unit RMS.
-
-    `inference.enhance_offline` goes from wave to wave.
-    Parameters are named and shaped as in the published checkpoints, so that these load with ``strict=True``.
-    """
+class MPSENet(ParentNetwork):
+    """Blocks of attention along both axes: see `ParentNetwork`."""
 
     def __init__(self, config: MPSENetConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         channels, bins = config.channels, config.bins
         self.dense_encoder = MPSENetEncoder(2, channels, bins, causal=False)
         self.TSTransformer = nn.ModuleList(TSTransformerBlock(channels) for _ in range(config.num_blocks))
         self.mask_decoder = MPSENetMagDecoder(channels, bins, config.beta, causal=False)
         self.phase_decoder = MPSENetPhaseDecoder(channels, bins, causal=False)
 
-    def forward(self, noisy_mag: Tensor, noisy_pha: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Enhance spectra.
-
-        Args:
-            noisy_mag: ``[B, F, T]``, magnitudes to the power of ``compress_factor``.
-            noisy_pha: ``[B, F, T]``, phases in radians.
-
-        Returns:
-            Compressed magnitude and phase, both ``[B, F, T]``, and their complex spectrum ``[B, F, T, 2]``.
-        """
-        x = torch.stack([noisy_mag, noisy_pha], dim=1).transpose(2, 3)  # [B, 2, T, F]
-        x, _ = self.dense_encoder(x)
+    def trunk(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `ParentNetwork`: both decoders hear the same."""
         for block in self.TSTransformer:
             x = block(x)
-        mag = self.mask_decoder(x)[0].squeeze(1).transpose(1, 2) * noisy_mag
-        pha = self.phase_decoder(x)[0].transpose(1, 2)
-        return mag, pha, torch.stack([mag * torch.cos(pha), mag * torch.sin(pha)], dim=-1)
+        return x, x

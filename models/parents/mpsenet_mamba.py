@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self, get_args
 
-import torch
 from torch import Tensor, nn
 
 from ...errors import InputError
@@ -18,6 +17,7 @@ from .checkpoint import count_blocks, transform_of
 from .config import Offsets, ParentConfig
 from .mpsenet import MPSENetConfig, TransformerBlock, TSTransformerBlock, require_heads
 from .mpsenet_codec import MPSENetEncoder, MPSENetMagDecoder, MPSENetPhaseDecoder
+from .network import ParentNetwork
 
 #: What a branch is made of.
 Blocks = Literal["attention", "mamba"]
@@ -124,16 +124,11 @@ class MPSENetMambaConfig(ParentConfig):
 SMALL = MPSENetMambaConfig(num_shared_blocks=2, num_branch_blocks=2, phase_blocks="mamba", shared_mixer=True)
 
 
-class MPSENetMamba(nn.Module):
-    """Compressed noisy magnitude and phase to clean ones, of whole recordings at unit RMS.
-
-    `inference.enhance_offline` goes from wave to wave.
-    Parameters are named and shaped as in the public code, so that its checkpoints load with ``strict=True``.
-    """
+class MPSENetMamba(ParentNetwork):
+    """Shared blocks of attention, then a branch for each of magnitude and phase: see `ParentNetwork`."""
 
     def __init__(self, config: MPSENetMambaConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         channels, bins = config.channels, config.bins
         self.dense_encoder = MPSENetEncoder(2, channels, bins, causal=False)
         self.shared_ts_transformer = nn.ModuleList(
@@ -141,31 +136,26 @@ class MPSENetMamba(nn.Module):
         )
         self.mag_proj = nn.Conv2d(channels, channels, 1)
         self.phase_proj = nn.Conv2d(channels, channels, 1)
-        self.mag_ts_transformer = self._branch("mamba")
-        self.phase_ts_transformer = self._branch(config.phase_blocks)
+        self.mag_ts_transformer = _branch(config, "mamba")
+        self.phase_ts_transformer = _branch(config, config.phase_blocks)
         self.cross_attention = CrossAttention(channels, config.exchange)
         self.mask_decoder = MPSENetMagDecoder(channels, bins, config.beta, causal=False)
         self.phase_decoder = MPSENetPhaseDecoder(channels, bins, causal=False)
 
-    def _branch(self, blocks: Blocks) -> nn.ModuleList:
-        config = self.config
-        return nn.ModuleList(
-            MambaTSBlock(config.channels, config.shared_mixer)
-            if blocks == "mamba"
-            else TSTransformerBlock(config.channels, norm_keys=False)
-            for _ in range(config.num_branch_blocks)
-        )
-
-    def forward(self, noisy_mag: Tensor, noisy_pha: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Enhance spectra: arguments and results as of `MPSENet`."""
-        x = torch.stack([noisy_mag, noisy_pha], dim=1).transpose(2, 3)  # [B, 2, T, F]
-        x, _ = self.dense_encoder(x)
+    def trunk(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `ParentNetwork`."""
         for block in self.shared_ts_transformer:
             x = block(x)
         mag, phase = self.mag_proj(x), self.phase_proj(x)
         for mag_block, phase_block in zip(self.mag_ts_transformer, self.phase_ts_transformer, strict=True):
             mag, phase = mag_block(mag), phase_block(phase)
-        mag, phase = self.cross_attention(mag, phase)
-        mag = self.mask_decoder(mag)[0].squeeze(1).transpose(1, 2) * noisy_mag
-        pha = self.phase_decoder(phase)[0].transpose(1, 2)
-        return mag, pha, torch.stack([mag * torch.cos(pha), mag * torch.sin(pha)], dim=-1)
+        return self.cross_attention(mag, phase)  # type: ignore[no-any-return]
+
+
+def _branch(config: MPSENetMambaConfig, blocks: Blocks) -> nn.ModuleList:
+    return nn.ModuleList(
+        MambaTSBlock(config.channels, config.shared_mixer)
+        if blocks == "mamba"
+        else TSTransformerBlock(config.channels, norm_keys=False)
+        for _ in range(config.num_branch_blocks)
+    )

@@ -6,17 +6,18 @@
 >>> wave = enhance_offline(model, wave)                             # models.parents.inference
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
+from ...core.tables import from_table
 from ...errors import InputError
-from .checkpoint import load_parent_weights
+from .checkpoint import read_form, read_weights
 from .config import ParentConfig
-from .inference import ParentModel
 from .mpsenet import MPSENet, MPSENetConfig
 from .mpsenet_mamba import MPSENetMamba, MPSENetMambaConfig
+from .network import ParentNetwork
 from .semamba import SEMamba, SEMambaConfig
 
 
@@ -32,7 +33,7 @@ class Parent:
 
     title: str
     config: type[ParentConfig]
-    model: Callable[[Any], ParentModel]
+    model: Callable[[Any], ParentNetwork]
 
 
 PARENTS: dict[str, Parent] = {
@@ -53,11 +54,41 @@ def find_parent(name: str) -> Parent:
     return PARENTS[name]
 
 
-def load_parent(name: str, path: str | PathLike[str]) -> ParentModel:
-    """Load weights of a parent on the CPU, in eval mode: see `checkpoint.load_parent_weights`.
+def parent_config(name: str, table: Mapping[str, Any], where: str) -> ParentConfig:
+    """The configuration of a parent, its defaults where the table says nothing.
+
+    Raises:
+        InputError: there is no such parent, or the table does not fit; ``where`` stands in front.
+    """
+    kind = find_parent(name).config
+    return from_table(kind, table, where, kind())
+
+
+def load_parent(name: str, path: str | PathLike[str]) -> ParentNetwork:
+    """Load weights of a parent on the CPU, in eval mode.
+
+    What weights say of their model is what it is built of. Published ones say nothing: the sizes are then
+    read from their shapes, and what leaves no trace there (window, a hop of a quarter of it, compression,
+    beta) is taken to be as published.
+
+    Args:
+        name: of the parent.
+        path: a published checkpoint, ``{"generator": state_dict}``, or trained safetensors.
 
     Raises:
         InputError: there is no such parent, the file is missing, or holds no weights of it.
     """
     parent = find_parent(name)
-    return load_parent_weights(path, parent.title, parent.model, parent.config.of_weights)
+    weights, form = read_weights(path, parent.title), read_form(path)
+    unfit = InputError(f"'{path}' holds the weights of another model, not of {parent.title}")
+    if form.get("kind", name) != name:
+        raise unfit
+    told = None
+    if "model" in form:
+        told = parent_config(name, form["model"], f"{path}: its metadata are damaged")
+    try:
+        loaded = parent.model(told or parent.config.of_weights(weights))
+        loaded.load_state_dict(weights, strict=True)
+    except (LookupError, ArithmeticError, ValueError, RuntimeError) as error:
+        raise unfit from error
+    return loaded.eval()

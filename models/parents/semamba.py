@@ -5,7 +5,6 @@ Names of modules and parameters are those of the published checkpoints.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from os import PathLike
 from typing import ClassVar, Self
 
 import torch
@@ -13,8 +12,9 @@ from torch import Tensor, nn
 
 from ..codecs.dense import DenseEncoder, MagDecoder, PhaseDecoder
 from ..layers.mamba1 import Mamba1Mixer, both_directions
-from .checkpoint import count_blocks, load_parent_weights, transform_of
+from .checkpoint import count_blocks, transform_of
 from .config import ParentConfig
+from .network import ParentNetwork
 
 
 class PreNormMamba(nn.Module):
@@ -100,16 +100,11 @@ class SEMambaConfig(ParentConfig):
         )
 
 
-class SEMamba(nn.Module):
-    """Compressed noisy magnitude and phase to clean ones, of whole recordings at unit RMS.
-
-    `inference.enhance_offline` goes from wave to wave.
-    Parameters are named and shaped as in the published checkpoints, so that these load with ``strict=True``.
-    """
+class SEMamba(ParentNetwork):
+    """Blocks of Mamba in both directions: see `ParentNetwork`."""
 
     def __init__(self, config: SEMambaConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         channels, bins = config.hid_feature, config.bins
         self.dense_encoder = DenseEncoder(2, channels, bins, causal=False)
         self.TSMamba = nn.ModuleList(
@@ -119,29 +114,8 @@ class SEMamba(nn.Module):
         self.mask_decoder = MagDecoder(channels, bins, config.beta, causal=False)
         self.phase_decoder = PhaseDecoder(channels, bins, causal=False)
 
-    def forward(self, noisy_mag: Tensor, noisy_pha: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Enhance spectra.
-
-        Args:
-            noisy_mag: ``[B, F, T]``, magnitudes to the power of ``compress_factor``.
-            noisy_pha: ``[B, F, T]``, phases in radians.
-
-        Returns:
-            Compressed magnitude and phase, both ``[B, F, T]``, and their complex spectrum ``[B, F, T, 2]``.
-        """
-        x = torch.stack([noisy_mag, noisy_pha], dim=1).transpose(2, 3)  # [B, 2, T, F]
-        x, _ = self.dense_encoder(x)
+    def trunk(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `ParentNetwork`: both decoders hear the same."""
         for block in self.TSMamba:
             x = block(x)
-        mag = self.mask_decoder(x)[0].squeeze(1).transpose(1, 2) * noisy_mag
-        pha = self.phase_decoder(x)[0].transpose(1, 2)
-        return mag, pha, torch.stack([mag * torch.cos(pha), mag * torch.sin(pha)], dim=-1)
-
-
-def load_semamba_checkpoint(path: str | PathLike[str]) -> SEMamba:
-    """Load a checkpoint of a `SEMamba` on the CPU, as `checkpoint.load_parent_weights` takes it.
-
-    Raises:
-        InputError: the file is missing or no such checkpoint.
-    """
-    return load_parent_weights(path, "SEMamba", SEMamba, SEMambaConfig.of_weights)
+        return x, x

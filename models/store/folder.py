@@ -3,7 +3,7 @@
     {"format": "lipstream-model", "version": 1, "kind": "liteavse", "model": {...}, "latency_ms": 25.0,
      "sha256": {"model.safetensors": "...", "model.onnx": "..."}}
 
-``model`` holds the fields of `ModelConfig`, or those of `SEMambaConfig` where the kind is ``semamba``. The
+``model`` holds the fields of `ModelConfig`, or those of a parent's configuration where that is the kind. The
 folder of a training, which has no ``config.json``, says the same in the metadata of its ``best.safetensors``.
 Torch-free, and at import with the standard library alone, for setup.py.
 """
@@ -27,8 +27,10 @@ CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 STEM = "model"
 #: What a training leaves.
 RUN_WEIGHTS = "best.safetensors"
-#: The model of `ModelConfig`, and the audio-only parent.
-STREAMING, SEMAMBA = "liteavse", "semamba"
+#: The model of `ModelConfig`.
+STREAMING = "liteavse"
+#: The audio-only parents: the keys of `models.parents.registry.PARENTS`, which needs torch.
+PARENTS = ("semamba", "mpsenet", "mpsenet-mamba")
 #: Key of the metadata of weights that says what model they are of.
 METADATA_KEY = "lipstream"
 
@@ -39,7 +41,7 @@ class Description:
 
     Attributes:
         folder: of it.
-        kind: `STREAMING` or `SEMAMBA`.
+        kind: `STREAMING` or one of `PARENTS`.
         table: the fields of its configuration.
         weights: the safetensors file.
     """
@@ -57,8 +59,8 @@ class Description:
         """
         if self.kind != STREAMING:
             raise InputError(
-                f"'{self.folder}' holds SEMamba, which hears whole recordings: use it with "
-                f"lipstream evaluate --system {self.folder}"
+                f"'{self.folder}' holds '{self.kind}', which hears whole recordings: use it with lipstream "
+                f"enhance --model {self.folder}, or lipstream evaluate --system {self.folder}"
             )
         return from_table(ModelConfig, self.table, f"'{self.weights.parent / CONFIG}' is damaged")
 
@@ -77,7 +79,7 @@ def describe(folder: Path) -> Description:
     if (folder / CONFIG).is_file():
         content = _content(folder)
         kind, table = content.get("kind"), content.get("model")
-        if kind not in (STREAMING, SEMAMBA) or not isinstance(table, dict):
+        if kind not in (STREAMING, *PARENTS) or not isinstance(table, dict):
             raise _damaged(folder, "it does not say what model it is of")
         return Description(folder, kind, table, folder / WEIGHTS)
     weights = folder / RUN_WEIGHTS
@@ -120,7 +122,7 @@ def write_config(
 
     Args:
         folder: of the model.
-        kind: `STREAMING` or `SEMAMBA`.
+        kind: `STREAMING` or one of `PARENTS`.
         table: the fields of its configuration.
         latency_ms: by which its output lags its input; None where it hears whole recordings.
         files: of the folder, whose hashes are kept.

@@ -6,19 +6,28 @@ from dataclasses import asdict
 from pathlib import Path
 
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...core.storage import written_whole
 from ...errors import InputError
 from ..config import PRESETS, ModelConfig
 from ..lite_avse import LiteAVSEMamba
-from ..parents.semamba import SEMamba, load_semamba_checkpoint
+from ..parents.registry import find_parent, load_parent
 from ..tables import to_table
 from . import folder as folders
 from .card import TRAINING_KEY, card_text
 from .checkpoint import load_exact, load_model, load_weights
 from .export import export_graphs
-from .folder import CARD, METADATA_KEY, SEMAMBA, STREAMING, WEIGHTS, form_metadata, read_metadata
+from .folder import (
+    CARD,
+    METADATA_KEY,
+    PARENTS,
+    STREAMING,
+    WEIGHTS,
+    form_metadata,
+    kind_metadata,
+    read_metadata,
+)
 from .registry import find_folder, require_file, weights_file
 
 #: Of the metadata of weights, what a folder keeps beside what begins with `METADATA_KEY`.
@@ -29,7 +38,8 @@ def export(name: str, weights: Path | None, out_dir: Path) -> list[Path]:
     """Write the folder of a model: see `models.store.folder`.
 
     Args:
-        name: a preset, the folder of a model or of a training, an id of the Hub; or ``semamba``.
+        name: a preset, the folder of a model or of a training, an id of the Hub; or one of
+            `PARENTS`.
         weights: a safetensors file of it; None for its own.
         out_dir: the folder to write. Its files are replaced, but for a card that is there.
 
@@ -39,15 +49,15 @@ def export(name: str, weights: Path | None, out_dir: Path) -> list[Path]:
     Raises:
         InputError: no such model, weights that do not fit, or a folder that cannot be written.
     """
-    if name == SEMAMBA:
+    if name in PARENTS:
         if weights is None:
-            raise InputError(f"no weights ship with {SEMAMBA}: name a file with --weights, or a training")
-        return _export_parent(weights, out_dir)
+            raise InputError(f"no weights ship with {name}: name a file with --weights, or a training")
+        return _export_parent(name, weights, out_dir)
     if name not in PRESETS:
         found = folders.describe(find_folder(name))
         path = weights or require_file(found.weights, name)
-        if found.kind == SEMAMBA:
-            return _export_parent(path, out_dir)
+        if found.kind in PARENTS:
+            return _export_parent(found.kind, path, out_dir)
         net = load_exact(found.config(), path) if weights is None else load_weights(found.config(), path)
     elif weights is None:
         path = weights_file(name)
@@ -81,18 +91,15 @@ def write_folder(net: LiteAVSEMamba, metadata: Mapping[str, str], out_dir: Path)
     return _finish(graphs, written, card, STREAMING, to_table(config), latency_ms, out_dir)
 
 
-def _export_parent(weights: Path, out_dir: Path) -> list[Path]:
-    net = load_semamba_checkpoint(weights)
+def _export_parent(kind: str, weights: Path, out_dir: Path) -> list[Path]:
+    net = load_parent(kind, weights)
+    table = asdict(net.config)
     metadata = read_metadata(weights) if weights.suffix == ".safetensors" else {}
-    written = _write_weights(net.state_dict(), metadata | parent_metadata(net), out_dir)
-    facts = f"SEMamba, {_count(net)} million parameters: it enhances whole recordings at 16 kHz."
+    written = _write_weights(net.state_dict(), metadata | kind_metadata(kind, table), out_dir)
+    title = find_parent(kind).title
+    facts = f"{title}, {_count(net)} million parameters: it enhances whole recordings at 16 kHz."
     card = card_text(out_dir.resolve().name, facts, "", metadata)
-    return _finish([], written, card, SEMAMBA, asdict(net.config), None, out_dir)
-
-
-def parent_metadata(net: SEMamba) -> dict[str, str]:
-    """Metadata for weights of SEMamba, as `form_metadata` makes them for others."""
-    return folders.kind_metadata(SEMAMBA, asdict(net.config))
+    return _finish([], written, card, kind, table, None, out_dir)
 
 
 def _write_weights(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], out_dir: Path) -> Path:
@@ -147,5 +154,5 @@ def _lips(config: ModelConfig, metadata: Mapping[str, str]) -> str:
     return "Lips: not trained, use it without a camera"
 
 
-def _count(net: LiteAVSEMamba | SEMamba) -> str:
+def _count(net: nn.Module) -> str:
     return f"{sum(value.numel() for value in net.parameters()) / 1e6:.2f}"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ...errors import InputError
 from ..config import PRESETS, ModelConfig
-from .folder import SEMAMBA, STEM, check_file, describe
+from .folder import PARENTS, STEM, Description, check_file, describe
 from .hub import fetch, is_hub_id
 
 #: Age in seconds that stands for "there is no video": far beyond where alpha has faded to exactly 0.
@@ -125,16 +125,25 @@ def find_folder(name: str) -> Path:
 
 
 def hears_whole(name: ModelName) -> bool:
-    """Whether a model hears whole recordings only: SEMamba, or the offline form of another.
+    """Whether a model hears whole recordings only: a parent, or the offline form of another.
 
     Raises:
         InputError: there is no such model, or its folder is damaged.
     """
     text = os.fspath(name)
-    if text in PRESETS or text == SEMAMBA:
-        return text == SEMAMBA
+    if text in PRESETS or text in PARENTS:
+        return text in PARENTS
     found = describe(find_folder(text))
-    return found.kind == SEMAMBA or not found.config().causal
+    return found.kind in PARENTS or not found.config().causal
+
+
+def find_parent_folder(name: ModelName) -> Description | None:
+    """The folder of a parent that a user means; None where it is another model, or none at all."""
+    text = os.fspath(name)
+    if text in PRESETS or not (Path(text).expanduser().is_dir() or is_hub_id(text)):
+        return None
+    found = describe(find_folder(text))
+    return found if found.kind in PARENTS else None
 
 
 def _graphs(config: ModelConfig, folder: Path, stem: str) -> tuple[Path, ...]:

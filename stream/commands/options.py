@@ -54,7 +54,8 @@ def add_model(parser: argparse._ActionsContainer) -> None:
         default="auto",
         metavar="R",
         help="onnx, eager, native, cuda-graph, or auto: native where its compiled step is installed or was "
-        "compiled here before, else onnx (auto)",
+        "compiled here before, else onnx (auto); for models that hear whole recordings eager, or pcs, which "
+        "stretches the perceptual contrast of what comes out",
     )
     words = ", ".join(f"{word} ({limit:g} dB)" for word, limit in STRENGTHS.items() if limit < NO_LIMIT_DB)
     parser.add_argument(

@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 
 from ...errors import InputError
+from ...models.store.registry import find_parent_folder
 from ..calibration.offsets import stored_offset
 from ..controls import Controlled, Controls
 from ..devices.endpoints import AudioSink, AudioSource
@@ -187,6 +188,10 @@ class LiveSession(Controlled):
     def _begin(self, opened: ExitStack) -> None:
         """Build and start all parts; what ends them goes on the stack, to be called in reverse."""
         config = self._config
+        if self._runtime is None and find_parent_folder(config.model) is not None:
+            raise InputError(
+                f"model '{config.model}' hears seconds at a time: it is for files, with lipstream enhance"
+            )
         self._source, self._sink = choose_endpoints(config, *self._given, self._tell)
         chosen = chosen_runtime(config.model, config.runtime)
         runtime = self._runtime or load_bounded_runtime(

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from ...core.extras import needs_extra
 from ...errors import InputError
 from ...kernels.build import find_compiler
-from ...models.store.registry import ModelName, has_graphs, has_weights
+from ...models.store.folder import Description
+from ...models.store.registry import ModelName, find_parent_folder, has_graphs, has_weights
 from .base import NO_VIDEO_AGE_S, PoolRuntime, Runtime, StreamSpec
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
 RUNTIMES = ("onnx", "eager", "native", "cuda-graph")
 #: In place of a name, and the default everywhere: see `chosen_runtime`.
 AUTO = "auto"
+#: What runs a parent, a model that hears whole recordings: torch alone, or with `PCS` behind it.
+WHOLE, PCS = "eager", "pcs"
 
 
 def chosen_runtime(model: ModelName, runtime: str = AUTO) -> str:
@@ -31,10 +34,13 @@ def chosen_runtime(model: ModelName, runtime: str = AUTO) -> str:
 
     That is 'native' where its step came with the package or was compiled here before, else 'onnx': nobody
     waits for a compiler who did not ask for 'native' (or ran ``lipstream doctor``). A model without graphs,
-    such as the folder of a training, is compiled, or where no compiler is runs in torch ('eager').
+    such as the folder of a training, is compiled, or where no compiler is runs in torch ('eager'). So does a
+    model that hears whole recordings.
     """
     if runtime != AUTO:
         return runtime
+    if find_parent_folder(model) is not None:
+        return WHOLE
     from .native import NativeRuntime
 
     if NativeRuntime.library_of(model) is not None:
@@ -48,13 +54,15 @@ def load_runtime(model: ModelName, runtime: str = AUTO) -> Runtime:
     """One stream of a model.
 
     Args:
-        model: see `models.store.registry.find_model`.
-        runtime: one of `RUNTIMES`, or `AUTO`.
+        model: see `models.store.registry.find_model`; or the folder of a parent, which lags by seconds.
+        runtime: one of `RUNTIMES`, or `AUTO`; for a parent `WHOLE` or `PCS`.
 
     Raises:
         InputError: unknown model or runtime, weights that are not there, a package that is not installed, no
             C++ compiler for 'native', or no GPU for 'cuda-graph'.
     """
+    if (parent := find_parent_folder(model)) is not None:
+        return _load_parent(parent, runtime)
     load, _ = _loaders(chosen_runtime(model, runtime))
     return load(model)
 
@@ -72,6 +80,19 @@ def load_pool(model: ModelName, streams: int, runtime: str = AUTO) -> PoolRuntim
     """
     _, load = _loaders(chosen_runtime(model, runtime))
     return load(model, streams)
+
+
+def _load_parent(found: Description, runtime: str) -> Runtime:
+    if runtime not in (AUTO, WHOLE, PCS):
+        raise InputError(
+            f"'{found.folder}' hears whole recordings: use the runtime '{WHOLE}', or '{PCS}', which "
+            f"stretches the perceptual contrast of what comes out, not '{runtime}'"
+        )
+    try:
+        from .whole import WholeRuntime
+    except ImportError as error:
+        raise needs_extra(f"model '{found.folder}'", "torch", error) from error
+    return WholeRuntime.of_folder(found, pcs=runtime == PCS)
 
 
 def _loaders(runtime: str) -> tuple[Callable[[ModelName], Runtime], Callable[[ModelName, int], PoolRuntime]]:

@@ -8,7 +8,7 @@ import pytest
 from lipstream.errors import InputError
 from lipstream.models.config import PRESETS, MemoryConfig, ModelConfig
 from lipstream.models.parents.semamba import SEMambaConfig
-from lipstream.models.store.folder import SEMAMBA
+from lipstream.models.store.folder import PARENTS
 from lipstream.train.commands import RECIPES
 from lipstream.train.losses.loss import LossConfig
 from lipstream.train.mixing.video_mixtures import VideoConfig
@@ -30,7 +30,7 @@ def written(tmp_path: Path):
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
 def test_shipped_recipes_load(path: Path) -> None:
-    assert load_recipe(path).preset in {*PRESETS, SEMAMBA}
+    assert load_recipe(path).preset in {*PRESETS, *PARENTS}
 
 
 def test_the_recipes_of_the_parents_have_their_weights() -> None:

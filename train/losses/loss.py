@@ -34,7 +34,8 @@ LISTENERS: dict[str, type[nn.Module]] = {
 class LossConfig:
     """Weights of the terms (0 leaves a term out) and the transform they look at (sizes in samples).
 
-    The parents' weights are magnitude 0.9, phase 0.3, complex 0.1, consistency 0.1, si_sdr 0.3.
+    A parent has those of `spectra.PARENT_TERMS` alone, and its own transform; ``metric`` is theirs alone. As
+    published: magnitude 0.9, phase 0.3, complex 0.1, consistency 0.1, time 0.2, metric 0.05.
 
     Raises:
         InputError: a weight below 0, none above it, or a transform that does not fit.
@@ -49,6 +50,7 @@ class LossConfig:
     si_sdr: float = 0.006
     snr: float = 0.0
     time: float = 0.0
+    metric: float = 0.0
     perceptual: float = 0.0
     intelligibility: float = 0.0
     compression: float = 0.3

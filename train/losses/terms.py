@@ -90,7 +90,11 @@ def phase_error(pair: Comparison) -> Tensor:
     ``d_T`` differences along frequency and time: Ai & Ling, "Neural speech phase prediction based on parallel
     estimation architecture and anti-wrapping losses", ICASSP 2023, section 2.2.
     """
-    error = phase(pair.estimate.spectrum) - phase(pair.clean.spectrum)
+    return wrapped_error(phase(pair.estimate.spectrum) - phase(pair.clean.spectrum))
+
+
+def wrapped_error(error: Tensor) -> Tensor:
+    """Of the difference of two phases, ``[B, T, F]`` or ``[B, F, T]``: see `phase_error`."""
     slopes = (error, error.diff(dim=1), error.diff(dim=2))  # differences are linear: of errors as of phases
     return torch.stack([anti_wrapped(slope).mean() for slope in slopes]).sum()
 

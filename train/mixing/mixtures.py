@@ -126,13 +126,15 @@ class Mixer:
     """Draws (noisy, clean) pairs from a corpus.
 
     Raises:
-        InputError: the corpus holds no noise, or no speech of the sources that the configuration names.
+        InputError: the corpus holds no noise, unless all is pairs, or no speech of the sources that the
+            configuration names.
     """
 
     def __init__(self, corpus: Corpus, config: MixConfig) -> None:
         self.config = config
         self.rooms = corpus.rooms
-        if not corpus.noise:
+        paired = config.pair_probability == 1.0 and all(clip.noisy is not None for clip in corpus.speech)
+        if not corpus.noise and not paired:
             raise InputError(
                 "no noise to mix with: training and validation need noise each, so at least two files; "
                 "see held_out_noise, or the split of the manifests"
@@ -140,7 +142,7 @@ class Mixer:
         noise = by_source(corpus.noise)
         self.noise_by_source = list(noise.values())
         weights = np.array(root_of_length(corpus, "noise", noise))
-        self.noise_weights = weights / weights.sum()
+        self.noise_weights = weights / max(weights.sum(), 1.0)  # of pairs alone, there is no noise
         self.voices = Voices(corpus, config.source_weights, config.tempo)
         self.speech_by_source = self.voices.by_source
 

@@ -15,7 +15,7 @@ from ...core.storage import written_whole
 from ...errors import InputError
 from ...models.config import ModelConfig
 from ...models.store.card import TRAINING_KEY
-from ...models.store.folder import RUN_WEIGHTS, SEMAMBA, form_metadata, kind_metadata
+from ...models.store.folder import RUN_WEIGHTS, form_metadata, kind_metadata
 from ..recipe import Recipe, in_new_form
 
 #: What may change between the parts of a run: where and how long it runs, not what it learns.
@@ -29,8 +29,8 @@ class RunFolder:
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
         path.mkdir(parents=True, exist_ok=True)
-        self.path, self.recipe = path, recipe
-        self.checkpoint = path / "checkpoint.pt"
+        self.recipe = recipe
+        self.checkpoint, self.best = path / "checkpoint.pt", path / RUN_WEIGHTS
 
     def save(self, content: dict[str, Any]) -> None:
         """Write the checkpoint."""
@@ -84,8 +84,8 @@ class RunFolder:
         if isinstance(config, ModelConfig):
             metadata |= form_metadata(config)
         else:
-            metadata |= kind_metadata(SEMAMBA, asdict(config))
-        with written_whole(self.path / RUN_WEIGHTS) as partial:
+            metadata |= kind_metadata(recipe.preset, asdict(config))
+        with written_whole(self.best) as partial:
             save_file(net.state_dict(), partial, metadata)
 
 

@@ -9,9 +9,12 @@ from torch import Tensor, nn
 from ...errors import InputError
 from ...models.layers.stft import Analysis, Synthesis
 from ...models.lite_avse import LiteAVSEMamba
+from ...models.parents.config import ParentConfig
 from ...models.parents.inference import analyse, synthesise
-from ...models.parents.semamba import SEMamba, SEMambaConfig, load_semamba_checkpoint
+from ...models.parents.network import ParentNetwork
+from ...models.parents.registry import find_parent, load_parent
 from ...models.store.checkpoint import grow_model, held_config
+from ...models.store.folder import describe
 from ...models.store.registry import require_file, weights_file
 from ..mixing.video_mixtures import VideoBatch, embed
 from ..recipe import Recipe
@@ -60,43 +63,40 @@ class StreamingEstimator(nn.Module):
         return estimate.spectrum[:, :, first:last], again[:, :, first:]
 
 
-class SEMambaEstimator(nn.Module):
-    """The audio-only parent from wave to wave: mixtures at unit RMS inside, no lag."""
+class ParentEstimate(NamedTuple):
+    """What a parent makes of a batch of mixtures ``[B, N]``.
 
-    window: Tensor
+    Attributes:
+        wave: ``[B, N]``.
+        level: ``[B, 1]``, RMS of the mixtures.
+        mag, pha: ``[B, F, T]`` each, compressed magnitude at unit RMS of the mixture, and phase.
+    """
 
-    def __init__(self, net: SEMamba) -> None:
+    wave: Tensor
+    level: Tensor
+    mag: Tensor
+    pha: Tensor
+
+
+class ParentEstimator(nn.Module):
+    """A parent from wave to wave: mixtures at unit RMS inside, no lag; `inference` for training."""
+
+    def __init__(self, net: ParentNetwork) -> None:
         super().__init__()
         self.net = net
-        self.register_buffer("window", torch.hann_window(net.config.win_size), persistent=False)
 
-    def forward(self, noisy: Tensor, video: VideoBatch | None = None, mixed: bool = False) -> Estimate:
+    def forward(self, noisy: Tensor, video: VideoBatch | None = None, mixed: bool = False) -> ParentEstimate:
         """Mixtures ``[B, N]``; faces are not looked at. ``mixed``: the network under autocast."""
         config = self.net.config
-        rms = noisy.square().mean(-1, keepdim=True).sqrt().clamp(min=1e-8)
-        given = analyse(noisy / rms, config)
+        level = noisy.square().mean(-1, keepdim=True).sqrt().clamp(min=1e-8)
+        given = analyse(noisy / level, config)
         with torch.autocast(noisy.device.type, torch.bfloat16, enabled=mixed):
-            magnitude, phase, _ = self.net(*given)
-        magnitude, phase = magnitude.float(), phase.float()
-        wave = synthesise(magnitude, phase, config, noisy.shape[-1]) * rms
-        spectrum = torch.polar(magnitude ** (1.0 / config.compress_factor), phase) * rms[..., None]
-        return Estimate(wave, self._scaled(spectrum), wave.new_zeros(spectrum.shape[0], spectrum.shape[2]))
-
-    def consistency(self, estimate: Estimate) -> tuple[Tensor, Tensor]:
-        """The frames that the network gave, and those of the wave made of them, ``[B, 2, T, F]`` each."""
-        config = self.net.config
-        again = torch.stft(
-            estimate.wave, config.n_fft, config.hop_size, config.win_size, self.window, return_complex=True
-        )
-        return estimate.spectrum, self._scaled(again)
-
-    def _scaled(self, spectrum: Tensor) -> Tensor:
-        """Complex ``[B, F, T]`` -> ``[B, 2, T, F]``; white noise of unit power gets bins of unit power."""
-        parts = torch.view_as_real(spectrum) / self.window.square().sum().sqrt()
-        return parts.permute(0, 3, 2, 1)
+            mag, pha, _ = self.net(*given)
+        mag, pha = mag.float(), pha.float()
+        return ParentEstimate(synthesise(mag, pha, config, noisy.shape[-1]) * level, level, mag, pha)
 
 
-Estimator = StreamingEstimator | SEMambaEstimator
+Estimator = StreamingEstimator | ParentEstimator
 
 
 def make_estimator(recipe: Recipe) -> tuple[Estimator, frozenset[str]]:
@@ -109,11 +109,8 @@ def make_estimator(recipe: Recipe) -> tuple[Estimator, frozenset[str]]:
         InputError: weights to start from that are missing or do not fit.
     """
     config = recipe.network
-    if isinstance(config, SEMambaConfig):
-        net = load_semamba_checkpoint(recipe.start_from) if recipe.start_from else SEMamba(config)
-        if net.config != config:
-            raise InputError(f"{recipe.start_from} was trained with another [model] than the recipe's")
-        return SEMambaEstimator(net.train()), frozenset()
+    if isinstance(config, ParentConfig):
+        return ParentEstimator(_parent(recipe, config).train()), frozenset()
     if not recipe.start_from:
         return StreamingEstimator(LiteAVSEMamba(config)), frozenset()
     start = Path(recipe.start_from)
@@ -128,3 +125,13 @@ def make_estimator(recipe: Recipe) -> tuple[Estimator, frozenset[str]]:
             "set grow = true to let them begin as in an untrained model"
         )
     return StreamingEstimator(loaded.train()), frozenset(f"net.{name}" for name in lacking)
+
+
+def _parent(recipe: Recipe, config: ParentConfig) -> ParentNetwork:
+    if not recipe.start_from:
+        return find_parent(recipe.preset).model(config)
+    start = Path(recipe.start_from)
+    net = load_parent(recipe.preset, describe(start).weights if start.is_dir() else start)
+    if net.config != config:
+        raise InputError(f"{start} was trained with another [model] than the recipe's")
+    return net

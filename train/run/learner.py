@@ -7,17 +7,15 @@ import sys
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 
-from ...models.config import FRESH_AGE_S, ModelConfig
-from ...models.store.folder import SEMAMBA
-from ..losses.loss import SpectralLoss
+from ...models.store.folder import PARENTS
 from ..mixing.batches import Batch
 from ..mixing.video_mixtures import VideoBatch
 from ..recipe import Recipe
+from .critic import Critic
 from .distributed import Group
 from .estimator import Estimator, StreamingEstimator, make_estimator
+from .objectives import make_objective
 from .optimizer import learning_rate, make_optimizer, set_learning_rate
 
 #: Parameters of glibc's ``mallopt``, from its ``malloc.h``.
@@ -38,44 +36,13 @@ def keep_freed_memory() -> None:
         mallopt(_MMAP_MAX, 0)
 
 
-class Objective(nn.Module):
-    """The loss of a batch, as one module, so that processes can share its gradients."""
-
-    def __init__(self, model: Estimator, recipe: Recipe) -> None:
-        super().__init__()
-        self.model, self.recipe = model, recipe
-        self.loss = SpectralLoss(recipe.loss)
-        network = recipe.network
-        self.has_vce = isinstance(network, ModelConfig) and network.visual.vce
-
-    def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss, a scalar, and its terms, detached; with faces also the cross-entropy of alpha."""
-        estimate = self.model(batch.noisy, batch.video, mixed=self.recipe.precision == "bfloat16")
-        length = estimate.wave.shape[1]
-        spectra = self.model.consistency(estimate) if self.recipe.loss.consistency else None
-        loss, terms = self.loss(estimate.wave, batch.clean[:, :length], batch.noisy[:, :length], spectra)
-        if batch.video is not None and self.has_vce:
-            terms["alpha"] = alpha_entropy(estimate.alpha, batch.video)
-            loss = loss + self.recipe.video.alpha_weight * terms["alpha"]
-        return loss, {name: term.detach() for name, term in terms.items()}
-
-
-def alpha_entropy(alpha: Tensor, video: VideoBatch) -> Tensor:
-    """Cross-entropy of alpha ``[B, T]`` against the trust in a clip: mean of fresh frames, then of clips."""
-    # Without fresh frames, or where the trust is not known, there is nothing to learn about alpha.
-    known = video.trust.isfinite()[:, None]
-    fresh = ((video.age_s < FRESH_AGE_S) & known).to(alpha.dtype)
-    trust = video.trust.nan_to_num()[:, None].expand_as(alpha)
-    entropy = F.binary_cross_entropy(alpha.clamp(1e-4, 1 - 1e-4), trust, reduction="none")
-    return ((entropy * fresh).sum(1) / fresh.sum(1).clamp(min=1.0)).mean()
-
-
 class Learner:
     """The model of a recipe in training.
 
     Attributes:
         model: what is trained.
         average: the exponential average of its weights, which is what is validated and kept.
+        critic: of a parent whose loss has a metric.
     """
 
     def __init__(self, recipe: Recipe, group: Group) -> None:
@@ -88,11 +55,12 @@ class Learner:
         trained = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
         self.trained = list(trained.values())
         # Steps without video leave the path of the lips unused.
-        objective = Objective(self.model, recipe).to(group.device)
+        objective = make_objective(self.model, recipe).to(group.device)
         self.objective = group.share(
-            objective, all_used=recipe.video.share == 1.0 or recipe.preset == SEMAMBA
+            objective, all_used=recipe.video.share == 1.0 or recipe.preset in PARENTS
         )
         self.optimizer = make_optimizer(trained.items(), recipe.optimizer, new)
+        self.critic = Critic(recipe, group) if recipe.loss.metric else None
 
     def learn(self, batch: Batch, step: int) -> dict[str, float] | None:
         """One optimizer step on this process's part of a batch.
@@ -102,7 +70,14 @@ class Learner:
             batch was skipped.
         """
         self.optimizer.zero_grad()
-        loss, terms = self.objective(to_device(batch, self.group.device))
+        loss, terms, judged = self.objective(to_device(batch, self.group.device))
+        if self.critic is not None:
+            learnt = self.critic.learn(judged, step)
+            if learnt is None:
+                return None
+            doubt = self.critic.doubt(judged)
+            loss = loss + self.recipe.loss.metric * doubt
+            terms = {**terms, "metric": doubt.detach(), "critic": learnt}
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.trained, self.recipe.optimizer.clip_norm)
         # The norm is that of the shared gradients; of the losses only a process's own may not be finite.
@@ -126,11 +101,12 @@ class Learner:
 
     def state(self) -> dict[str, Any]:
         """Everything that `load` needs to go on from here."""
-        return {
+        state = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
+        return state if self.critic is None else {**state, "critic": self.critic.state()}
 
     def load(self, state: dict[str, Any]) -> None:
         """Go back to where `state` was taken.
@@ -141,6 +117,8 @@ class Learner:
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.critic is not None:
+            self.critic.load(state["critic"])
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:

@@ -161,8 +161,10 @@ class Trainer:
             return
         scores = self.validation.score(self.learner.average)
         reports.write(self.progress.step, scores)
-        if (rank := self.validation.rank(scores)) > self.progress.best_score:
-            self.progress.best_score = rank
+        rank = self.validation.rank(scores)
+        # Of an untrained model PESQ may not be defined: its weights are kept until better ones come.
+        if rank > self.progress.best_score or not self.files.best.exists():
+            self.progress.best_score = max(self.progress.best_score, rank)
             learned_from = summary_of(self.recipe, self.source)
             self.files.save_best(self.learner.average.net, self.progress.step, scores, learned_from)
 

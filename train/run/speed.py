@@ -177,7 +177,7 @@ def _floor(learner: Learner, batch: Batch) -> TrainingFloor | None:
         return None
     with cpu_calls.left_to_torch():
         with FlopCounterMode(display=False) as ahead:
-            loss, _ = learner.objective(batch)
+            loss, *_ = learner.objective(batch)
         with FlopCounterMode(display=False) as back:
             loss.backward()
     learner.optimizer.zero_grad()

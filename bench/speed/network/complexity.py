@@ -116,7 +116,7 @@ def net_complexity(net: LiteAVSEMamba) -> Complexity:
 
 
 def offline_complexity(model: str, seconds: int = 4) -> Complexity:
-    """Measure the bidirectional offline form of a model, or SEMamba, on a whole recording of so many seconds.
+    """Measure the bidirectional offline form of a model, or a parent, on a recording of so many seconds.
 
     Raises:
         InputError: there is no such model.

@@ -1,5 +1,6 @@
 """Models that hear whole recordings, timed and counted: offline forms, and SEMamba of any size."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,14 @@ from lipstream.errors import InputError
 from lipstream.models.config import preset
 from lipstream.models.lite_avse import LiteAVSEMamba
 from lipstream.models.parents.semamba import SEMamba, SEMambaConfig
-from lipstream.models.store.folder import RUN_WEIGHTS, form_metadata
-from lipstream.models.store.pack import parent_metadata
+from lipstream.models.store.folder import RUN_WEIGHTS, form_metadata, kind_metadata
 
 
 @pytest.fixture
 def parent(tmp_path: Path) -> tuple[str, SEMamba]:
     """The folder of a training of a small SEMamba."""
     net = SEMamba(SEMambaConfig(hid_feature=4, num_tfmamba=1, d_state=4, expand=2))
-    save_file(net.state_dict(), tmp_path / RUN_WEIGHTS, parent_metadata(net))
+    save_file(net.state_dict(), tmp_path / RUN_WEIGHTS, kind_metadata("semamba", asdict(net.config)))
     return str(tmp_path), net
 
 

@@ -1,5 +1,6 @@
 """What is evaluated: how users name it, what it hears and what it sees."""
 
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -212,15 +213,14 @@ def test_what_a_training_left_is_a_system_too(tmp_path: Path, monkeypatch: pytes
     from lipstream.models.config import preset
     from lipstream.models.lite_avse import build
     from lipstream.models.parents.semamba import SEMamba, SEMambaConfig
-    from lipstream.models.store.folder import form_metadata
-    from lipstream.models.store.pack import parent_metadata
+    from lipstream.models.store.folder import form_metadata, kind_metadata
     from lipstream.models.store.registry import weights_file
 
     parent = SEMamba(SEMambaConfig(hid_feature=8, num_tfmamba=1))
     trained = {
         "stream": (load_file(weights_file("lite")), form_metadata(preset("lite"))),
         "whole": (build("lite", causal=False).state_dict(), form_metadata(preset("lite").offline())),
-        "parent": (parent.state_dict(), parent_metadata(parent)),
+        "parent": (parent.state_dict(), kind_metadata("semamba", asdict(parent.config))),
     }
     for name, (tensors, metadata) in trained.items():
         (tmp_path / name).mkdir()
@@ -265,6 +265,8 @@ def test_a_trained_parent_enhances_whole_recordings(tmp_path: Path):
     assert output.shape == WAVE.shape
     assert output.dtype == np.float32
     assert system.cost() is None
+    stretched = parse_system(f"semamba:pcs@{tmp_path / 'parent.safetensors'}", (), [])
+    assert not np.allclose(stretched.outputs(Item("n1", "noise", 0.0, WAVE, WAVE))["parent"].wave, output)
 
 
 def test_a_peer_is_a_system_of_its_own_name():

@@ -60,15 +60,21 @@ def test_forward_gives_the_numbers_of_the_original(
     arrays = golden_of(name.replace("-", "_"))
     weights = {key.removeprefix("w."): value for key, value in arrays.items() if key.startswith("w.")}
     parent = PARENTS[name]
-    model = parent.model(parent.config.of_weights(weights))
+    model: Any = parent.model(parent.config.of_weights(weights))
     model.load_state_dict(weights, strict=True)
     model.eval()
+    parts: list[Tensor] = []
+    for conv in (model.phase_decoder.phase_conv_r, model.phase_decoder.phase_conv_i):
+        conv.register_forward_hook(lambda module, heard, made: parts.append(made[0, 0].T))
     mag, pha, com = model(arrays["noisy_mag"][None], arrays["noisy_pha"][None])
     assert (mag[0] - arrays["out_mag"]).abs().max() < 1e-4
-    # A phase of which both parts are near zero magnifies rounding: a handful of bins.
     away = angle_between(pha[0], arrays["out_pha"])
-    assert away.max() < 1e-2
-    assert (away > 1e-4).sum() <= 5
+    # A phase of which both parts are near zero magnifies their rounding by as much as they are small.
+    radius = torch.hypot(*parts)
+    near_zero = radius < 0.05 * radius.median()
+    assert near_zero.sum() < 0.01 * near_zero.numel()
+    assert away[~near_zero].max() < 1e-4
+    assert (away * radius).max() < 1e-5
     scale = arrays["out_mag"].clamp(min=1.0)[..., None]  # rounding of the phase, times the magnitude
     assert ((com[0] - arrays["out_com"]).abs() / scale).max() < 1e-4
 

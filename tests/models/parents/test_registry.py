@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lipstream.bench.systems.named import PARENTS as SYSTEMS
 from lipstream.errors import InputError
 from lipstream.models.parents.mpsenet_mamba import SMALL
 from lipstream.models.parents.registry import PARENTS, find_parent, load_parent
+from lipstream.models.store.folder import PARENTS as KINDS
 
 STFT: Mapping[str, Any] = {"n_fft": 64, "hop_size": 16, "win_size": 64}
 TINY: Mapping[str, Mapping[str, Any]] = {
@@ -62,5 +62,5 @@ def test_an_unknown_parent_is_refused_by_name() -> None:
         find_parent("conv-tasnet")
 
 
-def test_each_parent_can_be_evaluated_by_its_name() -> None:
-    assert tuple(PARENTS) == SYSTEMS
+def test_each_parent_is_a_kind_of_model_folder() -> None:
+    assert tuple(PARENTS) == KINDS

@@ -19,7 +19,8 @@ from lipstream.models.parents.inference import (
     perceptual_contrast_stretching,
     synthesise,
 )
-from lipstream.models.parents.semamba import SEMamba, SEMambaConfig, load_semamba_checkpoint
+from lipstream.models.parents.registry import load_parent
+from lipstream.models.parents.semamba import SEMamba, SEMambaConfig
 
 SMALL = SEMambaConfig(hid_feature=8, num_tfmamba=2)
 TINY = SEMambaConfig(
@@ -107,7 +108,7 @@ def test_a_whole_recording_comes_out_as_from_the_original(
 def test_a_checkpoint_comes_back_with_its_sizes_and_weights(tiny: SEMamba, tmp_path: Path) -> None:
     path = tmp_path / "g_00000000.pth"
     torch.save({"generator": tiny.state_dict()}, path)
-    loaded = load_semamba_checkpoint(path)
+    loaded = load_parent("semamba", path)
     assert loaded.config == TINY
     assert not loaded.training
     for name, value in tiny.state_dict().items():
@@ -117,12 +118,12 @@ def test_a_checkpoint_comes_back_with_its_sizes_and_weights(tiny: SEMamba, tmp_p
 def test_weights_of_a_training_run_load_as_a_checkpoint_does(tiny: SEMamba, tmp_path: Path) -> None:
     path = tmp_path / "best.safetensors"
     save_file(tiny.state_dict(), path)
-    loaded = load_semamba_checkpoint(path)
+    loaded = load_parent("semamba", path)
     for name, value in tiny.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value), name
     path.write_bytes(b"no weights")
     with pytest.raises(InputError, match="no checkpoint of torch weights"):
-        load_semamba_checkpoint(path)
+        load_parent("semamba", path)
 
 
 class Unsafe:
@@ -149,7 +150,7 @@ def test_other_files_are_refused_in_one_line(content: object, message: str, tmp_
     else:
         torch.save(content, path)
     with pytest.raises(InputError, match=message) as caught:
-        load_semamba_checkpoint(path)
+        load_parent("semamba", path)
     assert "\n" not in str(caught.value)
 
 
@@ -159,16 +160,16 @@ def test_a_checkpoint_with_a_tensor_missing_or_misshapen_is_refused(tiny: SEMamb
     removed = weights.pop("mask_decoder.mask_conv.0.bias")
     torch.save({"generator": weights}, path)
     with pytest.raises(InputError, match="another model"):
-        load_semamba_checkpoint(path)
+        load_parent("semamba", path)
     torch.save({"generator": weights | {"mask_decoder.mask_conv.0.bias": removed[:1]}}, path)
     with pytest.raises(InputError, match="another model"):
-        load_semamba_checkpoint(path)
+        load_parent("semamba", path)
 
 
 def test_a_missing_checkpoint_and_a_folder_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.pth", tmp_path):
         with pytest.raises(InputError, match="cannot read the checkpoint"):
-            load_semamba_checkpoint(path)
+            load_parent("semamba", path)
 
 
 @pytest.mark.parametrize(

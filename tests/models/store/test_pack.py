@@ -1,6 +1,7 @@
 """Model folders as they are written: complete, whole, and the same model on every runtime."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,10 @@ from lipstream.models.store.folder import (
     WEIGHTS,
     describe,
     form_metadata,
+    kind_metadata,
     read_metadata,
 )
-from lipstream.models.store.pack import export, parent_metadata, write_folder
+from lipstream.models.store.pack import export, write_folder
 
 MIXER = MixerConfig(version=2, expand=2, d_state=4, head_size=4)
 #: No preset, and not of the sizes of one.
@@ -88,7 +90,7 @@ def test_a_card_says_what_is_known_and_nothing_of_the_machine(tmp_path: Path) ->
 def test_the_parent_has_folders_too(tmp_path: Path) -> None:
     net, run, out = SEMamba(SEMambaConfig(hid_feature=8, num_tfmamba=1)), tmp_path / "run", tmp_path / "out"
     run.mkdir()
-    save_file(net.state_dict(), run / RUN_WEIGHTS, parent_metadata(net))
+    save_file(net.state_dict(), run / RUN_WEIGHTS, kind_metadata("semamba", asdict(net.config)))
     export(str(run), None, out)
     assert describe(out).table["hid_feature"] == 8
     export("semamba", run / RUN_WEIGHTS, tmp_path / "other")

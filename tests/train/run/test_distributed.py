@@ -34,7 +34,8 @@ from lipstream.train.run.loop import Trainer
 
 torch.set_num_threads(1)
 config, recipe = pickle.loads(Path(sys.argv[1]).read_bytes())
-PRESETS[config.name] = config
+if config is not None:
+    PRESETS[config.name] = config
 with joined(recipe.device) as group:
     Trainer(recipe, Path(sys.argv[2]), Path(sys.argv[3]), group).run()
 """
@@ -42,7 +43,7 @@ with joined(recipe.device) as group:
 
 def train_together(processes: int, recipe: Recipe, folder: Path) -> dict[str, Any]:
     """The checkpoint of a run of so many processes, started as ``torchrun`` starts them."""
-    (folder / "task").write_bytes(pickle.dumps((PRESETS[recipe.preset], recipe)))
+    (folder / "task").write_bytes(pickle.dumps((PRESETS.get(recipe.preset), recipe)))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -86,6 +87,19 @@ def test_two_processes_take_the_steps_of_one_with_the_whole_batch(
         torch.testing.assert_close(found["average"][name], value, rtol=1e-3, atol=1e-5)
     assert found["progress"]["step"] == 3
     assert found["progress"]["best_score"] == pytest.approx(alone.progress.best_score, rel=1e-3)
+
+
+def test_two_processes_share_a_parent_and_its_critic(
+    make_recipe: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    loss = LossConfig(metric=0.05, time=0.2, lost_speech=0.0, si_sdr=0.0)
+    model = {"channels": 4, "num_blocks": 1}
+    recipe = make_recipe(preset="mpsenet", model=model, steps=2, validate_every=2, loss=loss)
+    Trainer(recipe, tmp_path / "alone", tmp_path / "new-cache")  # decodes the recordings
+    found = train_together(2, recipe, tmp_path)
+    assert (found["progress"]["step"], found["progress"]["skipped_batches"]) == (2, 0)
+    states = found["critic"]["optimizer"]["state"].values()
+    assert all(state["step"] == 2 and state["exp_avg"].isfinite().all() for state in states)
 
 
 def test_each_process_draws_its_part_of_the_batch(

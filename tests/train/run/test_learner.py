@@ -17,7 +17,8 @@ from lipstream.train.mixing.batches import Batch
 from lipstream.train.mixing.video_mixtures import VideoBatch, VideoConfig
 from lipstream.train.recipe import Recipe, load_recipe
 from lipstream.train.run.distributed import Group
-from lipstream.train.run.learner import Learner, alpha_entropy
+from lipstream.train.run.learner import Learner
+from lipstream.train.run.objectives import alpha_entropy
 from lipstream.train.run.optimizer import OptimizerConfig
 
 ALONE = Group(torch.device("cpu"))
