@@ -149,7 +149,8 @@ class MPSENetMamba(ParentNetwork):
         mag, phase = self.mag_proj(x), self.phase_proj(x)
         for mag_block, phase_block in zip(self.mag_ts_transformer, self.phase_ts_transformer, strict=True):
             mag, phase = mag_block(mag), phase_block(phase)
-        return self.cross_attention(mag, phase)  # type: ignore[no-any-return]
+        mag, phase = self.cross_attention(mag, phase)
+        return mag, phase
 
 
 def _branch(config: MPSENetMambaConfig, blocks: Blocks) -> nn.ModuleList:

@@ -77,7 +77,8 @@ def test_what_a_preset_lacks_begins_from_its_defaults(written) -> None:
 
 
 def test_the_parent_has_sizes_of_its_own(written) -> None:
-    recipe = load_recipe(written('preset = "semamba"\n[model]\nhid_feature = 8'))
+    loss = "[loss]\nlost_speech = 0\nsi_sdr = 0"
+    recipe = load_recipe(written(f'preset = "semamba"\n[model]\nhid_feature = 8\n{loss}'))
     assert recipe.network == SEMambaConfig(hid_feature=8)
 
 

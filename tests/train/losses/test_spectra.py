@@ -1,6 +1,7 @@
 """The parents' losses: nothing for the same spectrum, and each term by its formula."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,8 @@ def spectrum(seed: int) -> Spectrum:
 
 
 def weighing(**weights: float) -> LossConfig:
-    return LossConfig(**(NONE | weights))
+    values: dict[str, Any] = {**NONE, **weights}
+    return LossConfig(**values)
 
 
 def test_the_same_spectrum_costs_nothing() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -33,7 +34,7 @@ TINY: dict[str, dict[str, int]] = {
 }
 #: The terms of a parent's loss that need no critic.
 TERMS = {"magnitude": 0.9, "phase": 0.3, "complex": 0.1, "consistency": 0.1, "time": 0.2}
-PUBLISHED = {**TERMS, "lost_speech": 0.0, "si_sdr": 0.0}
+PUBLISHED: dict[str, Any] = {**TERMS, "lost_speech": 0.0, "si_sdr": 0.0}
 
 
 def noise(length: int = 4000) -> Tensor:
