@@ -263,7 +263,7 @@ def _camera(clip: Path | None) -> Iterator[str | None]:
     if clip is None:
         yield None
         return
-    command = [sys.executable, str(TESTS / "stream" / "video" / "mjpeg_server.py"), str(clip)]
+    command = [sys.executable, str(TESTS / "stream" / "video" / "camera" / "mjpeg_server.py"), str(clip)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
