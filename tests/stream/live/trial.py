@@ -263,11 +263,14 @@ def _camera(clip: Path | None) -> Iterator[str | None]:
     if clip is None:
         yield None
         return
-    command = [sys.executable, str(TESTS / "stream" / "video" / "camera" / "mjpeg_server.py"), str(clip)]
+    program = TESTS / "stream" / "video" / "camera" / "mjpeg_server.py"
+    command = [sys.executable, str(program), str(clip), "--port", "0"]  # two trials may run at once
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
-            yield server.stdout.readline().strip()
+            url = server.stdout.readline().strip()
+            assert url, "the network camera does not start"
+            yield url
         finally:
             server.terminate()
 
