@@ -163,7 +163,7 @@ def _sample_format(encoder: str, subtype: str) -> str:
     import av
 
     names = [form.name for form in av.Codec(encoder, "w").audio_formats or ()]
-    fine = subtype in ("PCM_24", "PCM_32")
+    fine = subtype.endswith(("_24", "_32"))
     wanted = ("s32", "s32p", "fltp", "flt") if fine else ("fltp", "flt", "s16", "s16p")
     return next((name for name in wanted if name in names), names[0])
 

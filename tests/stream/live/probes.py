@@ -169,8 +169,8 @@ class Stall:
 
     Attributes:
         begun_s, ended_s: when it fell asleep, and when it woke at last.
-        urgent: whether it comes before all others, so that the core itself did nothing for a while; else others
-            were busy.
+        urgent: whether it comes before all others, so that the core itself did nothing for a while; else
+            others were busy.
     """
 
     begun_s: float

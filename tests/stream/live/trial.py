@@ -179,7 +179,7 @@ def _print_xruns(settled: Xruns, ended: Xruns) -> None:
 
 
 def _print_stalls(stalls: list[Stall], missed_s: list[float]) -> None:
-    """How late others were woken meanwhile, and which underruns that explains: the rest is the program's own."""
+    """How late others were woken meanwhile, and which underruns that explains: the rest is our own."""
     of_core = [stall for stall in stalls if stall.urgent]
     of_load = [stall for stall in stalls if not stall.urgent]
     limit_ms = 1000 * STALL_S
@@ -188,7 +188,7 @@ def _print_stalls(stalls: list[Stall], missed_s: list[float]) -> None:
             "stalls of the computer, as met on each core by a process that only sleeps and comes first",
             of_core,
         ),
-        ("the same for a process that only sleeps and waits behind others of its niceness", of_load),
+        ("the same for a process that only sleeps, at our niceness", of_load),
     ):
         longest_s = max((stall.ended_s - stall.begun_s for stall in found), default=0.0)
         print(f"{words}: {len(found)} of more than {limit_ms:.0f} ms, the longest {1000 * longest_s:.0f} ms")
