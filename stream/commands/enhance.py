@@ -37,7 +37,8 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument(
         "--lips",
         action="store_true",
-        help="as --video, with the picture of IN itself, for any number of inputs",
+        help="as --video, with the picture of IN itself, for any number of inputs. Never unasked: lips are "
+        "experimental, and while right ones help against another voice, they can cost clean speech quality",
     )
     parser.add_argument(
         "--no-video", dest="video", action="store_const", const=None, help="audio only; undoes --video"

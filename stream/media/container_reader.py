@@ -105,7 +105,8 @@ class ContainerReader:
         rate = self.layout.sample_rate
         if self._damaged:
             silence = f": {self._silence_frames / rate:.2f} s of silence stand where sound was lost"
-            told.append(f"damaged at {self._damaged[0] / rate:.2f} s{silence if self._silence_frames else ''}")
+            first_s = self._damaged[0] / rate
+            told.append(f"damaged at {first_s:.2f} s{silence if self._silence_frames else ''}")
         if self._promised and self._at < self._promised - max(_SHORT_S, self._promised / rate / 100) * rate:
             told.append(
                 f"cut off: it ends at {self._at / rate:.2f} s of the {self._promised / rate:.2f} s "
@@ -217,7 +218,7 @@ class ContainerReader:
                     time = None
 
     def _codec(self) -> str:
-        """FFmpeg's name of the codec; that of MP3 takes layer II as well, which some containers do not name."""
+        """FFmpeg's name of the codec; that of MP3 takes layer II too, which some containers do not name."""
         named: str = self._stream.codec_context.name
         header = bytes(self._ahead[0])[:4] if self._ahead and self._ahead[0] is not None else b""
         return "mp2" if layer_of(header) == 2 else named

@@ -121,8 +121,8 @@ def format_name(container: "InputContainer", path: Path) -> str:
 
     name = _FORMATS.get(container.format.name, container.format.name.upper())
     by_extension = format_of(path)
-    shared = {"M4A": ("MP4", "MOV", "3GP", "M4A"), "MKV": ("MKV", "WEBM"), "MP3": ("MP3", "MP2")}.get(name, ())
-    if by_extension in shared:
+    shared = {"M4A": ("MP4", "MOV", "3GP", "M4A"), "MKV": ("MKV", "WEBM"), "MP3": ("MP3", "MP2")}
+    if by_extension in shared.get(name, ()):
         return str(by_extension)
     return "MP4" if name == "M4A" and container.streams.video else name
 

@@ -22,7 +22,7 @@ class Container:
         muxer: FFmpeg's name of it.
         subtypes: the sample formats and codecs it is written with; one that does not fit becomes the first.
         pictures: whether a video stream has a place in it.
-        rare: further ones, which only a source of the same container keeps: not every player knows them there.
+        rare: further ones, which only a source of the same kind keeps: not every player knows them there.
     """
 
     muxer: str
@@ -75,6 +75,7 @@ CONTAINERS = {
     "AC3": Container("ac3", ("AC3",)),
     "MP2": Container("mp2", ("MP2",)),
 }
+_IN_OGG = ("VORBIS", *CONTAINERS["OGG"].subtypes, *CONTAINERS["OGG"].rare)
 #: FFmpeg's encoder of each codec, and the name that its decoders report where that differs.
 ENCODERS = {
     "AAC": "aac",
@@ -207,7 +208,7 @@ def choose_format(output: Path, source: Path, source_format: str, source_subtype
             f"{output}: the extension {output.suffix.lower()!r} names no format that can be written "
             f"({FORMATS}): choose an output such as NAME.wav or NAME.flac"
         )
-    if same_kind and source_format == "OGG" and source_subtype in ("VORBIS", *CONTAINERS["OGG"].subtypes, *CONTAINERS["OGG"].rare):
+    if same_kind and source_format == "OGG" and source_subtype in _IN_OGG:
         return "OGG", source_subtype
     if named == "OGG":
         return "OGG", "OPUS" if output.suffix.lower() == ".opus" or source_subtype == "OPUS" else "VORBIS"

@@ -1,7 +1,7 @@
-"""How much sound is missing where an MP3 is damaged: its frames have no numbers, but its first one may count them.
+"""How much sound is missing where an MP3 is damaged: its frames have no numbers, but the first may count all.
 
-FFmpeg makes one packet of all bytes between two frames that it can tell, and its time stamps count that as one
-frame. How many there were follows from the count of frames in the first one (the tags Xing, Info and VBRI, as
+FFmpeg makes one packet of all bytes between two frames that it can tell, and its time stamps count that as
+one frame. How many there were follows from the count in the first frame (the tags Xing, Info and VBRI, as
 LAME and Fraunhofer write them), where there is one. With a changing bit rate, bytes alone would not tell it.
 """
 
@@ -96,7 +96,7 @@ class Mp3Holes:
         return self._missing.get(self._number, 0)
 
     def _looked_up(self) -> dict[int, int]:
-        """Frames missing behind packets, by their numbers: shared out by the bytes that are no frame of theirs."""
+        """Frames missing behind packets, by their numbers; shared out by bytes that belong to no frame."""
         sizes, odd = [], {}
         partial = False
         for number, (size, own) in enumerate(self._demuxed()):

@@ -60,11 +60,12 @@ def test_what_comes_behind_a_hole_stays_in_step(
     broken.write_bytes(content)
     (before, _), (after, warnings) = read(whole), read(broken)
     assert len(after) == len(before)
-    assert warnings[0].startswith("damaged at") and "cut off" not in warnings[-1]
+    assert warnings[0].startswith("damaged at")
+    assert "cut off" not in warnings[-1]
     np.testing.assert_allclose(after[-4 * FRAME :], before[-4 * FRAME :], atol=1e-4)
 
 
-def test_without_a_count_the_bytes_tell_how_much_is_missing(mp3: Callable[..., bytes], tmp_path: Path) -> None:
+def test_without_a_count_bytes_tell_how_much_is_missing(mp3: Callable[..., bytes], tmp_path: Path) -> None:
     content = bytearray(mp3(False, False))
     (tmp_path / "whole.mp3").write_bytes(content)
     content[9_000:14_000] = bytes(5_000)
