@@ -218,9 +218,10 @@ def _opened_output(
     """The output, with all that comes along from the source."""
     companions = None
     if reader.has_more and holds_pictures(layout.format):
-        companions = stack.enter_context(Companions(source, pictures=True))
-    elif reader.has_cover and holds_cover(layout.format) and not is_pipe(source):
-        companions = stack.enter_context(Companions(source, pictures=False))
+        companions = stack.enter_context(Companions(source, "all"))
+    elif (reader.has_cover or reader.has_chapters) and not is_pipe(source):
+        cover = "cover" if holds_cover(layout.format) else "chapters"
+        companions = stack.enter_context(Companions(source, cover))
     return AudioWriter(
         target,
         layout,

@@ -25,7 +25,13 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         "in step with it.",
     )
     parser.set_defaults(run=enhance)
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="audio or video file; - for stdin")
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        type=Path,
+        metavar="IN",
+        help="audio or video file; - for stdin, ./-x for a name with a hyphen first",
+    )
     _add_places(parser)
     parser.add_argument(
         "--video",

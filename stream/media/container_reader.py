@@ -41,6 +41,7 @@ class ContainerReader:
         start_s: when the sound starts, in seconds of the container's clock; known after the first block.
         has_more: whether there are pictures or further tracks beside the sound.
         has_cover: whether there is a picture on the cover.
+        has_chapters: whether it is divided into chapters.
 
     Raises:
         InputError: no such file, no permission, not a container, or no sound in it.
@@ -64,6 +65,7 @@ class ContainerReader:
         streams = self._container.streams
         covers = sum(map(is_cover, streams.video))
         self.has_cover = covers > 0
+        self.has_chapters = bool(self._container.chapters())
         self.has_more = len(streams.video) - covers + len(streams.audio) + len(streams.subtitles) > 1
         if not streams.audio:
             raise InputError(f"{self._path} holds no sound: name a file with sound in it")

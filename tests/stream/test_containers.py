@@ -1,5 +1,6 @@
 """Videos and all other containers, enhanced: the same out, with its pictures, tags and bit rate, in step."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,40 @@ def test_vorbis_in_webm_is_told_to_become_opus(tmp_path: Path) -> None:
     report = enhance_file(tmp_path / "in.webm", tmp_path / "out.webm")
     assert report.warnings == ("VORBIS became OPUS: there is no encoder of it for WEBM files",)
     assert enhance_file(tmp_path / "in.webm", tmp_path / "out.ogg").warnings == ()
+
+
+@pytest.mark.parametrize("kind", ["m4a", "mp3", "mka", "mkv"])
+def test_chapters_come_along(kind: str, tmp_path: Path) -> None:
+    write_sample(tmp_path / f"plain.{kind}")
+    chapters: Any = [
+        {"id": number, "start": 500 * number, "end": 500 * (number + 1), "time_base": Fraction(1, 1000)}
+        | {"metadata": {"title": title}}
+        for number, title in enumerate(("one", "two"))
+    ]
+    muxer = {"m4a": "ipod", "mka": "matroska", "mkv": "matroska"}.get(kind, kind)
+    with (
+        av.open(str(tmp_path / f"plain.{kind}")) as source,
+        av.open(str(tmp_path / f"in.{kind}"), "w", format=muxer) as marked,
+    ):
+        copies = {stream.index: marked.add_stream_from_template(stream) for stream in source.streams}
+        marked.set_chapters(chapters)
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                marked.mux(packet)
+    enhance_file(tmp_path / f"in.{kind}", tmp_path / f"out.{kind}")
+    with av.open(str(tmp_path / f"out.{kind}")) as container:
+        assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["one", "two"]
+
+
+def test_the_enhanced_track_stays_the_first_one(tmp_path: Path) -> None:
+    write_sample(tmp_path / "in.mkv", second_track=True)
+    enhance_file(tmp_path / "in.mkv", tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "in.mkv")) as before, av.open(str(tmp_path / "out.mkv")) as after:
+        assert [each.type for each in after.streams] == [each.type for each in before.streams]
+        copied = [[bytes(packet) for packet in each.demux(each.streams.audio[1])] for each in (before, after)]
+        assert copied[0] == copied[1]
+        assert [each.disposition for each in after.streams] == [each.disposition for each in before.streams]
 
 
 def test_too_many_channels_are_told_before_anything_is_written(tmp_path: Path) -> None:
