@@ -179,7 +179,7 @@ def _print_xruns(settled: Xruns, ended: Xruns) -> None:
 
 
 def _print_stalls(stalls: list[Stall], missed_s: list[float]) -> None:
-    """How late others were woken meanwhile, and which underruns that explains: the rest is our own."""
+    """How late others were woken meanwhile, and which underruns that explains: the rest may be our own."""
     of_core = [stall for stall in stalls if stall.urgent]
     of_load = [stall for stall in stalls if not stall.urgent]
     limit_ms = 1000 * STALL_S
@@ -196,7 +196,7 @@ def _print_stalls(stalls: list[Stall], missed_s: list[float]) -> None:
     own = [time_s for time_s in unstalled if not any(stall.explains(time_s) for stall in of_load)]
     print(
         f"underruns at a stall: {len(missed_s) - len(unstalled)}; while others were busy: "
-        f"{len(unstalled) - len(own)}; own, with neither near them: {len(own)}"
+        f"{len(unstalled) - len(own)}; with neither near them: {len(own)}"
     )
 
 
