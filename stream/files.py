@@ -220,8 +220,9 @@ def _opened_output(
     if reader.has_more and holds_pictures(layout.format):
         companions = stack.enter_context(Companions(source, "all"))
     elif (reader.has_cover or reader.has_chapters) and not is_pipe(source):
-        cover = "cover" if holds_cover(layout.format) else "chapters"
-        companions = stack.enter_context(Companions(source, cover))
+        companions = stack.enter_context(
+            Companions(source, "cover" if holds_cover(layout.format) else "chapters")
+        )
     return AudioWriter(
         target,
         layout,
