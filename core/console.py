@@ -2,6 +2,7 @@
 
 import os
 import sys
+import unicodedata
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -15,7 +16,7 @@ LONG_S = 20.0
 
 def complain(kind: str, message: object) -> None:
     """Print ``lipstream: KIND: MESSAGE`` as one line on stderr."""
-    print(f"lipstream: {kind}: {' '.join(printable(str(message)).split())}", file=sys.stderr)
+    print(f"lipstream: {kind}: {printable(' '.join(str(message).split()))}", file=sys.stderr)
 
 
 def say(line: str) -> bool:
@@ -52,8 +53,9 @@ def let_go_of_stdout() -> None:
 
 
 def printable(text: str) -> str:
-    """The text with what is no Unicode written out: odd bytes in the names of files."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """The text with what is no Unicode, or steers a terminal, written out: names of files may hold both."""
+    shown = "".join(repr(char)[1:-1] if unicodedata.category(char) == "Cc" else char for char in text)
+    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class ProgressBar:

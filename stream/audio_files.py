@@ -46,6 +46,7 @@ class AudioReader(Protocol):
         start_s: when the sound starts on the clock of the container, in seconds; known after the first block.
         has_more: whether there are pictures or further tracks beside the sound.
         has_cover: whether there is a picture on the cover.
+        has_chapters: whether it is divided into chapters.
         tags: title and the like, by FFmpeg's names.
         warnings: what of the sound did not come, one line each; known when all blocks are read.
     """
@@ -54,6 +55,7 @@ class AudioReader(Protocol):
     start_s: float
     has_more: bool
     has_cover: bool
+    has_chapters: bool
 
     @property
     def tags(self) -> dict[str, str]: ...

@@ -196,7 +196,7 @@ def enhance_file(
         frames = _stream(heard, enhancers, lips, layout, output, progress, watch, offset, after)
     limited = sum(enhancer.limited_samples for enhancer in enhancers)
     of_lips = (*lips.warnings(frames / layout.sample_rate), *offset.warnings()) if lips else ()
-    of_output = (*_rate_warning(output, layout), *output.warnings)
+    of_output = (*_codec_warning(source, target, layout, output_layout), *_rate_warning(output, layout))
     return FileReport(
         source=str(source),
         output=str(target),
@@ -214,7 +214,7 @@ def enhance_file(
         limited_samples=limited,
         input_dbfs=before.dbfs,
         output_dbfs=after.dbfs,
-        warnings=(*reader.warnings, *_warnings(limited), *of_output, *of_lips),
+        warnings=(*reader.warnings, *_warnings(limited), *of_output, *output.warnings, *of_lips),
     )
 
 
@@ -277,9 +277,11 @@ def _opened_output(
     """The output, with all that comes along from the source."""
     companions = None
     if reader.has_more and holds_pictures(layout.format):
-        companions = stack.enter_context(Companions(source, pictures=True))
-    elif reader.has_cover and holds_cover(layout.format) and not is_pipe(source):
-        companions = stack.enter_context(Companions(source, pictures=False))
+        companions = stack.enter_context(Companions(source, "all"))
+    elif (reader.has_cover or reader.has_chapters) and not is_pipe(source):
+        companions = stack.enter_context(
+            Companions(source, "cover" if holds_cover(layout.format) else "chapters")
+        )
     return AudioWriter(
         target,
         layout,
@@ -294,10 +296,20 @@ def _same(one: Path, other: Path) -> bool:
     return one.exists() and other.exists() and one.samefile(other)
 
 
+def _codec_warning(source: Path, target: Path, before: AudioLayout, after: AudioLayout) -> tuple[str, ...]:
+    """That a file of the same kind has another codec inside, which its name does not tell."""
+    if before.subtype == after.subtype or is_pipe(target) or source.suffix.lower() != target.suffix.lower():
+        return ()
+    return (f"{before.subtype} became {after.subtype}: there is no encoder of it for {after.format} files",)
+
+
 def _rate_warning(output: AudioWriter, layout: AudioLayout) -> tuple[str, ...]:
     if output.sample_rate == layout.sample_rate:
         return ()
-    return (f"{output.codec} has no {layout.sample_rate} Hz: the output has {output.sample_rate} Hz",)
+    told = f"{output.codec} has no {layout.sample_rate} Hz: the output has {output.sample_rate} Hz"
+    if output.sample_rate < layout.sample_rate:
+        told += f" and nothing above {output.sample_rate / 2000:g} kHz (-o NAME.flac keeps it)"
+    return (told,)
 
 
 def _stream(

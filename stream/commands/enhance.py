@@ -25,7 +25,13 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         "in step with it.",
     )
     parser.set_defaults(run=enhance)
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="audio or video file; - for stdin")
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        type=Path,
+        metavar="IN",
+        help="audio or video file; - for stdin, ./-x for a name with a hyphen first",
+    )
     _add_places(parser)
     parser.add_argument(
         "--video",
@@ -37,7 +43,8 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument(
         "--lips",
         action="store_true",
-        help="as --video, with the picture of IN itself, for any number of inputs",
+        help="as --video, with the picture of IN itself, for any number of inputs. Never unasked: lips are "
+        "experimental, and while right ones help against another voice, they can cost clean speech quality",
     )
     parser.add_argument(
         "--no-video", dest="video", action="store_const", const=None, help="audio only; undoes --video"

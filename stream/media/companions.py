@@ -1,8 +1,8 @@
 """What a container holds beside the sound that is enhanced: pictures, further tracks, covers, chapters."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ...errors import InputError
 from .ffmpeg import failures, is_cover, open_container, start_s
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 #: Tags that tell of the file as it was, not of the recording.
 _OF_THE_FILE = {"encoder", "major_brand", "minor_version", "compatible_brands", "duration"}
+
+#: Tags of the enhanced track that say what it is among others; those of the file come by `tags_to_carry`.
+_OF_THE_TRACK = ("language", "title", "handler_name")
 
 #: If so many packets do not fit in and none does, it is the container and no damage.
 _MAX_DROPPED = 10
@@ -29,7 +32,7 @@ class Companions:
 
     Args:
         source: the input file.
-        pictures: whether the output has a place for more than a cover.
+        which: what the output has a place for: ``all`` streams, the ``cover``, or ``chapters`` alone.
 
     Attributes:
         dropped: packets so damaged that no container takes them.
@@ -38,7 +41,7 @@ class Companions:
         InputError: the source is a pipe, which cannot be read twice, or cannot be read.
     """
 
-    def __init__(self, source: Path, pictures: bool) -> None:
+    def __init__(self, source: Path, which: Literal["all", "cover", "chapters"]) -> None:
         if is_pipe(source):
             raise InputError(
                 f"the pictures of a pipe ({source}) cannot be copied: "
@@ -48,40 +51,55 @@ class Companions:
         self._file = open_source(source)
         self._container = open_container(self._file, source)
         self.start_s = start_s(self._container)
-        self._streams = [stream for stream in self._container.streams if self._comes(stream, pictures)]
+        self._sound = self._container.streams.audio[0]
+        self._streams = [stream for stream in self._container.streams if self._comes(stream, which)]
         self._targets: dict[int, Any] = {}
         self._packets = self._demuxed()
         self._next: Packet[Any] | None = None
         self._copied = 0
         self.dropped = 0
 
-    def _comes(self, stream: Any, pictures: bool) -> bool:
-        if stream.index == self._container.streams.audio[0].index:
+    def _comes(self, stream: Any, which: str) -> bool:
+        if stream.index == self._sound.index or which == "chapters":
             return False
-        if pictures:
+        if which == "all":
             return stream.type in ("video", "audio", "subtitle")
         return stream.type == "video" and is_cover(stream)
 
-    def add_to(self, output: "OutputContainer", kind: str) -> None:
-        """Make a place for each stream in the output.
+    def add_to(self, output: "OutputContainer", kind: str, add_sound: Callable[[], Any]) -> None:
+        """Make a place for each stream in the output, in their order: players take the first of a kind.
+
+        Args:
+            output: the output.
+            kind: its format, for the message.
+            add_sound: makes the place of the enhanced sound and gives it.
 
         Raises:
             InputError: the output's container cannot hold one of them.
         """
-        for stream in self._streams:
-            try:
-                target = output.add_stream_from_template(stream, opaque=True)
-            except (ValueError, TypeError) as error:
-                raise InputError(
-                    f"{kind} cannot hold the {stream.type} of {self._source} ({error}): "
-                    "choose -o NAME.mkv, or -o NAME.wav for the sound alone"
-                ) from error
-            target.metadata.update(stream.metadata)
-            target.disposition = stream.disposition
-            self._targets[stream.index] = target
-        chapters = self._container.chapters()
-        if chapters and self._targets:
+        coming = {stream.index for stream in self._streams}
+        for stream in self._container.streams:
+            if stream.index == self._sound.index:
+                target = add_sound()
+                own = {key: text for key, text in stream.metadata.items() if key.lower() in _OF_THE_TRACK}
+                target.metadata.update(own)
+                target.disposition = stream.disposition
+            elif stream.index in coming:
+                target = self._targets[stream.index] = self._place(output, kind, stream)
+                target.metadata.update(stream.metadata)
+                target.disposition = stream.disposition
+        if chapters := self._container.chapters():
             output.set_chapters(chapters)
+
+    def _place(self, output: "OutputContainer", kind: str, stream: Any) -> Any:
+        """The place of a stream that is copied as it is."""
+        try:
+            return output.add_stream_from_template(stream, opaque=True)
+        except (ValueError, TypeError) as error:
+            raise InputError(
+                f"{kind} cannot hold the {stream.type} of {self._source} ({error}): "
+                "choose -o NAME.mkv, or -o NAME.wav for the sound alone"
+            ) from error
 
     def copy_until(self, output: "OutputContainer", time_s: float) -> None:
         """Copy the packets that come before this time, in seconds from the start of the source's clock."""

@@ -11,7 +11,8 @@ from ...core.arrays import Float32
 from ...errors import InputError
 from .ffmpeg import failures, format_name, is_cover, open_container, start_s, subtype_name
 from .layout import AudioLayout
-from .lost_packets import flac_sample, has_length, lost_samples, ogg_has_end
+from .lost_packets import flac_sample, has_length, ogg_has_end
+from .mp3_holes import Mp3Holes, layer_of
 from .riff import riff_map
 from .sources import is_pipe, open_source
 
@@ -40,6 +41,7 @@ class ContainerReader:
         start_s: when the sound starts, in seconds of the container's clock; known after the first block.
         has_more: whether there are pictures or further tracks beside the sound.
         has_cover: whether there is a picture on the cover.
+        has_chapters: whether it is divided into chapters.
 
     Raises:
         InputError: no such file, no permission, not a container, or no sound in it.
@@ -63,6 +65,7 @@ class ContainerReader:
         streams = self._container.streams
         covers = sum(map(is_cover, streams.video))
         self.has_cover = covers > 0
+        self.has_chapters = bool(self._container.chapters())
         self.has_more = len(streams.video) - covers + len(streams.audio) + len(streams.subtitles) > 1
         if not streams.audio:
             raise InputError(f"{self._path} holds no sound: name a file with sound in it")
@@ -72,7 +75,10 @@ class ContainerReader:
             raise InputError(f"{self._path} holds sound of an unknown or damaged kind: export it again")
         if context.name == "flac":
             context.options = {"err_detect": "crccheck"}  # silence in place of noise where a frame is damaged
+        self._at = 0  # frames handed on, of the file's own rate
+        self._damaged: list[int] = []  # what it was then
         kind = format_name(self._container, self._path)
+        self._ahead = [next(self._demuxed(), None)] if context.name.startswith("mp3") else []
         self._promised = _promised_frames(self._container, self._stream, self._path)
         seconds = (self._stream.duration or 0) * float(self._stream.time_base or 0)
         frames = self._promised or round((seconds or (self._container.duration or 0) / 1e6) * context.rate)
@@ -81,14 +87,12 @@ class ContainerReader:
             context.channels,
             max(0, frames),
             kind,
-            subtype_name(context.name, kind, context.format.name),
+            subtype_name(self._codec(), kind, context.format.name),
             context.bit_rate or 0,
             context.layout.name,
         )
         self.start_s = 0.0
-        self._damaged: list[float] = []  # when, in seconds of the sound
         self._silence_frames = 0
-        self._at = 0  # frames handed on, of the file's own rate
 
     @property
     def tags(self) -> dict[str, str]:
@@ -103,7 +107,8 @@ class ContainerReader:
         rate = self.layout.sample_rate
         if self._damaged:
             silence = f": {self._silence_frames / rate:.2f} s of silence stand where sound was lost"
-            told.append(f"damaged at {self._damaged[0]:.2f} s{silence if self._silence_frames else ''}")
+            first_s = self._damaged[0] / rate
+            told.append(f"damaged at {first_s:.2f} s{silence if self._silence_frames else ''}")
         if self._promised and self._at < self._promised - max(_SHORT_S, self._promised / rate / 100) * rate:
             told.append(
                 f"cut off: it ends at {self._at / rate:.2f} s of the {self._promised / rate:.2f} s "
@@ -190,16 +195,17 @@ class ContainerReader:
         kind: tuple[str, str, int] | None = None
         layout = self.layout
         speakers = self._stream.codec_context.layout.name
-        sizes: list[int] = []
+        holes = Mp3Holes(self._path) if layout.format in ("MP3", "MP2") else None
         for packet in self._packets():
+            before = lost
+            if holes is not None and packet.size and packet.duration and packet.time_base is not None:
+                frame_s = packet.duration * packet.time_base
+                lost += round(holes.behind(packet) * frame_s * layout.sample_rate)
             try:
                 decoded = packet.decode()
             except failures():
                 self._note_damage()
-                lost += lost_samples(packet, sizes, layout)
                 continue
-            if packet.size:
-                sizes = [*sizes[-20:], packet.size]
             number = flac_sample(bytes(packet)[:16]) if layout.format == "FLAC" and packet.size else None
             for frame in decoded:
                 if (found := _kind_of(frame)) != kind:
@@ -210,11 +216,22 @@ class ContainerReader:
                 number = None  # of the packet's first frame
                 for ready in resampler.resample(frame):
                     samples = np.asarray(ready.to_ndarray(), np.float32).reshape(-1, layout.channels)
-                    yield (None if time is None else time + Fraction(lost, layout.sample_rate)), samples
+                    yield (None if time is None else time + Fraction(before, layout.sample_rate)), samples
                     time = None
 
+    def _codec(self) -> str:
+        """FFmpeg's name of the codec; that of MP3 takes layer II too, which some containers do not name."""
+        named: str = self._stream.codec_context.name
+        header = bytes(self._ahead[0])[:4] if self._ahead and self._ahead[0] is not None else b""
+        return "mp2" if layer_of(header) == 2 else named
+
     def _packets(self) -> Iterator["Packet[AudioStream]"]:
-        """The packets of the sound; one that cannot be read ends them."""
+        """The packets of the sound, with those that were looked at ahead."""
+        yield from (packet for packet in self._ahead if packet is not None)
+        yield from self._demuxed()
+
+    def _demuxed(self) -> Iterator["Packet[AudioStream]"]:
+        """What the container gives from here on; one that cannot be read ends it."""
         try:
             yield from self._container.demux(self._stream)
         except failures():
@@ -229,7 +246,7 @@ class ContainerReader:
 
     def _note_damage(self) -> None:
         if len(self._damaged) < 100:
-            self._damaged.append(self._at / self.layout.sample_rate)
+            self._damaged.append(self._at)
 
     def _check(self, samples: Float32) -> None:
         bad = np.flatnonzero(~np.isfinite(samples).all(axis=1))

@@ -70,10 +70,11 @@ class ContainerWriter:
         self.sample_rate = _nearest_rate(layout.sample_rate, rates) if rates else layout.sample_rate
         self._output = av.open(stream, "w", format=CONTAINERS[layout.format].muxer)
         try:
-            if companions is not None:
-                companions.add_to(self._output, layout.format)
+            if companions is None:
+                self._sound = self._opened(codec.name)
+            else:
+                companions.add_to(self._output, layout.format, lambda: self._add_sound(codec.name))
             self._output.metadata.update(tags or {})
-            self._sound = self._opened(codec.name)
             self._output.start_encoding()
         except InputError:
             self._output.close()
@@ -84,6 +85,10 @@ class ContainerWriter:
         speakers = self._sound.codec_context.layout.name
         self._speakers = speakers
         self._resampler = av.AudioResampler(self._sound.codec_context.format, speakers, self.sample_rate)
+
+    def _add_sound(self, encoder: str) -> "AudioStream":
+        self._sound = self._opened(encoder)
+        return self._sound
 
     def _opened(self, encoder: str) -> "AudioStream":
         """The stream of the sound with its encoder open: with the first places of channels that it takes."""
@@ -163,7 +168,7 @@ def _sample_format(encoder: str, subtype: str) -> str:
     import av
 
     names = [form.name for form in av.Codec(encoder, "w").audio_formats or ()]
-    fine = subtype in ("PCM_24", "PCM_32")
+    fine = subtype.endswith(("_24", "_32"))
     wanted = ("s32", "s32p", "fltp", "flt") if fine else ("fltp", "flt", "s16", "s16p")
     return next((name for name in wanted if name in names), names[0])
 

@@ -48,6 +48,8 @@ _SUBTYPES = {
     "libopus": "OPUS",
     "amrnb": "AMR_NB",
     "libopencore_amrnb": "AMR_NB",
+    "amrwb": "AMR_WB",
+    "libopencore_amrwb": "AMR_WB",
     "ac3_fixed": "AC3",
     "pcm_u8": "PCM_U8",
     "pcm_s8": "PCM_S8",
@@ -119,8 +121,8 @@ def format_name(container: "InputContainer", path: Path) -> str:
 
     name = _FORMATS.get(container.format.name, container.format.name.upper())
     by_extension = format_of(path)
-    shared = {"M4A": ("MP4", "MOV", "3GP", "M4A"), "MKV": ("MKV", "WEBM")}.get(name, ())
-    if by_extension in shared:
+    shared = {"M4A": ("MP4", "MOV", "3GP", "M4A"), "MKV": ("MKV", "WEBM"), "MP3": ("MP3", "MP2")}
+    if by_extension in shared.get(name, ()):
         return str(by_extension)
     return "MP4" if name == "M4A" and container.streams.video else name
 
@@ -129,6 +131,8 @@ def subtype_name(codec: str, format_name: str, sample_format: str) -> str:
     """The sample format or codec as `AudioLayout` names it."""
     if codec == "flac" and format_name == "FLAC":
         return "PCM_16" if sample_format.startswith("s16") else "PCM_24"
+    if codec in ("alac", "flac") and not sample_format.startswith("s16"):
+        return f"{codec.upper()}_24"
     return _SUBTYPES.get(codec, codec.upper())
 
 

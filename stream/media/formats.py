@@ -9,7 +9,8 @@ from ...errors import InputError
 
 #: The formats that error messages name.
 FORMATS = "WAV, FLAC, OGG Vorbis, Opus, MP3, M4A, MP4, MOV, MKV, WebM"
-_FINE_SUBTYPES = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+_FINE_SUBTYPES = ("ALAC_24", "FLAC_24", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+_WITHOUT_A_CHOICE = {"ALAC", "ALAC_24", "FLAC", "FLAC_24", "ALAW", "ULAW", "FLOAT", "DOUBLE"}
 _PLAIN_SUBTYPES = {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"}
 
 
@@ -21,40 +22,72 @@ class Container:
         muxer: FFmpeg's name of it.
         subtypes: the sample formats and codecs it is written with; one that does not fit becomes the first.
         pictures: whether a video stream has a place in it.
+        rare: further ones, which only a source of the same kind keeps: not every player knows them there.
     """
 
     muxer: str
     subtypes: tuple[str, ...]
     pictures: bool = False
+    rare: tuple[str, ...] = ()
 
 
-_MP4_SOUND = ("AAC", "ALAC", "MPEG_LAYER_III", "AC3", "OPUS")
+_MP4_SOUND = ("AAC", "ALAC", "MPEG_LAYER_III", "AC3", "EAC3", "OPUS")
+_PCM = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+_OLD_WINDOWS = (*_PCM, "PCM_U8", "ALAW", "ULAW", "ADPCM_MS", "ADPCM_IMA_WAV")
 #: By the name that `AudioLayout.format` has. WAV is written by FFmpeg into pipes only.
 CONTAINERS = {
     "FLAC": Container("flac", ("PCM_16", "PCM_24")),
     "MP3": Container("mp3", ("MPEG_LAYER_III",)),
-    "OGG": Container("ogg", ("OPUS",)),
-    "WAV": Container("wav", ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "PCM_U8")),
-    "M4A": Container("ipod", ("AAC", "ALAC")),
-    "MP4": Container("mp4", _MP4_SOUND, pictures=True),
-    "MOV": Container("mov", (*_MP4_SOUND, "PCM_16", "PCM_24"), pictures=True),
+    "OGG": Container("ogg", ("OPUS",), rare=("FLAC", "FLAC_24")),
+    "WAV": Container("wav", (*_PCM, "PCM_U8")),
+    "M4A": Container("ipod", ("AAC", "ALAC"), rare=("ALAC_24", "AC3")),
+    "MP4": Container("mp4", _MP4_SOUND, pictures=True, rare=("ALAC_24", "FLAC", "FLAC_24", *_PCM)),
+    "MOV": Container(
+        "mov",
+        (*_MP4_SOUND[:-1], "PCM_16", "PCM_24"),
+        pictures=True,
+        rare=("ALAC_24", "MP2", *_PCM, "PCM_U8", "ALAW", "ULAW", "ADPCM_IMA_QT"),
+    ),
     "3GP": Container("3gp", ("AAC", "AMR_NB"), pictures=True),
-    "MKV": Container("matroska", ("AAC", "OPUS", "PCM_16", "FLAC", *_MP4_SOUND, "MP2"), pictures=True),
+    "MKV": Container(
+        "matroska",
+        ("AAC", "OPUS", "PCM_16", "FLAC", *_MP4_SOUND[1:-1], "MP2"),
+        pictures=True,
+        rare=("ALAC_24", "FLAC_24", *_PCM, "PCM_U8"),
+    ),
     "WEBM": Container("webm", ("OPUS",), pictures=True),
-    "TS": Container("mpegts", ("AAC", "MP2", "AC3", "MPEG_LAYER_III"), pictures=True),
-    "MPEG": Container("mpeg", ("MP2", "AC3"), pictures=True),
-    "AVI": Container("avi", ("MPEG_LAYER_III", "PCM_16", "AC3", "MP2"), pictures=True),
+    "TS": Container("mpegts", ("AAC", "MP2", "AC3", "EAC3", "MPEG_LAYER_III"), pictures=True, rare=("OPUS",)),
+    "MPEG": Container("mpeg", ("MP2", "AC3"), pictures=True, rare=("MPEG_LAYER_III",)),
+    "AVI": Container(
+        "avi",
+        ("MPEG_LAYER_III", "PCM_16", "AC3", "MP2"),
+        pictures=True,
+        rare=(*_OLD_WINDOWS, "AAC"),
+    ),
     "AAC": Container("adts", ("AAC",)),
-    "WMA": Container("asf", ("WMAV2", "WMAV1"), pictures=True),
+    "WMA": Container(
+        "asf",
+        ("WMAV2", "WMAV1"),
+        pictures=True,
+        rare=(*_OLD_WINDOWS, "MPEG_LAYER_III", "AC3", "AAC"),
+    ),
     "AMR": Container("amr", ("AMR_NB",)),
     "AC3": Container("ac3", ("AC3",)),
     "MP2": Container("mp2", ("MP2",)),
 }
+_IN_OGG = ("VORBIS", *CONTAINERS["OGG"].subtypes, *CONTAINERS["OGG"].rare)
 #: FFmpeg's encoder of each codec, and the name that its decoders report where that differs.
 ENCODERS = {
     "AAC": "aac",
     "ALAC": "alac",
+    "ALAC_24": "alac",
     "AC3": "ac3",
+    "EAC3": "eac3",
+    "ADPCM_MS": "adpcm_ms",
+    "ADPCM_IMA_WAV": "adpcm_ima_wav",
+    "ADPCM_IMA_QT": "adpcm_ima_qt",
+    "ALAW": "pcm_alaw",
+    "ULAW": "pcm_mulaw",
     "AMR_NB": "libopencore_amrnb",
     "MPEG_LAYER_III": "libmp3lame",
     "MP2": "mp2",
@@ -62,6 +95,7 @@ ENCODERS = {
     "WMAV1": "wmav1",
     "WMAV2": "wmav2",
     "FLAC": "flac",
+    "FLAC_24": "flac",
     "PCM_U8": "pcm_u8",
     "PCM_16": "pcm_s16le",
     "PCM_24": "pcm_s24le",
@@ -137,7 +171,7 @@ def holds_cover(format_name: str) -> bool:
 
 def is_lossy(subtype: str) -> bool:
     """Whether a bit rate is a choice in this sample format."""
-    return subtype not in ("ALAC", "FLAC", "FLOAT", "DOUBLE") and not subtype.startswith("PCM_")
+    return subtype not in _WITHOUT_A_CHOICE and not subtype.startswith(("PCM_", "ADPCM_"))
 
 
 def choose_piped(named: Path, source_subtype: str) -> tuple[str, str]:
@@ -174,12 +208,15 @@ def choose_format(output: Path, source: Path, source_format: str, source_subtype
             f"{output}: the extension {output.suffix.lower()!r} names no format that can be written "
             f"({FORMATS}): choose an output such as NAME.wav or NAME.flac"
         )
-    if same_kind and source_format == "OGG" and source_subtype in ("OPUS", "VORBIS"):
+    if same_kind and source_format == "OGG" and source_subtype in _IN_OGG:
         return "OGG", source_subtype
     if named == "OGG":
         return "OGG", "OPUS" if output.suffix.lower() == ".opus" or source_subtype == "OPUS" else "VORBIS"
     if written_by_ffmpeg(named, ""):
-        return named, _kept_subtype(CONTAINERS[named], source_subtype)
+        container = CONTAINERS[named]
+        if same_kind and source_subtype in container.rare:
+            return named, source_subtype
+        return named, _kept_subtype(container, source_subtype)
     return named, _plain_subtype(named, source_subtype)
 
 

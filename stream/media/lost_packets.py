@@ -1,14 +1,9 @@
-"""What damaged formats without time stamps tell of how much is lost: MP3 by bytes, FLAC by numbers."""
+"""What damaged formats without time stamps tell of how much is lost; for MP3 see `mp3_holes`."""
 
 from pathlib import Path
-from statistics import median
-from typing import TYPE_CHECKING, Any
 
-from .layout import AudioLayout
+from .mp3_holes import counted_frames
 from .sources import is_pipe
-
-if TYPE_CHECKING:
-    from av import Packet
 
 #: Demuxers whose lengths stand in a header. Others add up what is there, or guess by the bit rate.
 _LENGTH_IN_HEADER = {"flac", "avi", "asf", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "ogg", "caf", "aiff"}
@@ -20,22 +15,7 @@ def has_length(demuxer: str, path: Path) -> bool:
     Raises:
         OSError: the file cannot be read.
     """
-    return demuxer in _LENGTH_IN_HEADER or (demuxer == "mp3" and _mp3_has_count(path))
-
-
-def _mp3_has_count(path: Path) -> bool:
-    """Whether the first frame of an MP3 counts all others (the tags Xing, Info and VBRI)."""
-    with path.open("rb") as file:
-        head = file.read(10)
-        if head[:3] == b"ID3":
-            size = 0
-            for byte in head[6:10]:
-                size = size << 7 | byte & 0x7F
-            file.seek(10 + size)
-        else:
-            file.seek(0)
-        frame = file.read(2_048)
-    return any(tag in frame for tag in (b"Xing", b"Info", b"VBRI"))
+    return demuxer in _LENGTH_IN_HEADER or (demuxer == "mp3" and counted_frames(path) is not None)
 
 
 def ogg_has_end(path: Path) -> bool:
@@ -51,22 +31,6 @@ def ogg_has_end(path: Path) -> bool:
         tail = file.read()
     at = tail.rfind(b"OggS")
     return at >= 0 and len(tail) > at + 5 and bool(tail[at + 5] & 4)
-
-
-def lost_samples(packet: "Packet[Any]", sizes: list[int], layout: AudioLayout) -> int:
-    """Samples lost with a damaged packet beyond the one frame that its time stamps count.
-
-    Between two headers of MP3 that are whole, all bytes become one packet: their number tells the frames.
-
-    Args:
-        packet: the damaged one.
-        sizes: bytes of whole ones before it.
-        layout: of the file.
-    """
-    if layout.format != "MP3" or not sizes or not packet.duration or packet.time_base is None:
-        return 0
-    frames = max(1, round(packet.size / median(sizes)))
-    return round((frames - 1) * packet.duration * packet.time_base * layout.sample_rate)
 
 
 def flac_sample(header: bytes) -> int | None:

@@ -172,5 +172,6 @@ def test_the_band_above_8_khz_is_measured_and_drawn(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "wave.wav", 0.1 * wave, 48_000)
     shown = run("full_band", tmp_path / "picture.png", *[tmp_path / "wave.wav"] * 3)
     assert shown.count("above 8 kHz") == 3
+    assert "without its treble" in shown
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
     assert (REPOSITORY / "docs" / "images" / "full_band.png").stat().st_size < 150_000

@@ -1,5 +1,6 @@
 """Videos and all other containers, enhanced: the same out, with its pictures, tags and bit rate, in step."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -208,8 +209,68 @@ def test_a_rate_that_a_codec_has_not_becomes_the_next(
 ) -> None:
     soundfile.write(tmp_path / "in.wav", speech_like(1.0, rate), rate)
     report = enhance_file(tmp_path / "in.wav", tmp_path / f"out.{target}")
-    assert report.warnings[0].endswith(f"has no {rate} Hz: the output has {becomes} Hz")
+    (told,) = report.warnings
+    assert f"has no {rate} Hz: the output has {becomes} Hz" in told
+    assert ("nothing above 24 kHz" in told) == (becomes < rate)
     assert soundfile.info(tmp_path / f"out.{target}").duration == pytest.approx(1.0, abs=0.001)
+
+
+def test_what_cannot_be_encoded_again_is_told_with_what_it_became(tmp_path: Path) -> None:
+    wide_band = b"#!AMR-WB\n" + 100 * (b"\x04" + np.random.default_rng(0).bytes(17))
+    (tmp_path / "in.amr").write_bytes(wide_band)
+    report = enhance_file(tmp_path / "in.amr", tmp_path / "out.amr")
+    assert described(tmp_path / "out.amr")[1:3] == ("amrnb", 8_000)
+    assert report.warnings == (
+        "AMR_WB became AMR_NB: there is no encoder of it for AMR files",
+        "AMR_NB has no 16000 Hz: the output has 8000 Hz and nothing above 4 kHz (-o NAME.flac keeps it)",
+    )
+
+
+def test_vorbis_in_webm_is_told_to_become_opus(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "in.ogg", speech_like(1.0, 48_000), 48_000, format="OGG", subtype="VORBIS")
+    with av.open(str(tmp_path / "in.ogg")) as source, av.open(str(tmp_path / "in.webm"), "w") as webm:
+        copied: Any = webm.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(audio=0):
+            if packet.size:
+                packet.stream = copied
+                webm.mux(packet)
+    report = enhance_file(tmp_path / "in.webm", tmp_path / "out.webm")
+    assert report.warnings == ("VORBIS became OPUS: there is no encoder of it for WEBM files",)
+    assert enhance_file(tmp_path / "in.webm", tmp_path / "out.ogg").warnings == ()
+
+
+@pytest.mark.parametrize("kind", ["m4a", "mp3", "mka", "mkv"])
+def test_chapters_come_along(kind: str, tmp_path: Path) -> None:
+    write_sample(tmp_path / f"plain.{kind}")
+    chapters: Any = [
+        {"id": number, "start": 500 * number, "end": 500 * (number + 1), "time_base": Fraction(1, 1000)}
+        | {"metadata": {"title": title}}
+        for number, title in enumerate(("one", "two"))
+    ]
+    muxer = {"m4a": "ipod", "mka": "matroska", "mkv": "matroska"}.get(kind, kind)
+    with (
+        av.open(str(tmp_path / f"plain.{kind}")) as source,
+        av.open(str(tmp_path / f"in.{kind}"), "w", format=muxer) as marked,
+    ):
+        copies = {stream.index: marked.add_stream_from_template(stream) for stream in source.streams}
+        marked.set_chapters(chapters)
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                marked.mux(packet)
+    enhance_file(tmp_path / f"in.{kind}", tmp_path / f"out.{kind}")
+    with av.open(str(tmp_path / f"out.{kind}")) as container:
+        assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["one", "two"]
+
+
+def test_the_enhanced_track_stays_the_first_one(tmp_path: Path) -> None:
+    write_sample(tmp_path / "in.mkv", second_track=True)
+    enhance_file(tmp_path / "in.mkv", tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "in.mkv")) as before, av.open(str(tmp_path / "out.mkv")) as after:
+        assert [each.type for each in after.streams] == [each.type for each in before.streams]
+        copied = [[bytes(packet) for packet in each.demux(each.streams.audio[1])] for each in (before, after)]
+        assert copied[0] == copied[1]
+        assert [each.disposition for each in after.streams] == [each.disposition for each in before.streams]
 
 
 def test_too_many_channels_are_told_before_anything_is_written(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 import numpy.typing as npt
@@ -164,10 +165,17 @@ def resident_mb(pid: int) -> float:
 
 @dataclass(frozen=True)
 class Stall:
-    """A core did nothing for a while, although it was asked to: from when to when, by ``perf_counter``."""
+    """A process was woken late: from when to when, by ``perf_counter``.
+
+    Attributes:
+        begun_s, ended_s: when it fell asleep, and when it woke at last.
+        urgent: whether it comes before all others, so that the core itself did nothing for a while; else
+            others were busy.
+    """
 
     begun_s: float
     ended_s: float
+    urgent: bool
 
     def explains(self, noticed_s: float) -> bool:
         """Whether sound that was missed at this time can have been missed for this stall's sake."""
@@ -177,10 +185,11 @@ class Stall:
 _SLEEPER = """
 import os, sys, threading, time
 threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
-try:
-    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(50))
-except PermissionError:
-    pass
+if {urgent}:
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(50))
+    except PermissionError:
+        pass
 os.sched_setaffinity(0, [{core}])
 ended = threading.Event()
 last_s = time.perf_counter()
@@ -188,7 +197,7 @@ while not ended.is_set():
     time.sleep(0.002)
     now_s = time.perf_counter()
     if now_s - last_s - 0.002 > {stall_s}:
-        print(last_s, now_s, flush=True)
+        os.write(1, f"{{last_s}} {{now_s}} {urgent}\\n".encode())
     last_s = now_s
 """
 
@@ -197,25 +206,29 @@ while not ended.is_set():
 def stalls_noted(stalls: list[Stall]) -> Iterator[None]:
     """Fill a list, at the end, with the stalls of the computer meanwhile.
 
-    They are those that processes of their own meet which only sleep, one on each core and, where that is
-    allowed, before everything else there: not this process's doing.
+    They are those that processes of their own meet which only sleep, two on each core: one, where that is
+    allowed, before everything else there, and one of the niceness of this process, as the sound server's and
+    PortAudio's threads that are not real-time.
     """
-    with ExitStack() as running:
+    with ExitStack() as running, TemporaryFile("w+") as notes:
         sleepers = [
             running.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-c", _SLEEPER.format(stall_s=STALL_S, core=core)],
+                    [sys.executable, "-c", _SLEEPER.format(stall_s=STALL_S, core=core, urgent=urgent)],
                     stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
+                    stdout=notes,
                 )
             )
             for core in os.sched_getaffinity(0)
+            for urgent in (True, False)
         ]
         yield
         for sleeper in sleepers:
-            lines = sleeper.communicate()[0].splitlines()
-            stalls += [Stall(*map(float, line.split())) for line in lines]
+            sleeper.communicate()
+        notes.seek(0)
+        for line in notes.read().splitlines():
+            begun_s, ended_s, urgent = line.split()
+            stalls.append(Stall(float(begun_s), float(ended_s), urgent == "True"))
 
 
 @contextmanager
