@@ -68,6 +68,7 @@ def _parser() -> CommandParser:
     from .stream.commands import enhance as stream_commands
     from .stream.commands import live as live_commands
     from .stream.commands import replay as replay_commands
+    from .stream.commands import serve as serve_commands
     from .train import commands as train_commands
     from .train import data_commands
     from .train.cue import commands as cue_commands
@@ -84,6 +85,7 @@ def _parser() -> CommandParser:
     doctor_commands.add_parsers(subparsers)
     calibrate_commands.add_parsers(subparsers)
     app_commands.add_parsers(subparsers)
+    serve_commands.add_parsers(subparsers)
     _add_models(subparsers)
     bench_kinds = bench_commands.add_parsers(subparsers)
     train_commands.add_bench_parser(bench_kinds)
