@@ -125,7 +125,9 @@ def _add_export(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         "export",
         help="write the folder of a model: weights, graphs, card",
         description="Write the folder of a model: config.json, model.safetensors, ONNX graphs and a card, "
-        "README.md. Every command that takes a model takes such a folder. Needs the extra 'train'.",
+        "README.md. Every command that takes a model takes such a folder. With --triton, its graphs for "
+        "NVIDIA's Triton Inference Server in place of that: the server keeps the state of each stream, see "
+        "docs/scale.md. Needs the extra 'train'.",
     )
     parser.set_defaults(run=_export)
     parser.add_argument(
@@ -139,14 +141,34 @@ def _add_export(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument(
         "--out-dir", type=Path, default=Path("model"), metavar="DIR", help="where to write (%(default)s)"
     )
+    parser.add_argument(
+        "--triton", type=Path, metavar="DIR", help="write a model repository of Triton Inference Server here"
+    )
 
 
 def _export(args: argparse.Namespace) -> int:
+    if args.triton is not None:
+        return _export_triton(args)
     try:
         from .models.store.pack import export
     except ImportError as error:
         raise needs_extra("export", "train", error) from error
     for path in export(args.model, args.weights, args.out_dir):
+        print(path)
+    return 0
+
+
+def _export_triton(args: argparse.Namespace) -> int:
+    if args.weights is not None:
+        raise InputError(
+            "--triton takes the graphs of a model as they are: first lipstream export MODEL --weights FILE "
+            "--out-dir DIR, then lipstream export DIR --triton REPOSITORY"
+        )
+    try:
+        from .models.store.triton_repository import write_repository
+    except ImportError as error:
+        raise needs_extra("export --triton", "train", error) from error
+    for path in write_repository(args.model, args.triton):
         print(path)
     return 0
 
