@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from .agents import add_agents
 from .evaluate import add_evaluate
 from .quality import add_quality
+from .serve import add_serve
 from .speed import add_speed
 from .suite import add_suite
 
@@ -26,6 +27,7 @@ def add_parsers(subparsers: "Subparsers") -> "Subparsers":
     add_speed(kinds)
     add_quality(kinds)
     add_agents(kinds)
+    add_serve(kinds)
     add_suite(kinds)
     add_evaluate(subparsers)
     return kinds

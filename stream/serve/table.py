@@ -19,6 +19,7 @@ BUCKETS_S = (0.001, 0.0025, 0.005, 0.0125, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 FIELDS: dict[str, tuple[str, str]] = {
     "ready": ("gauge", "Whether the worker takes connections."),
     "beat": ("", "Seconds on the monotonic clock when the worker was last seen to run."),
+    "pid": ("gauge", "Number of the worker's process."),
     "connections": ("gauge", "Open connections of any kind."),
     "streams": ("gauge", "Streams now."),
     "room": ("gauge", "Streams that there is room for."),
@@ -30,6 +31,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "lips_total": ("counter", "Video frames' lips taken."),
     "steps_total": ("counter", "Joint steps of the pool."),
     "busy_seconds_total": ("counter", "Processor time of those steps."),
+    "cpu_seconds_total": ("counter", "Processor time of the worker in all."),
     "waits_total": ("counter", "Times that a stream was not read from, for it was too fast or too slow."),
     "restarts_total": ("counter", "Times that the worker was begun again after it died."),
     "latency_sum": ("", "Sum of the latencies."),

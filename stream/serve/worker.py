@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import time
@@ -62,6 +63,7 @@ class Worker(uvicorn.Server):
         self.row = table.row(worker)
         self.engine = Engine(pool, config.limits, self.row)
         self._told_to_drain = False
+        self._cpu_before_s = 0.0
         self._draining_since_s: float | None = None
         self._listens = False
         self._closing: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
@@ -103,12 +105,14 @@ class Worker(uvicorn.Server):
         """As uvicorn's, and connections are taken."""
         await super().startup(sockets=sockets)
         self._listener.setblocking(False)
-        self.row["beat"], self.row["ready"] = time.monotonic(), 1.0
+        self._cpu_before_s = self.row["cpu_seconds_total"]  # of a worker that died
+        self.row["beat"], self.row["pid"], self.row["ready"] = time.monotonic(), os.getpid(), 1.0
         self._take_turn()
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: whether to exit."""
         await super().on_tick(counter)
+        self.row["cpu_seconds_total"] = self._cpu_before_s + time.process_time()
         self._drop_lingering()
         if counter % 5 == 0:
             self.engine.check()
