@@ -104,7 +104,7 @@ class LoadReport:
             for entry in self.times
         ]
         what = (
-            f"{self.model} on {self.runtime}, one worker, {self.chunk_ms:g} ms a message, {self.seconds:g} s; "
+            f"{self.model} on {self.runtime}, a worker, {self.chunk_ms:g} ms a message, {self.seconds:g} s; "
             f"streams a core: what takes {UTILISATION:.0%} of its processor time"
         )
         most = [entry.streams for entry in self.times if entry.p99_ms < HOP_MS and not entry.errors]
