@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from .agents import add_agents
 from .evaluate import add_evaluate
+from .gpu_day import add_gpu_day
 from .quality import add_quality
 from .serve import add_serve
 from .speed import add_speed
@@ -29,5 +30,6 @@ def add_parsers(subparsers: "Subparsers") -> "Subparsers":
     add_agents(kinds)
     add_serve(kinds)
     add_suite(kinds)
+    add_gpu_day(kinds)
     add_evaluate(subparsers)
     return kinds
