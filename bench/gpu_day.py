@@ -1,8 +1,8 @@
 """Ten minutes on a GPU: tests, kernels, latency, pools and training, one process after the other.
 
 A GPU may be at hand for minutes only, so all of it is one command that cannot run longer, and each part is a
-command of its own, whose failure or delay costs no other part its result. Where there is no GPU the same parts
-run in small on the CPU, which shows that the commands work before the minutes count.
+command of its own, whose failure or delay costs no other part its result. Where there is no GPU the same
+parts run in small on the CPU, which shows that the commands work before the minutes count.
 """
 
 import json

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from ...stream.serve.config import Limits, ServeConfig
+from ...stream.serve.config import ServeConfig
 from .caller import LINK, RATE, Heard, call, made_sound
 from .server import RunningServer, running
 
@@ -40,9 +40,7 @@ class Fault:
 
 def measure_faults(model: str, runtime: str, chunk_ms: float, tell: Callable[[str], None]) -> list[Fault]:
     """A storm, slow clients, broken messages and a killed worker, each against a server with two workers."""
-    config = ServeConfig(
-        model, runtime, port=0, workers=2, streams=32, drain_s=0.0, limits=Limits(stall_s=2.0, idle_s=5.0)
-    )
+    config = ServeConfig(model, runtime, port=0, workers=2, streams=32, drain_s=0.0)
     deeds: list[tuple[str, Callable[[RunningServer, float], Awaitable[tuple[bool, str]]], int]] = [
         ("join and leave storm", _storm, 0),
         ("slow clients", _slow, 0),

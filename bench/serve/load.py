@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...stream.serve.config import Limits, ServeConfig
+from ...stream.serve.config import ServeConfig
 from ..machine import Machine, fingerprint
 from ..output import format_table
 from ..speed.measurements import Measurement
@@ -147,7 +147,7 @@ def measure_load(
         InputError: the server does not start.
     """
     machine = fingerprint()
-    config = ServeConfig(model, runtime, port=0, streams=max(counts), drain_s=0.0, limits=Limits())
+    config = ServeConfig(model, runtime, port=0, streams=max(counts), drain_s=0.0)
     tell("a server starts")
     with running(config) as server:
         asyncio.run(_callers(server, 1, 0.5, chunk_ms))  # what is loaded at first use is loaded

@@ -183,8 +183,8 @@ def simulate_core(
                 yield arrived
             batch, waiting[:] = list(waiting), []
             took_s = (step_us + chunk_us * len(batch)) * 1e-6 * random.lognormal(-(SPREAD**2) / 2, SPREAD)
+            busy_s += min(took_s, seconds - world.now)
             yield world.timeout(took_s)
-            busy_s += took_s
             latencies_s.extend(world.now - came_s for came_s in batch)
 
     for _ in range(streams):
