@@ -1,4 +1,4 @@
-"""A server of several processes outlives the death of one, ends gently when asked, and refuses what cannot be."""
+"""A server of several processes outlives the death of one, ends gently, and refuses what cannot be."""
 
 import os
 import signal
