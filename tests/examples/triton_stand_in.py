@@ -35,7 +35,7 @@ def _service(repository: Path) -> Any:
     from google.protobuf import text_format
     from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
-    class Service(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]
+    class Service(service_pb2_grpc.GRPCInferenceServiceServicer):
         def __init__(self) -> None:
             self.states: dict[tuple[str, int], Any] = {}
             self.configs, self.sessions = {}, {}
