@@ -225,9 +225,11 @@ def simulate_fleet(
                 machine = place()
                 if machine is None:
                     refused[after] += 1
-                    if not came_back:
+                    wait_s = random.uniform(0, BACK_S)
+                    stay_s -= wait_s
+                    if not came_back or stay_s <= 0:  # it has no more to say
                         return
-                    yield world.timeout(random.uniform(0, BACK_S))
+                    yield world.timeout(wait_s)
                     continue
             counts[machine] += 1
             if came_back:
