@@ -73,6 +73,7 @@ def _parser() -> CommandParser:
     from .stream.commands import enhance as stream_commands
     from .stream.commands import live as live_commands
     from .stream.commands import replay as replay_commands
+    from .stream.commands import serve as serve_commands
     from .train import commands as train_commands
     from .train import data_commands
     from .train.cue import commands as cue_commands
@@ -90,6 +91,7 @@ def _parser() -> CommandParser:
     doctor_commands.add_parsers(subparsers)
     calibrate_commands.add_parsers(subparsers)
     app_commands.add_parsers(subparsers)
+    serve_commands.add_parsers(subparsers)
     _add_models(subparsers)
     bench_kinds = bench_commands.add_parsers(subparsers)
     train_commands.add_bench_parser(bench_kinds)
@@ -140,7 +142,9 @@ def _add_export(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         "export",
         help="write the folder of a model: weights, graphs, card",
         description="Write the folder of a model: config.json, model.safetensors, ONNX graphs and a card, "
-        "README.md. Every command that takes a model takes such a folder. Needs the extra 'train'.",
+        "README.md. Every command that takes a model takes such a folder. With --triton, its graphs for "
+        "NVIDIA's Triton Inference Server in place of that: the server keeps the state of each stream, see "
+        "docs/scale.md. Needs the extra 'train'.",
     )
     parser.set_defaults(run=_export)
     parser.add_argument(
@@ -155,14 +159,34 @@ def _add_export(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument(
         "--out-dir", type=Path, default=Path("model"), metavar="DIR", help="where to write (%(default)s)"
     )
+    parser.add_argument(
+        "--triton", type=Path, metavar="DIR", help="write a model repository of Triton Inference Server here"
+    )
 
 
 def _export(args: argparse.Namespace) -> int:
+    if args.triton is not None:
+        return _export_triton(args)
     try:
         from .models.store.pack import export
     except ImportError as error:
         raise needs_extra("export", "train", error) from error
     for path in export(args.model, args.weights, args.out_dir):
+        print(path)
+    return 0
+
+
+def _export_triton(args: argparse.Namespace) -> int:
+    if args.weights is not None:
+        raise InputError(
+            "--triton takes the graphs of a model as they are: first lipstream export MODEL --weights FILE "
+            "--out-dir DIR, then lipstream export DIR --triton REPOSITORY"
+        )
+    try:
+        from .models.store.triton_repository import write_repository
+    except ImportError as error:
+        raise needs_extra("export --triton", "train", error) from error
+    for path in write_repository(args.model, args.triton):
         print(path)
     return 0
 

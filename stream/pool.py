@@ -31,7 +31,7 @@ class EnhancerPool:
         streams: how many streams there is room for.
         model: name of a preset, as listed by ``lipstream models``; a model folder, as ``lipstream export``
             and ``lipstream train`` leave it; or an id of the Hugging Face Hub, ``org/name``.
-        sample_rate: rate of all chunks in Hz, 6000 to 192000.
+        sample_rate: rate of the chunks in Hz, 6000 to 192000, of streams that join without one of their own.
         runtime: name of a runtime, or a `PoolRuntime` of one's own, which then brings its model and as many
             streams, and is taken as it is, without a bound on its lips.
 
@@ -58,25 +58,39 @@ class EnhancerPool:
         self._embeddings = np.zeros((len(self._free), spec.embedding_size), np.float32)
         self._ages_s, self._dry = np.zeros((2, len(self._free)), np.float32)
 
-    def join(self, atten_limit_db: float = NO_LIMIT_DB, bypass: bool = False, video: bool = True) -> int:
-        """Let a new stream in, at its start; see `Controls` for the arguments.
+    def join(
+        self,
+        atten_limit_db: float = NO_LIMIT_DB,
+        bypass: bool = False,
+        video: bool = True,
+        sample_rate: int | None = None,
+    ) -> int:
+        """Let a new stream in, at its start.
+
+        Args:
+            atten_limit_db, bypass, video: see `Controls`.
+            sample_rate: rate of its chunks in Hz; None for that of the pool. Streams of any rates are stepped
+                together.
 
         Returns:
             Its number, by which the other methods know it. No number comes twice.
 
         Raises:
-            InputError: the pool is full, or the limit is no number of dB from 0.
+            InputError: the pool is full, the limit is no number of dB from 0, or the rate is out of range.
         """
         controls = Controls(atten_limit_db, bypass, video)
+        latency = self._latency
+        if sample_rate is not None:
+            latency = LatencyBudget.of(self._runtime.spec, checked_sample_rate(sample_rate))
         if not self._free:
             raise InputError(
                 f"the pool is full with {len(self._seats)} streams: let one leave, or make a larger pool"
             )
         row = self._free.pop(0)
         self._runtime.reset(row)
-        channel = Channel(self._runtime.spec, self._latency, controls, _RowEncoder(self._runtime, row))
+        channel = Channel(self._runtime.spec, latency, controls, _RowEncoder(self._runtime, row))
         stream = next(self._names)
-        self._seats[stream] = _Seat(row, channel, controls)
+        self._seats[stream] = _Seat(row, channel, controls, latency)
         return stream
 
     def leave(self, stream: int) -> None:
@@ -132,14 +146,18 @@ class EnhancerPool:
         return {stream: channel.pull() for stream, channel in channels.items()}
 
     def flush(self, stream: int) -> AudioArray:
-        """End a stream: its last `latency_samples`, float32. Let it leave or `reset` it then."""
-        tail = self.process({stream: np.zeros(self.latency_samples, np.float32)})[stream]
+        """End a stream: what it lags by, float32. Let it leave or `reset` it then."""
+        tail = self.process({stream: np.zeros(self.latency_of(stream).total, np.float32)})[stream]
         self._seat(stream).channel.ended = True
         return tail
 
     def controls(self, stream: int) -> Controls:
         """The attenuation limit, bypass and video of a stream, to read and to set."""
         return self._seat(stream).controls
+
+    def latency_of(self, stream: int) -> LatencyBudget:
+        """How far the output of a stream lags its input, at its own rate."""
+        return self._seat(stream).latency
 
     def alpha(self, stream: int) -> float:
         """A stream's confidence in its video at its last hop, in [0, 1]; 0 before the first."""
@@ -169,17 +187,17 @@ class EnhancerPool:
 
     @property
     def sample_rate(self) -> int:
-        """Rate of all chunks in Hz."""
+        """Rate of the chunks in Hz, of streams that joined without one of their own."""
         return self._latency.sample_rate
 
     @property
     def latency(self) -> LatencyBudget:
-        """How far the output of each stream lags its input, part by part."""
+        """How far the output of a stream at `sample_rate` lags its input, part by part."""
         return self._latency
 
     @property
     def latency_samples(self) -> int:
-        """How far the output of each stream lags its input, in samples at `sample_rate`."""
+        """How far the output of a stream at `sample_rate` lags its input, in samples."""
         return self._latency.total
 
     def _seat(self, stream: int) -> _Seat:
@@ -223,6 +241,7 @@ class _Seat(NamedTuple):
     row: int
     channel: Channel
     controls: Controls
+    latency: LatencyBudget
 
 
 def _loaded(streams: int, model: ModelName, runtime: str | PoolRuntime) -> PoolRuntime:

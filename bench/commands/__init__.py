@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 from .agents import add_agents
 from .corpus import add_corpus
 from .evaluate import add_evaluate
+from .gpu_day import add_gpu_day
 from .quality import add_quality
+from .serve import add_serve
 from .speed import add_speed
 from .suite import add_suite
 
@@ -28,6 +30,8 @@ def add_parsers(subparsers: "Subparsers") -> "Subparsers":
     add_corpus(kinds)
     add_quality(kinds)
     add_agents(kinds)
+    add_serve(kinds)
     add_suite(kinds)
+    add_gpu_day(kinds)
     add_evaluate(subparsers)
     return kinds

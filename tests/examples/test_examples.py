@@ -26,8 +26,10 @@ TESTED = {
     "own_model",
     "pipecat_agent",
     "pool_of_streams",
+    "serve_client",
     "spectrograms",
     "stream_chunks",
+    "triton_client",
 }
 
 
@@ -122,6 +124,35 @@ def test_voice_agents_hear_clean_speech_and_see_lips(
     assert "lags its input by 25.0 ms" in shown
     assert float(shown.split("most trust in the lips ")[1].split()[0]) > 0.0
     assert_cleaned(noisy, tmp_path / "clean.wav", late=400)
+
+
+@pytest.mark.slow
+def test_a_client_of_the_server_hears_clean_speech(noisy: Path, tmp_path: Path) -> None:
+    needs("fastapi", "uvicorn", "websockets")
+    command = [sys.executable, "-m", "lipstream", "serve", "--port", "0", "--drain", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as server:
+        try:
+            assert server.stderr is not None
+            address = (
+                next(line for line in server.stderr if "ready: " in line).split("ready: ")[1].split(",")[0]
+            )
+            assert "25.0 ms" in run("serve_client", noisy, tmp_path / "clean.wav", address)
+        finally:
+            server.terminate()
+            assert server.wait(60) == 0
+    assert_cleaned(noisy, tmp_path / "clean.wav", late=400)
+
+
+@pytest.mark.slow
+def test_a_client_of_triton_hears_clean_speech(noisy: Path, tmp_path: Path) -> None:
+    needs("tritonclient", "grpc", "onnx")
+    from lipstream.models.store.triton_repository import write_repository
+    from lipstream.tests.examples.triton_stand_in import stand_in
+
+    write_repository("lite", tmp_path / "models")
+    with stand_in(tmp_path / "models") as address:
+        assert "hops of stream" in run("triton_client", noisy, tmp_path / "clean.wav", address)
+    assert_cleaned(noisy, tmp_path / "clean.wav", late=0)
 
 
 @pytest.mark.slow

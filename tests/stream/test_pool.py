@@ -10,44 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lipstream import InputError
-from lipstream.core.arrays import Bool, Float32, UInt8
+from lipstream.core.arrays import Float32, UInt8
 from lipstream.stream.enhancer import Enhancer
 from lipstream.stream.pool import EnhancerPool
-
-Make = Callable[..., Any]
-
-ROOM = 3
-
-
-class PassThroughPool:
-    """As many pass-through runtimes, stepped one after the other; counts its steps."""
-
-    def __init__(self, make: Make, streams: int = ROOM, **options: Any) -> None:
-        self.members = [make(**options) for _ in range(streams)]
-        self.spec, self.streams, self.state_bytes = self.members[0].spec, streams, 0
-        self.steps = 0
-
-    def reset(self, stream: int) -> None:
-        self.members[stream].reset()
-
-    def process_hops(
-        self, hops: Float32, embeddings: Float32, video_ages_s: Float32, dry: Float32, active: Bool
-    ) -> tuple[Float32, Float32]:
-        self.steps += 1
-        out, alphas = np.zeros_like(hops), np.zeros_like(dry)
-        for k in np.flatnonzero(active):
-            out[k], alphas[k] = self.members[k].process_hop(
-                hops[k], embeddings[k], float(video_ages_s[k]), float(dry[k])
-            )
-        return out, alphas
-
-    def encode_lips(self, stream: int, crop: UInt8) -> Float32:
-        embedding: Float32 = self.members[stream].encode_lips(crop)
-        return embedding
-
-    def see(self, stream: int, landmarks: Float32, age_s: float) -> Float32:
-        cue: Float32 = self.members[stream].see(landmarks, age_s)
-        return cue
+from lipstream.tests.stream.pass_through_pool import ROOM, Make, PassThroughPool
 
 
 def noise(count: int, seed: int = 0) -> Float32:
@@ -186,6 +152,19 @@ def test_controls_are_those_of_one_stream(pass_through: Make) -> None:
     outputs = pool.process(dict.fromkeys((muted, limited, bypassed), noise(2_000)))
     for stream, left in ((muted, 0.0), (limited, 0.1), (bypassed, 1.0)):
         np.testing.assert_allclose(outputs[stream][400:], left * noise(2_000)[:1_600], atol=1e-6)
+
+
+def test_streams_of_several_rates_are_stepped_together(pass_through: Make) -> None:
+    pool = EnhancerPool(ROOM, runtime=PassThroughPool(pass_through))
+    rates = {pool.join(sample_rate=rate): rate for rate in (8_000, 44_100)} | {pool.join(): 16_000}
+    outputs = pool.process({stream: noise(rate // 4) for stream, rate in rates.items()})
+    for stream, rate in rates.items():
+        alone = Enhancer(sample_rate=rate, runtime=pass_through())
+        np.testing.assert_array_equal(outputs[stream], alone.process(noise(rate // 4)))
+        assert pool.latency_of(stream) == alone.latency
+        np.testing.assert_array_equal(pool.flush(stream), alone.flush())
+    with pytest.raises(InputError, match="sample_rate"):
+        EnhancerPool(1, runtime=PassThroughPool(pass_through, streams=1)).join(sample_rate=1_000)
 
 
 def test_a_full_pool_refuses_until_one_leaves(pass_through: Make) -> None:
