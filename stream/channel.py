@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.arrays import Float32, UInt8
+from ..core.buffers import SampleFifo
 from ..errors import InputError
 from ..models.config import SAMPLE_LIMIT
 from .controls import Controls
-from .dsp.buffers import SampleFifo
 from .dsp.full_band import FullBand
 from .lag.av_lag import AvLag
 from .landmarks_timeline import LandmarksTimeline

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.arrays import Float32
-from .buffers import SampleFifo
+from ...core.buffers import SampleFifo
 from .resample import Resampler
 from .treble_gain import TrebleGain
 

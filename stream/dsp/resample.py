@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.arrays import Float32
-from .buffers import SampleFifo
+from ...core.buffers import SampleFifo
 
 #: From 16 to 48 kHz there are three rows of the filter to choose from, to 192 kHz 12; to 44.1 kHz, 441.
 FEW_PHASES = 12

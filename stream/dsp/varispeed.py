@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.arrays import Float32
-from .buffers import SampleFifo
+from ...core.buffers import SampleFifo
 from .resample import WIDE_BAND, WIDE_BAND_HZ, LowPass, stretches
 
 #: Degree of the polynomials that give each tap for a position between two samples; they err by -90 dB.

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ...core.arrays import Float32, UInt8
+from ...core.buffers import SampleFifo
 from ...errors import InputError
 from ...models.config import CUE_SIZE
 from ...models.parents.inference import FADE_S, SAMPLE_RATE, WINDOW_S, enhance_window
@@ -14,7 +15,6 @@ from ...models.parents.registry import load_parent
 from ...models.parents.windows import Windows
 from ...models.store.folder import Description
 from ...models.store.registry import require_file
-from ..dsp.buffers import SampleFifo
 from .base import StreamSpec
 
 #: Samples that the runtime takes at a time.

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ...core.arrays import Float32
+from ...core.buffers import SampleFifo
 from ...errors import InputError
-from ..dsp.buffers import SampleFifo
 from ..pool import EnhancerPool
 from .config import Limits
 from .protocol import CLOSE_BROKEN, CLOSE_FULL, CLOSE_TIMEOUT, Hello, LipsMessage, RefusalError

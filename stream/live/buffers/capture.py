@@ -3,9 +3,9 @@
 import numpy as np
 
 from ....core.arrays import Float32
+from ....core.buffers import SampleRing
 from ....models.config import SAMPLE_LIMIT
 from ...devices.endpoints import EndpointInfo
-from ...dsp.buffers import SampleRing
 from ...dsp.clock import Clock
 from ...dsp.conceal import Fader
 from .estimate import BufferedAudio

@@ -3,9 +3,9 @@
 import numpy as np
 
 from ....core.arrays import Float32
+from ....core.buffers import SampleRing
 from ...controls import Controls
 from ...devices.endpoints import EndpointInfo
-from ...dsp.buffers import SampleRing
 from ...dsp.clock import Clock
 from ...dsp.conceal import Concealer, Fader, falling
 from .estimate import BufferedAudio

@@ -10,8 +10,8 @@ import pytest
 
 from lipstream import Enhancer
 from lipstream.core.arrays import Float32, UInt8
+from lipstream.core.buffers import SampleFifo
 from lipstream.stream.devices.endpoints import EndpointInfo
-from lipstream.stream.dsp.buffers import SampleFifo
 from lipstream.stream.dsp.clock import ManualClock
 from lipstream.stream.latency import LatencyBudget
 from lipstream.stream.lips_input import Lips

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lipstream.stream.dsp.buffers import SampleFifo
+from lipstream.core.buffers import SampleFifo
 
 
 @settings(deadline=None)

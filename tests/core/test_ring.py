@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lipstream.core.arrays import Float32
-from lipstream.stream.dsp.buffers import SampleRing
+from lipstream.core.buffers import SampleRing
 
 WRITE, READ, DROP = "write", "read", "drop"
 

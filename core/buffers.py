@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from ...core.arrays import Float32
+from .arrays import Float32
 
 
 class SampleFifo:
