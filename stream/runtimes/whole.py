@@ -1,5 +1,6 @@
 """A parent as a runtime: it hears windows of seconds and lags by as much. For files, not for live."""
 
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +55,7 @@ class WholeRuntime:
             lips_size=0,
             lips="landmarks",
         )
-        self._delay = delay
-        self._noisy, self._enhanced = SampleFifo(2 * delay), SampleFifo(2 * delay)
+        self._delay_hops = delay // _HOP
         self.reset()
 
     @classmethod
@@ -70,19 +70,21 @@ class WholeRuntime:
 
     def reset(self) -> None:
         self._windows.reset()
-        for fifo in (self._noisy, self._enhanced):
-            fifo.clear()
-            fifo.push(np.zeros(self._delay, np.float32))
+        silence: list[Float32] = [np.zeros(_HOP, np.float32)] * self._delay_hops
+        self._noisy, self._enhanced = deque(silence), deque(silence)  # hops
+        self._rest: Float32 = np.empty(0, np.float32)  # finished, less than a hop
 
     def process_hop(
         self, hop: Float32, embedding: Float32, video_age_s: float, dry: float
     ) -> tuple[Float32, float]:
-        self._noisy.push(hop)
-        finished = self._windows.push(torch.from_numpy(np.array(hop))[None].to(self._device))
-        self._enhanced.push(finished[0].cpu().numpy())
-        noisy, enhanced = (fifo.view()[: hop.size].copy() for fifo in (self._noisy, self._enhanced))
-        self._noisy.drop(hop.size)
-        self._enhanced.drop(hop.size)
+        self._noisy.append(hop.copy())
+        finished = self._windows.push(torch.from_numpy(hop.copy())[None].to(self._device))
+        if finished.numel():
+            samples = np.concatenate([self._rest, finished[0].cpu().numpy()])
+            whole = len(samples) // _HOP * _HOP
+            self._enhanced.extend(samples[:whole].reshape(-1, _HOP))
+            self._rest = samples[whole:]
+        noisy, enhanced = self._noisy.popleft(), self._enhanced.popleft()
         return enhanced + np.float32(dry) * (noisy - enhanced), 0.0
 
     def encode_lips(self, crop: UInt8) -> Float32:
