@@ -103,9 +103,18 @@ def gpu_name() -> str:
 def steps(on_gpu: bool) -> list[Step]:
     """The parts on a GPU, or their twins on the CPU, the shortest and most telling first."""
     device = "cuda" if on_gpu else "cpu"
-    pytest = ("pytest", "-q", "-p", "no:cacheprovider")
-    training = ("lipstream", "bench", "train", "tiny", "--device", device, "--json", "{json}")
-    training += ("--cache", "{cache}", "--speech", "{data}/speech", "--noise", "{data}/noise")
+    pytest: tuple[str, ...] = ("pytest", "-q", "-p", "no:cacheprovider")
+    train = ("lipstream", "bench", "train", "tiny", "--device", device, "--json", "{json}")
+    training: tuple[str, ...] = (
+        *train,
+        "--cache",
+        "{cache}",
+        "--speech",
+        "{data}/speech",
+        "--noise",
+        "{data}/noise",
+    )
+    pool: tuple[str, ...]
     if not on_gpu:
         hop = ("lipstream", "bench", "latency", "--runtime", "eager", "--hops", "20", "--json", "{json}")
         pool = ("lipstream", "bench", "streams", "--runtime", "eager", "--streams", "1", "2", "--hops", "5")

@@ -10,7 +10,7 @@ import numpy as np
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from ...core.pcm import to_int16
+from ...core.sample_kinds import to_int16
 from ..speed.measurements import LEVEL
 
 RATE = 16_000

@@ -236,7 +236,7 @@ def simulate_fleet(
                 back_s = max(back_s, world.now - dies_s)
             began_s = world.now
             try:
-                if machine == 0:
+                if machine == 0 and world.active_process is not None:
                     homeless.append(world.active_process)
                 yield world.timeout(stay_s)
             except simpy.Interrupt:

@@ -36,7 +36,7 @@ class LandmarkConfig:
 
     channels: int = 32
     layers: int = 2
-    taps: int = 7
+    taps: int = 5
     members: int = 3
     memory_ticks: int = 100
 

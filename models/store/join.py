@@ -13,7 +13,7 @@ from ...errors import InputError
 from ..config import preset
 from ..lips.voice_gate import VoiceGate
 from ..lite_avse import LiteAVSEMamba
-from .folder import form_metadata
+from .folder import form_metadata, read_metadata
 from .landmark_weights import cue_metadata
 from .registry import require_file, weights_file
 
@@ -57,6 +57,8 @@ def join_weights(name: str, sound: Path | None, cue: Path | None, gate: Path | N
                 f"{source} does not fit preset '{name}': {key} is missing, unknown or of other sizes"
             )
     metadata = form_metadata(config) | cue_metadata(sources[1])
+    if about := read_metadata(sources[2]).get(_ABOUT_GATE):
+        metadata[_ABOUT_GATE] = about
     _write(out, {key: tensors[key] for key in wanted}, metadata)
 
 

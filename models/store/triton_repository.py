@@ -25,7 +25,7 @@ STATE_IN, STATE_OUT = "state_in", "state_out"
 BATCH, STREAMS, DELAY_US = 64, 1024, 500
 #: A stream that sends nothing for so long is forgotten.
 IDLE_S = 10
-_KINDS = {TensorProto.FLOAT: "TYPE_FP32", TensorProto.UINT8: "TYPE_UINT8"}
+_KINDS: dict[int, str] = {TensorProto.FLOAT: "TYPE_FP32", TensorProto.UINT8: "TYPE_UINT8"}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from ...core.arrays import Float32, UInt8
-from ...core.buffers import SampleFifo
 from ...errors import InputError
 from ...models.config import CUE_SIZE
 from ...models.parents.inference import FADE_S, SAMPLE_RATE, WINDOW_S, enhance_window

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.arrays import Float32
-from ...core.pcm import from_int16, to_int16
+from ...core.sample_kinds import from_int16, to_int16
 from ...errors import InputError
 from ...models.lips.points import POINTS
 from ..controls import NO_LIMIT_DB, Controls

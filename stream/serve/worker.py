@@ -183,7 +183,9 @@ class Worker(uvicorn.Server):
 
     def _protocol(self) -> asyncio.Protocol:
         """What uvicorn makes for a connection."""
-        protocol: asyncio.Protocol = self.config.http_protocol_class(
+        # It takes more than its base class tells.
+        make: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+        protocol: asyncio.Protocol = make(
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return protocol

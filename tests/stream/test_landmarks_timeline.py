@@ -17,7 +17,7 @@ from lipstream.stream.runtimes.base import NO_VIDEO_AGE_S, StreamSpec
 from lipstream.stream.video.frames import LipFrame
 from lipstream.tests.stream.conftest import PassThrough
 from lipstream.tests.stream.faces import EYES, face
-from lipstream.tests.stream.test_pool import PassThroughPool
+from lipstream.tests.stream.pass_through_pool import PassThroughPool
 
 Make = Callable[..., Any]
 SPEC = StreamSpec("none", 16_000, 400, 200, 10, 96, "landmarks")

@@ -27,7 +27,8 @@ from lipstream.stream.lips_bound import (
 from lipstream.stream.pool import EnhancerPool
 from lipstream.stream.runtimes import load_runtime
 from lipstream.tests.stream.faces import face
-from lipstream.tests.stream.test_pool import PassThroughPool, noise
+from lipstream.tests.stream.pass_through_pool import PassThroughPool
+from lipstream.tests.stream.test_pool import noise
 
 HOP = 200
 Make = Callable[..., Any]

@@ -15,6 +15,7 @@ from lipstream.models.lips.landmarks import LandmarkVisualEncoder
 from lipstream.models.lips.voice_gate import VoiceGate
 from lipstream.models.lite_avse import LiteAVSEMamba
 from lipstream.models.store.checkpoint import load_model
+from lipstream.models.store.folder import read_metadata
 from lipstream.models.store.join import join_weights
 from lipstream.models.store.landmark_weights import load_encoder, read_about, save_encoder
 from lipstream.models.store.registry import weights_file
@@ -49,7 +50,7 @@ def test_each_part_comes_from_its_own_file(with_crops: Path, tmp_path: Path) -> 
     assert LITE.gate is not None
     encoder, gate = LandmarkVisualEncoder(LITE.visual.landmarks), VoiceGate(LITE.gate, LITE.band, LITE.stft)
     save_encoder(encoder, tmp_path / "cue.safetensors", {"clips": 7})
-    save_file(gate.state_dict(), tmp_path / "gate.safetensors")
+    save_file(gate.state_dict(), tmp_path / "gate.safetensors", {"lipstream-gate": "how it learnt"})
     out = tmp_path / "joined.safetensors"
     join_weights("lite", with_crops, tmp_path / "cue.safetensors", tmp_path / "gate.safetensors", out)
     net = load_model("lite", out)
@@ -59,6 +60,7 @@ def test_each_part_comes_from_its_own_file(with_crops: Path, tmp_path: Path) -> 
     assert_equal(net.gate.state_dict(), gate.state_dict())
     assert_equal(load_encoder(out).state_dict(), encoder.state_dict())
     assert read_about(out)["about"] == {"clips": 7}
+    assert read_metadata(out)["lipstream-gate"] == "how it learnt"
 
 
 def test_what_is_not_named_is_what_ships(with_crops: Path, tmp_path: Path) -> None:
