@@ -18,7 +18,6 @@ TESTED = {
     "add_peer",
     "enhance_array",
     "evaluate_folders",
-    "full_band",
     "lips_from_video",
     "lips_of_pictures",
     "live_session",
@@ -194,15 +193,3 @@ def test_spectrograms_are_small_pictures(noisy: Path, tmp_path: Path) -> None:
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
         assert (tmp_path / name).stat().st_size < 150_000
         assert (REPOSITORY / "docs" / "images" / name).stat().st_size < 150_000
-
-
-@pytest.mark.slow
-def test_the_band_above_8_khz_is_measured_and_drawn(tmp_path: Path) -> None:
-    needs("matplotlib")
-    wave = np.random.default_rng(0).standard_normal(48_000) * np.sin(np.arange(48_000) / 4_000)
-    soundfile.write(tmp_path / "wave.wav", 0.1 * wave, 48_000)
-    shown = run("full_band", tmp_path / "picture.png", *[tmp_path / "wave.wav"] * 3)
-    assert shown.count("above 8 kHz") == 3
-    assert "without its treble" in shown
-    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
-    assert (REPOSITORY / "docs" / "images" / "full_band.png").stat().st_size < 150_000

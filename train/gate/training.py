@@ -149,11 +149,9 @@ def _network(name: str, weights: Path, with_gate: bool) -> LiteAVSEMamba:
     net, lacking = grow_model(preset(name), weights)
     missing = [key for key in lacking if with_gate or not key.startswith(GATE_PREFIX)]
     if missing:
-        fix = (
-            "leave out keep_gate"
-            if missing[0].startswith(GATE_PREFIX)
-            else "add encoder C: lipstream cue join"
-        )
+        fix = "add encoder C with lipstream cue join"
+        if missing[0].startswith(GATE_PREFIX):
+            fix = "leave out keep_gate"
         raise InputError(f"{weights} does not fit preset '{name}': it lacks {missing[0]}; {fix}")
     return net.requires_grad_(False)
 

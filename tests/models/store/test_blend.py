@@ -112,4 +112,4 @@ def test_lips_that_may_only_take_away_cannot_be_turned(tmp_path: Path) -> None:
         blend("lite", [weights_file("lite")], tmp_path / "out.safetensors", lips=0.5)
     blend("lite", [weights_file("lite")], tmp_path / "out.safetensors")
     with safe_open(tmp_path / "out.safetensors", framework="pt") as opened:
-        assert set(opened.metadata()) == {"lipstream", "lipstream-cue"}
+        assert set(opened.metadata()) == {"lipstream", "lipstream-cue", "lipstream-gate"}

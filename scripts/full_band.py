@@ -1,7 +1,7 @@
 """Measure and draw what becomes of the band above 8 kHz: clean full-band speech, and the same in pink noise.
 
     pip install ".[bench]"        # for matplotlib
-    python examples/full_band.py docs/images/full_band.png /usr/share/sounds/alsa/*_*.wav
+    python scripts/full_band.py docs/images/full_band.png /usr/share/sounds/alsa/*_*.wav
 
 takes clean mono recordings of one rate (here of Debian's package alsa-utils), each with half a second of
 silence after it, and enhances them alone and with noise.
