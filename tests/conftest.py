@@ -63,6 +63,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=f"{package} is not installed"))
 
 
+@pytest.fixture(autouse=True)
+def _denormals() -> Iterator[None]:
+    """Commands that train have the processor flush denormal numbers: in this process, for all that follow."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """In several processes (pytest-xdist), a file stays in one, and all that use devices stay in one.

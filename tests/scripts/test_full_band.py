@@ -17,7 +17,8 @@ def test_the_band_above_8_khz_is_measured_and_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     wave = np.random.default_rng(0).standard_normal(48_000) * np.sin(np.arange(48_000) / 4_000)
     soundfile.write(tmp_path / "wave.wav", 0.1 * wave, 48_000)
-    command = [sys.executable, REPOSITORY / "scripts" / "full_band.py", tmp_path / "picture.png"]
+    script = REPOSITORY / "scripts" / "full_band.py"
+    command: list[str | Path] = [sys.executable, script, tmp_path / "picture.png"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     result = subprocess.run(
         [*command, *[tmp_path / "wave.wav"] * 3], capture_output=True, text=True, env=environment, timeout=300

@@ -45,13 +45,6 @@ def folder(data: Path, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return tmp_path
 
 
-@pytest.fixture(autouse=True)
-def denormals() -> Iterator[None]:
-    """The commands flush denormal numbers to zero, in a process that is theirs; this one is not."""
-    yield
-    torch.set_flush_denormal(False)
-
-
 def error_of(capsys: pytest.CaptureFixture[str]) -> str:
     """The one error told; warnings, as of a processor without fast bfloat16, may stand beside it."""
     (error,) = [
