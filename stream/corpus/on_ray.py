@@ -13,7 +13,7 @@ from ...core.extras import needs_extra
 from ...core.processes import THREAD_VARIABLES
 from ...errors import InputError
 
-#: Recordings handed to an actor together at most: a call costs the driver about a millisecond.
+#: Recordings handed to an actor together at most, so that calls cost the driver little.
 MOST_AT_ONCE = 16
 
 
@@ -64,6 +64,8 @@ class RayCrew:
         return [self._news(reference) for reference in ready]
 
     def close(self) -> None:
+        if not self._ray.is_initialized():  # closed before: to kill would start a Ray
+            return
         for actor in self._actors.values():
             self._ray.kill(actor)
         self._ray.shutdown()
