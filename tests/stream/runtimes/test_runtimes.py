@@ -1,4 +1,4 @@
-"""One suite for all runtimes of the shipped model, and the proof that its graphs are what export makes."""
+"""One suite for all runtimes of the shipped model, and the proof that its graphs hold its weights."""
 
 import shutil
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import safetensors.numpy
 import torch
 
 from lipstream.errors import InputError
@@ -17,8 +18,7 @@ from lipstream.models.lips.points import POINTS
 from lipstream.models.lite_avse import build
 from lipstream.models.store.checkpoint import load_model
 from lipstream.models.store.export import export_graphs
-from lipstream.models.store.pack import export
-from lipstream.models.store.registry import graph_files
+from lipstream.models.store.registry import graph_files, weights_file
 from lipstream.stream.runtimes import NO_VIDEO_AGE_S, RUNTIMES, Runtime, load_runtime
 from lipstream.stream.runtimes.eager import EagerRuntime
 from lipstream.stream.runtimes.onnx import OnnxRuntime
@@ -198,19 +198,15 @@ def weights_of(path: Path) -> dict[str, np.ndarray]:
     return {item.name: onnx.numpy_helper.to_array(item) for item in model.graph.initializer}
 
 
-def test_shipped_graphs_are_what_export_makes_of_the_shipped_weights(tmp_path: Path) -> None:
-    written = export("lite", None, tmp_path / "mine")
-    assert [path.name for path in written[3:]] == ["model.safetensors", "README.md", "config.json"]
-    for fresh, shipped in zip(written[:3], graph_files("lite"), strict=True):
-        assert fresh.name == shipped.name.replace("lite", "model")
-        ours, theirs = weights_of(fresh), weights_of(shipped)
-        assert ours.keys() == theirs.keys()
-        for name, array in ours.items():
-            np.testing.assert_array_equal(array, theirs[name], err_msg=name)
-        ops = [[node.op_type for node in onnx.load(path).graph.node] for path in (fresh, shipped)]
-        assert ops[0] == ops[1]
-    assert graph_files(tmp_path / "mine") == tuple(written[:3])
-    assert load_runtime(tmp_path / "mine", "eager").spec == load_runtime(tmp_path / "mine").spec
+def test_shipped_graphs_hold_the_shipped_weights() -> None:
+    """To the bit where the exporter kept a tensor's name; the thousand hops above hold what it folded."""
+    weights = safetensors.numpy.load_file(weights_file("lite"))
+    for path in graph_files("lite"):
+        held = {name.removeprefix("model.net."): array for name, array in weights_of(path).items()}
+        held = {name: array for name, array in held.items() if name in weights}
+        assert sum(array.size for array in held.values()) > 40_000
+        for name, array in held.items():
+            np.testing.assert_array_equal(array, weights[name], err_msg=name)
 
 
 def test_exported_graphs_tell_nothing_of_the_machine_that_made_them() -> None:
