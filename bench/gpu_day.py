@@ -118,7 +118,7 @@ def steps(on_gpu: bool) -> list[Step]:
     if not on_gpu:
         hop = ("lipstream", "bench", "latency", "--runtime", "eager", "--hops", "20", "--json", "{json}")
         pool = ("lipstream", "bench", "streams", "--runtime", "eager", "--streams", "1", "2", "--hops", "5")
-        kernels = (*pytest, "tests/kernels/test_triton_ops.py", "-k", "conv")
+        kernels = (*pytest, "tests/kernels/triton/test_ops.py", "-k", "conv")
         return [
             Step("A hop", hop, 60),
             Step("Many streams", (*pool, "--json", "{json}"), 60),
@@ -131,7 +131,7 @@ def steps(on_gpu: bool) -> list[Step]:
     tests = ("tests/stream/runtimes", "tests/bench/speed/test_cuda.py", "tests/kernels/test_dispatch.py")
     return [
         Step("A hop", ("lipstream", "bench", "cuda", "--json", "{json}"), 90),
-        Step("Triton kernels", (*pytest, "tests/kernels/test_triton_ops.py"), 150),
+        Step("Triton kernels", (*pytest, "tests/kernels/triton/test_ops.py"), 150),
         Step("Many streams", (*pool, *streams, "--json", "{json}"), 90),
         Step("Training", (*training, "--steps", "20"), 120),
         Step("CUDA tests", (*pytest, *tests, "-k", "cuda or gpu or Cuda"), 150),

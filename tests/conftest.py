@@ -25,8 +25,8 @@ DEVICES = re.compile(
 
 #: Tests that take seconds: they train, compile, play in real time, simulate hours, or start many processes.
 SLOW = re.compile(
-    r"/(demo|train/run|bench/systems/peers|bench/suite)/|/commands/test_(live|pipes_and_signals)\.py|tests/test_privacy\.py|/bench/speed/test_(pipeline|streams|cost)\.py|/live/test_session\.py|"
-    r"/test_(control|estimator|hop_benchmark|livekit|packaging|pipeline_delay|other_processors|realtime|soak|triton_\w+)\.py|"
+    r"/(demo|kernels/triton|train/run|bench/systems/peers|bench/suite)/|/commands/test_(live|pipes_and_signals)\.py|tests/test_privacy\.py|/bench/speed/test_(pipeline|streams|cost)\.py|/live/test_session\.py|"
+    r"/test_(control|estimator|hop_benchmark|livekit|packaging|pipeline_delay|other_processors|realtime|soak)\.py|"
     r"test_(it_comes_nearer_to_the_clean_recording|memory_does_not_grow|each_stream_gets_what|so_it_is_with_the_real)|"
     r"offline_enhancement_of_what_went_in\[shipped"
 )

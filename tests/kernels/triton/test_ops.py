@@ -1,6 +1,6 @@
 """Triton's kernels against the torch they stand for: on a GPU, or in Triton's interpreter.
 
-The interpreter must be chosen before Triton is imported, so `test_triton_interpreter.py` runs this file in a
+The interpreter must be chosen before Triton is imported, so `test_interpreter.py` runs this file in a
 process of its own.
 """
 
@@ -20,7 +20,7 @@ if importlib.util.find_spec("triton") is None:
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 if not (INTERPRETED or torch.cuda.is_available()):
     pytest.skip(
-        "no CUDA device: test_triton_interpreter.py runs these in the interpreter", allow_module_level=True
+        "no CUDA device: test_interpreter.py runs these in the interpreter", allow_module_level=True
     )
 
 from lipstream.kernels.triton import ops  # noqa: E402
