@@ -51,8 +51,8 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         parser.addoption("--benchmark-disable", action="store_true", help="pytest-benchmark is not installed")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by what they use and where they are."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by what they use and where they are; in several processes the longest files begin."""
     for item in items:
         if DEVICES.search(item.nodeid) or DEVICE_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("devices")
@@ -61,6 +61,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for package, pattern in NEEDS.items():
             if pattern.search(item.nodeid) and find_spec(package) is None:
                 item.add_marker(pytest.mark.skip(reason=f"{package} is not installed"))
+    if hasattr(config, "workerinput"):  # a worker of pytest-xdist
+        long = ("devices", "slow")
+        slow = {item.path for item in items if any(map(item.get_closest_marker, long))}
+        items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(autouse=True)
@@ -75,8 +79,10 @@ def _denormals() -> Iterator[None]:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """In several processes (pytest-xdist), a file stays in one, and all that use devices stay in one.
 
-    So the fixtures of a file are made once, and sound servers and cameras do not disturb each other.
+    So the fixtures of a file are made once, and sound servers and cameras do not disturb each other. Files
+    are taken in the order of the collection: by pytest-xdist's own, one long test begins when all others end.
     """
+    config.option.loadscopereorder = False
     from xdist.scheduler import LoadScopeScheduling
 
     class FilesTogether(LoadScopeScheduling):
