@@ -109,6 +109,7 @@ def test_the_films_of_other_recordings_are_no_recordings(settings: Settings, rec
 
 
 def test_a_recording_without_its_film_is_a_row(settings: Settings, manifest: Path, clean: Clean) -> None:
+    pytest.importorskip("cv2")
     assert clean(replace(settings, video="{dir}/{stem}.mp4"), manifest).failed == 3
     assert "two.mp4" in Manifest(manifest).rows[TWO].error
     assert made(settings) == []
