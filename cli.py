@@ -19,7 +19,7 @@ from .core.usage import CommandParser, meant
 from .errors import InputError
 
 if TYPE_CHECKING:
-    from .stream.corpus.cleaner import Judge
+    from .stream.corpus.settings import Judge
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -248,7 +248,7 @@ def _completion(parser: CommandParser, shell: str) -> int:
     except ImportError as error:
         raise needs_extra("completion", "completion", error) from error
     for action in parser.every_action():
-        if action.type is Path:
+        if action.type is Path or action.metavar == "PATH":
             action.complete = shtab.DIRECTORY if action.metavar == "DIR" else shtab.FILE  # type: ignore[attr-defined]
     print(shtab.complete(parser, shell))
     return 0

@@ -7,21 +7,23 @@ import sys
 import threading
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 from ...core.console import complain
 from ...core.native_stderr import native_stderr_detached
-from .live_options import add_options, settings_of
+from ...core.options import add_options, from_options
+from ..live.config import LiveConfig
 from .live_plan import with_output
+from .live_settings import NO_CAMERA, LiveSettings
 
 if TYPE_CHECKING:
     from ..live.session import LiveSession
     from ..live.stats import StatsFile
     from ..ui.display import Relay
     from ..ui.keys import Keyboard
-    from .live_settings import LiveSettings
 
 EXIT_FAILED = 1
 #: Seconds between two looks at the keys, and between two lines of --json-stats.
@@ -38,7 +40,13 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         "While it runs, ? shows the keys.",
     )
     parser.set_defaults(run=live)
-    add_options(parser)
+    groups = add_options(parser, LiveSettings)
+    groups["video"].add_argument(
+        "--no-video", dest="camera", action="store_const", const=NO_CAMERA, help="audio only: --camera none"
+    )
+    records = add_options(parser, LiveConfig)["records"]
+    records.add_argument("--json-stats", type=Path, metavar="FILE", help="append a line of JSON each second")
+    _add_settings(parser)
 
 
 def live(args: argparse.Namespace) -> int:
@@ -54,13 +62,13 @@ def live(args: argparse.Namespace) -> int:
     from ..ui.display import Relay, choose_display
     from ..ui.keys import Keyboard
     from ..ui.words import status_line
-    from .live_settings import write_settings
+    from .live_saved import write_settings
 
     if args.install or args.uninstall:
         return _install(args)
     chosen = _chosen(args)
     settings = with_output(chosen, partial(print, flush=True), _ask if _on_terminal() else None)
-    config = settings.config(record=args.record, duration_s=args.duration)
+    config = settings.config(record=args.record, duration_s=args.duration_s)
     if config.camera is not None:
         from ..lips_bound import notice
 
@@ -96,15 +104,34 @@ def live(args: argparse.Namespace) -> int:
     return _left(0, others)
 
 
-def _chosen(args: argparse.Namespace) -> "LiveSettings":
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    settings = parser.add_argument_group("settings")
+    settings.add_argument(
+        "--save",
+        action="store_true",
+        help="remember the options of sound, video and processing: without any of them, lipstream live takes "
+        "these up",
+    )
+    settings.add_argument("--no-saved", action="store_true", help="leave what is remembered aside")
+    either = settings.add_mutually_exclusive_group()
+    either.add_argument(
+        "--install",
+        action="store_true",
+        help="write a systemd user unit and an entry for the menu, which start lipstream live with what is "
+        "remembered, and end (Linux)",
+    )
+    either.add_argument("--uninstall", action="store_true", help="remove both, and end")
+
+
+def _chosen(args: argparse.Namespace) -> LiveSettings:
     """What the options say, or without any what was saved.
 
     Raises:
         InputError: what was saved cannot be used.
     """
-    from .live_settings import read_settings, settings_path
+    from .live_saved import read_settings, settings_path
 
-    settings = settings_of(args)
+    settings = from_options(LiveSettings, args)
     if not settings.chosen() and not args.no_saved and (saved := read_settings()) is not None:
         print(f"settings of {settings_path()}: {saved.words()} (--no-saved leaves them aside)", flush=True)
         return saved
@@ -126,14 +153,14 @@ def _ask(question: str) -> str:
 def _install(args: argparse.Namespace) -> int:
     """Write or remove what starts live sessions by themselves, and say how it is used."""
     from .live_install import install, this_program, uninstall
-    from .live_settings import write_settings
+    from .live_saved import write_settings
 
     if args.uninstall:
         for path in uninstall():
             print(f"removed {path}")
         return 0
     if args.save:
-        chosen = settings_of(args)
+        chosen = from_options(LiveSettings, args)
         chosen.config()  # which checks them
         print(f"saved in {write_settings(chosen)}")
     for path in install(this_program()):

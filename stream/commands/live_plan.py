@@ -3,13 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...errors import InputError
-from .live_options import VIRTUAL_MIC
-
-if TYPE_CHECKING:
-    from .live_settings import LiveSettings
+from .live_settings import NO_CAMERA, VIRTUAL_MIC, LiveSettings
 
 Tell = Callable[[str], None]
 #: Asks a question on the terminal and gives the answer.
@@ -77,8 +73,7 @@ def _told_to_choose(settings: "LiveSettings") -> str:
 def _found(settings: "LiveSettings", obstacle: str) -> Iterator[str]:
     """What there is, in plain words."""
     from ..devices.devices import find_device
-    from ..video.camera.status import camera_name, listed_cameras
-    from .live_settings import NO_CAMERA
+    from ..video.camera.names import camera_name, listed_cameras
 
     if settings.input is None:
         device = find_device(None, "input")
