@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .core.console import complain, flush_stdout, let_go_of_stdout
+from .core.console import complain, flush_stdout, let_go_of_stdout, make_streams_usable
 from .core.extras import needs_extra
 from .core.processes import Terminated, terminated_like_ctrl_c
 from .core.usage import CommandParser, meant
@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         input (told in one line on stderr), 130 after Ctrl-C, 128 and its number after SIGTERM or SIGHUP, 141
         where the reader of a pipe went away.
     """
+    make_streams_usable()
     try:
         with terminated_like_ctrl_c():
             args = _parser().parse_args(argv)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ...core.console import complain
 from ...core.native_stderr import native_stderr_detached
 from ...core.options import add_options, from_options
+from ...errors import InputError
 from ..live.config import LiveConfig
 from .live_plan import with_output
 from .live_settings import NO_CAMERA, LiveSettings
@@ -55,6 +56,23 @@ def live(args: argparse.Namespace) -> int:
     Returns:
         0, or 1 if a part of it failed.
     """
+    from .live_saved import settings_path
+
+    if args.install or args.uninstall:
+        return _install(args)
+    chosen = from_options(LiveSettings, args)
+    if chosen.chosen() or args.no_saved or (saved := _saved()) is None:
+        return _live(args, chosen)
+    try:
+        return _live(args, saved)
+    except InputError as error:
+        raise InputError(
+            f"{error} (so it is saved in {settings_path()}: --no-saved leaves that aside)"
+        ) from error
+
+
+def _live(args: argparse.Namespace, chosen: LiveSettings) -> int:
+    """Run a session with these settings."""
     from ..live.incoming import incoming_session
     from ..live.session import LiveError, LiveSession
     from ..live.stats import StatsFile
@@ -64,9 +82,6 @@ def live(args: argparse.Namespace) -> int:
     from ..ui.words import status_line
     from .live_saved import write_settings
 
-    if args.install or args.uninstall:
-        return _install(args)
-    chosen = _chosen(args)
     settings = with_output(chosen, partial(print, flush=True), _ask if _on_terminal() else None)
     config = settings.config(record=args.record, duration_s=args.duration_s)
     if config.camera is not None:
@@ -85,10 +100,11 @@ def live(args: argparse.Namespace) -> int:
                 stats_file = stack.enter_context(StatsFile(args.json_stats, relay.tell))
             session = LiveSession(config, on_message=relay.tell)
             session.mute = bool(settings.push_to_talk)
-            stack.enter_context(session)
             incoming = None
-            if settings.incoming is not None:
+            if settings.incoming is not None:  # told before anything starts, if there is no such output
                 incoming = incoming_session(settings.incoming, config, relay.tell)
+            stack.enter_context(session)
+            if incoming is not None:
                 stack.enter_context(incoming)
             if args.save:
                 relay.tell(f"saved in {write_settings(chosen)}: lipstream live takes it up")
@@ -123,19 +139,17 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     either.add_argument("--uninstall", action="store_true", help="remove both, and end")
 
 
-def _chosen(args: argparse.Namespace) -> LiveSettings:
-    """What the options say, or without any what was saved.
+def _saved() -> LiveSettings | None:
+    """What was saved, if anything, which is told.
 
     Raises:
         InputError: what was saved cannot be used.
     """
     from .live_saved import read_settings, settings_path
 
-    settings = from_options(LiveSettings, args)
-    if not settings.chosen() and not args.no_saved and (saved := read_settings()) is not None:
+    if (saved := read_settings()) is not None:
         print(f"settings of {settings_path()}: {saved.words()} (--no-saved leaves them aside)", flush=True)
-        return saved
-    return settings
+    return saved
 
 
 def _on_terminal() -> bool:

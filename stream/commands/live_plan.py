@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import InputError
-from .live_settings import NO_CAMERA, VIRTUAL_MIC, LiveSettings
+from .live_settings import NO_CAMERA, VIRTUAL_MIC, LiveSettings, endpoint_of
 
 Tell = Callable[[str], None]
 #: Asks a question on the terminal and gives the answer.
@@ -29,6 +29,10 @@ def with_output(settings: "LiveSettings", tell: Tell, ask: Ask | None) -> "LiveS
     """
     if settings.names_output:
         return settings
+    if not isinstance(endpoint_of(settings.input), Path):
+        from ..devices.devices import find_device
+
+        find_device(settings.input, "input")  # nothing is told of a voice where there is no microphone
     chosen, obstacle = _microphone_for_others(settings)
     if ask is not None:
         for line in _found(settings, obstacle):

@@ -34,7 +34,7 @@ def read_settings() -> LiveSettings | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): give yourself the right to") from error
+        raise _unusable(path, f"it cannot be read ({error.strerror})") from error
     except ValueError as error:  # not TOML, or not even text
         raise _unusable(path, "it is damaged") from error
     if (version := content.pop("version", None)) != VERSION:
@@ -60,7 +60,10 @@ def write_settings(settings: LiveSettings) -> Path:
         with written_whole(path) as partial:
             partial.write_text("\n".join(_lines(settings)) + "\n", encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}): free it or make room") from error
+        raise InputError(
+            f"the settings cannot be saved in {path} ({error.strerror}): make that place writable, or start "
+            "without --save"
+        ) from error
     return path
 
 

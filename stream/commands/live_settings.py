@@ -174,9 +174,9 @@ class LiveSettings:
         return LiveConfig(**named | others)
 
 
-def _endpoint(value: str) -> EndpointName:
+def endpoint_of(value: str | None) -> EndpointName | None:
     """A file, or the name or index of a device."""
-    return Path(value) if value.lower().endswith(SOUND_FILES) else value
+    return Path(value) if value is not None and value.lower().endswith(SOUND_FILES) else value
 
 
 def _camera(value: str) -> Camera | None:
@@ -185,8 +185,8 @@ def _camera(value: str) -> Camera | None:
 
 #: What `LiveConfig` has in another form than a user writes it.
 _MAKE: Mapping[str, Callable[[str], Any]] = {
-    "input": _endpoint,
-    "output": _endpoint,
+    "input": endpoint_of,
+    "output": endpoint_of,
     "camera": _camera,
     "face_model": Path,
     "atten_limit_db": parse_strength,

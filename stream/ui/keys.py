@@ -1,6 +1,7 @@
 """The keys of a running session, read one by one from the terminal."""
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from typing import Any, Self
@@ -10,6 +11,8 @@ from ..controls import NO_LIMIT_DB, Controls
 QUIT = "q"
 #: Steps of the attenuation limit in dB; above the last there is none.
 LIMIT_STEPS_DB = (0.0, 3.0, 6.0, 9.0, 12.0, 15.0, 18.0, 24.0, 30.0, 40.0, NO_LIMIT_DB)
+#: What a terminal sends for an arrow (ESC [ B), a function key (ESC O Q, ESC [ 1 5 ~) or a letter with Alt.
+_SEQUENCE = re.compile(r"\x1b(?:\[\[?[0-?]*[ -/]*[@-~]|O.|.|$)")
 #: What the keys do, one by one.
 KEYS = (
     ("space", "talk, or mute again (no need to hold it)"),
@@ -109,7 +112,12 @@ class Keyboard:
         import select
 
         ready = select.select([sys.stdin], [], [], 0)[0]
-        return os.read(sys.stdin.fileno(), 64).decode(errors="ignore") if ready else ""
+        return _letters(os.read(sys.stdin.fileno(), 64).decode(errors="ignore")) if ready else ""
+
+
+def _letters(typed: str) -> str:
+    """What was typed without the sequences of arrows and function keys, whose letters mean nothing here."""
+    return _SEQUENCE.sub("", typed)
 
 
 def _in_foreground() -> bool:

@@ -165,9 +165,11 @@ def test_settings_are_saved_and_taken_up_where_none_are_given(
     assert args.run(args) == 0
     assert "live.toml" not in capsys.readouterr().out
     (folder / "config" / "live.toml").write_text("version = 1\nvolume = 3\n")
-    assert not commands._chosen(parsed("--no-saved")).chosen()
     with pytest.raises(InputError, match="no setting 'volume'"):
-        commands._chosen(parsed())
+        parsed().run(parsed())
+    (folder / "config" / "live.toml").write_text('version = 1\ninput = "in.wav"\noutput = "in.wav"\n')
+    with pytest.raises(InputError, match=r"is the input as well.*\(so it is saved in .*live.toml"):
+        parsed().run(parsed())
 
 
 def test_the_help_says_that_lips_are_off(capsys: pytest.CaptureFixture[str]) -> None:

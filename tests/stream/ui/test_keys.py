@@ -100,7 +100,14 @@ except (KeyboardInterrupt, RuntimeError) as error:
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"), [("b+q", "saw b+q"), ("b!", "RuntimeError"), (None, "KeyboardInterrupt")]
+    ("typed", "told"),
+    [
+        ("b+q", "saw b+q"),
+        # Arrows down and left, F2, F5, a console's F1, Control-left, Alt-q: neither b nor d nor q.
+        ("\x1b[B\x1b[D\x1bOQ\x1b[15~\x1b[[A\x1b[1;5D\x1bqmq", "saw mq"),
+        ("b!", "RuntimeError"),
+        (None, "KeyboardInterrupt"),
+    ],
 )
 def test_keys_come_without_enter_and_the_terminal_is_restored(typed: str | None, told: str) -> None:
     ours, theirs = pty.openpty()
