@@ -214,7 +214,7 @@ def _parser(field: "Field[Any]", kind: Any) -> Parse:
     allowed: _Range | None = (chosen.fills or field).metadata.get(_RANGE)
     make = chosen.parse or kind
     if make in (str, Path):
-        return make  # type: ignore[no-any-return]  # completion knows files by their type
+        return make  # completion knows files by their type
 
     def parse(text: str) -> Any:
         try:

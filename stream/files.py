@@ -23,7 +23,7 @@ from .file_options import FileOptions
 from .lag.av_lag import HeardSound
 from .latency import LatencyBudget
 from .lips_bound import load_bounded_runtime
-from .media.companions import Companions, tags_to_carry
+from .media.companions import ATTACHING, Companions, tags_to_carry
 from .media.formats import choose_format, choose_piped, holds_cover, holds_pictures, is_lossy
 from .media.layout import AudioLayout, measured_bit_rate
 from .media.riff import chunks_to_carry
@@ -274,7 +274,8 @@ def _opened_output(
 ) -> AudioWriter:
     """The output, with all that comes along from the source."""
     companions = None
-    if reader.has_more and holds_pictures(layout.format):
+    attached = (reader.has_attached or reader.has_cover) and not is_pipe(source)
+    if (reader.has_more and holds_pictures(layout.format)) or (attached and layout.format == ATTACHING):
         companions = stack.enter_context(Companions(source, "all"))
     elif (reader.has_cover or reader.has_chapters) and not is_pipe(source):
         companions = stack.enter_context(
