@@ -91,14 +91,13 @@ class Keyboard:
         self._before: list[Any] | None = None
         if sys.platform != "win32" and _in_foreground():
             import termios
-            import tty
 
             self._before = termios.tcgetattr(sys.stdin)
-            tty.setcbreak(sys.stdin, termios.TCSANOW)
+            _take_single_keys()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._before is not None:
+        if self._before is not None and _in_foreground():
             import termios
 
             termios.tcsetattr(sys.stdin, termios.TCSANOW, self._before)
@@ -107,9 +106,11 @@ class Keyboard:
         """The keys pressed since the last call; does not wait."""
         if sys.platform == "win32":
             return _pressed_on_windows()
-        if self._before is None:
+        if self._before is None or not _in_foreground():  # stopped and sent on in the background since then
             return ""
         import select
+
+        _take_single_keys()
 
         ready = select.select([sys.stdin], [], [], 0)[0]
         return _letters(os.read(sys.stdin.fileno(), 64).decode(errors="ignore")) if ready else ""
@@ -118,6 +119,15 @@ class Keyboard:
 def _letters(typed: str) -> str:
     """What was typed without the sequences of arrows and function keys, whose letters mean nothing here."""
     return _SEQUENCE.sub("", typed)
+
+
+def _take_single_keys() -> None:
+    """Let keys come without Enter; also again, for a shell takes that back where it stopped this process."""
+    import termios
+    import tty
+
+    if termios.tcgetattr(sys.stdin)[3] & termios.ICANON:
+        tty.setcbreak(sys.stdin, termios.TCSANOW)
 
 
 def _in_foreground() -> bool:
