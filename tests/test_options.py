@@ -1,6 +1,7 @@
 """Every option that fills a dataclass is that of its field: its name, its default, and its range."""
 
 from dataclasses import MISSING, Field, fields
+from functools import cache
 from typing import Any
 
 import pytest
@@ -32,8 +33,13 @@ FILLED: list[tuple[str, type]] = [
 OPTIONS = [(command, config, field) for command, config in FILLED for field in option_fields(config)]
 
 
+@cache
+def _whole() -> CommandParser:
+    return _parser()
+
+
 def parser_of(command: str) -> CommandParser:
-    parser = _parser()
+    parser = _whole()
     for word in command.split():
         parser = parser.commands()[word]
     return parser

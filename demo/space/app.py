@@ -1,12 +1,11 @@
-"""The page of Lipstream as a Hugging Face Space: what `lipstream app` serves, for everybody who opens it."""
+"""The page of Lipstream as a Hugging Face Space: what `lipstream app` serves, for everybody who opens it.
 
-import os
+Options of that command may follow, and count.
+"""
+
+import sys
 
 from lipstream.cli import main
 
-# A Space says by Gradio's variables where it listens.
-HOST = os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0")
-PORT = os.environ.get("GRADIO_SERVER_PORT", "7860")
-
 if __name__ == "__main__":
-    raise SystemExit(main(["app", "--host", HOST, "--port", PORT]))
+    raise SystemExit(main(["app", "--host", "0.0.0.0", "--port", "7860", *sys.argv[1:]]))

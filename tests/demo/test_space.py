@@ -1,6 +1,5 @@
 """The files of a Space and of a container name what there is, in the versions that the project has."""
 
-import os
 import re
 import shlex
 import subprocess
@@ -77,10 +76,8 @@ def test_both_start_the_same_command_on_the_port_that_is_published() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("gradio") is None, reason="needs the extra 'app'")
 def test_the_page_of_a_space_answers() -> None:
-    there = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": "0"}
-    with subprocess.Popen(
-        [sys.executable, SPACE / "app.py"], stdout=subprocess.PIPE, text=True, env=os.environ | there
-    ) as page:
+    command = [sys.executable, SPACE / "app.py", "--host", "127.0.0.1", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as page:
         try:
             assert page.stdout is not None
             address = page.stdout.readline().split()[0]
