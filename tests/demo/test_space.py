@@ -76,7 +76,7 @@ def test_both_start_the_same_command_on_the_port_that_is_published() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("gradio") is None, reason="needs the extra 'app'")
 def test_the_page_of_a_space_answers() -> None:
-    command = [sys.executable, SPACE / "app.py", "--host", "127.0.0.1", "--port", "0"]
+    command = [sys.executable, str(SPACE / "app.py"), "--host", "127.0.0.1", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as page:
         try:
             assert page.stdout is not None
