@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .core.console import complain, flush_stdout, let_go_of_stdout
+from .core.console import complain, flush_stdout, let_go_of_stdout, make_streams_usable
 from .core.extras import needs_extra
 from .core.processes import Terminated, terminated_like_ctrl_c
 from .core.usage import CommandParser, meant
 from .errors import InputError
 
 if TYPE_CHECKING:
-    from .stream.corpus.cleaner import Judge
+    from .stream.corpus.settings import Judge
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         input (told in one line on stderr), 130 after Ctrl-C, 128 and its number after SIGTERM or SIGHUP, 141
         where the reader of a pipe went away.
     """
+    make_streams_usable()
     try:
         with terminated_like_ctrl_c():
             args = _parser().parse_args(argv)
@@ -248,7 +249,7 @@ def _completion(parser: CommandParser, shell: str) -> int:
     except ImportError as error:
         raise needs_extra("completion", "completion", error) from error
     for action in parser.every_action():
-        if action.type is Path:
+        if action.type is Path or action.metavar == "PATH":
             action.complete = shtab.DIRECTORY if action.metavar == "DIR" else shtab.FILE  # type: ignore[attr-defined]
     print(shtab.complete(parser, shell))
     return 0

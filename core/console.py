@@ -1,5 +1,6 @@
 """What the command line says: results on stdout; trouble, and a bar for what takes long, on stderr."""
 
+import io
 import os
 import sys
 import unicodedata
@@ -12,6 +13,26 @@ if TYPE_CHECKING:
 
 #: Files shorter than this are done before a bar could be read.
 LONG_S = 20.0
+
+
+def make_streams_usable() -> None:
+    """Let a process that was started without streams print to nowhere, and any stream take any letter.
+
+    A letter that the encoding of a terminal has not is written out, as ``\\u2588``.
+    """
+    if sys.stdin is None:
+        os.open(os.devnull, os.O_RDONLY)  # else the next file that is opened would be standard input
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def has_stdout() -> bool:
+    """Whether somebody may read what this process prints: it was not started with a closed stdout."""
+    return sys.stdout is not None and getattr(sys.stdout, "name", "") != os.devnull
 
 
 def complain(kind: str, message: object) -> None:

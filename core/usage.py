@@ -53,6 +53,12 @@ class CommandParser(argparse.ArgumentParser):
         below = [action for command in self.commands().values() for action in command.every_action()]
         return [*self._actions, *below]
 
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        # As of a shell's variable that is not set; a path of it would be the folder where one is.
+        if not arg_string and not isinstance(action, argparse._SubParsersAction):
+            raise argparse.ArgumentError(action, "must not be empty")
+        return super()._get_value(action, arg_string)
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if isinstance(action, argparse._SubParsersAction) and value not in action.choices:
             self.error(f"no command {value!r}{meant(value, action.choices)}")

@@ -46,6 +46,7 @@ class AudioReader(Protocol):
         start_s: when the sound starts on the clock of the container, in seconds; known after the first block.
         has_more: whether there are pictures or further tracks beside the sound.
         has_cover: whether there is a picture on the cover.
+        has_attached: whether it has files attached, as fonts.
         has_chapters: whether it is divided into chapters.
         tags: title and the like, by FFmpeg's names.
         warnings: what of the sound did not come, one line each; known when all blocks are read.
@@ -55,6 +56,7 @@ class AudioReader(Protocol):
     start_s: float
     has_more: bool
     has_cover: bool
+    has_attached: bool
     has_chapters: bool
 
     @property
@@ -193,10 +195,14 @@ class AudioWriter:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What of the companions could not be copied, in one line."""
-        if self._companions is None or not self._companions.dropped:
+        """What of the companions could not be copied, a line for each kind."""
+        if self._companions is None:
             return ()
-        return (f"{self._companions.dropped} damaged packets beside the sound were left out",)
+        dropped, left_out = self._companions.dropped, ", ".join(self._companions.left_out)
+        return (
+            *([f"{dropped} damaged packets beside the sound were left out"] if dropped else []),
+            *([f"left out, for this container has no place for it: {left_out}"] if left_out else []),
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -10,9 +10,9 @@ from typing import Generic, TypeAlias, overload
 from ..core.sample_kinds import Samples, float32_and_back
 from ..errors import InputError
 from .controls import NO_LIMIT_DB, Controls
+from .defaults import AUTO, DEFAULT_MODEL
 from .enhancer import Enhancer, checked_sample_rate
 from .lips_input import Lips
-from .runtimes import AUTO
 
 #: A chunk, or a chunk and the lips that came meanwhile.
 Chunk: TypeAlias = Samples | tuple[Samples, Lips | None]
@@ -45,7 +45,7 @@ def stream(
 def stream(
     chunks: Iterable[Chunk[Samples]] | AsyncIterable[Chunk[Samples]],
     sample_rate: int = 16_000,
-    model: str = "lite",
+    model: str = DEFAULT_MODEL,
     *,
     runtime: str = AUTO,
     atten_limit_db: float = NO_LIMIT_DB,

@@ -25,6 +25,11 @@ def parse_strength(text: str) -> float:
         raise InputError(f"'{text}' is no strength: choose {words}, or a number of dB from 0") from error
 
 
+def strength_text(limit_db: float) -> str:
+    """An attenuation limit as `parse_strength` takes it: the word for it, if there is one."""
+    return next((word for word, db in STRENGTHS.items() if db == limit_db), f"{limit_db:g}")
+
+
 def strength_words(limit_db: float) -> str:
     """An attenuation limit in words: how strongly noise is suppressed, and by how much."""
     if limit_db >= NO_LIMIT_DB:

@@ -16,22 +16,19 @@ from ..models.store.hub import pinned
 from ..models.store.registry import ModelName
 from .channel import Channel
 from .controls import NO_LIMIT_DB, Controlled, Controls
+from .defaults import AUTO, DEFAULT_MODEL, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from .latency import LatencyBudget
 from .lips_input import Lips
-from .runtimes import AUTO, chosen_runtime
+from .runtimes import chosen_runtime
 from .runtimes.base import LipsKind, Runtime
 
 __all__ = [
-    "MAX_SAMPLE_RATE",
-    "MIN_SAMPLE_RATE",
     "NO_LIMIT_DB",
     "Enhancer",
     "checked_sample_rate",
     "from_pretrained",
 ]
 
-#: Rates in Hz that an Enhancer takes.
-MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 6_000, 192_000
 #: The most in ms that lips may be late or early.
 MAX_AV_OFFSET_MS = 5_000.0
 
@@ -73,7 +70,7 @@ class Enhancer(Controlled):
 
     def __init__(
         self,
-        model: ModelName = "lite",
+        model: ModelName = DEFAULT_MODEL,
         sample_rate: int = 16_000,
         runtime: str | Runtime = AUTO,
         atten_limit_db: float = NO_LIMIT_DB,

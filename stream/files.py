@@ -17,18 +17,19 @@ from ..models.config import SAMPLE_LIMIT
 from ..models.store.registry import ModelName, find_parent_folder
 from .audio_files import AudioReader, AudioWriter, check_output, open_audio
 from .controls import NO_LIMIT_DB
-from .enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Enhancer
+from .defaults import AUTO, DEFAULT_MODEL, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, AvOffset
+from .enhancer import Enhancer
+from .file_options import FileOptions
 from .lag.av_lag import HeardSound
 from .latency import LatencyBudget
 from .lips_bound import load_bounded_runtime
-from .media.companions import Companions, tags_to_carry
+from .media.companions import ATTACHING, Companions, tags_to_carry
 from .media.formats import choose_format, choose_piped, holds_cover, holds_pictures, is_lossy
 from .media.layout import AudioLayout, measured_bit_rate
 from .media.riff import chunks_to_carry
 from .media.sources import is_pipe
 from .offset.file_offset import MEASURED_S, FileOffset
-from .offset.watch import AvOffset
-from .runtimes import AUTO, chosen_runtime
+from .runtimes import chosen_runtime
 from .runtimes.base import Runtime
 from .video.lips.feed import LipsFeed, open_lips
 
@@ -37,8 +38,6 @@ Progress = Callable[[float, float], None]
 #: Called after each block with the seconds done, the confidence in the video (mean over channels), how many
 #: frames of the video lay in the block, and how many of them had a usable face.
 Watch = Callable[[float, float, int, int], None]
-
-CHUNK_MS = 500.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ class LoadedModel:
         InputError: an unknown model or runtime, or one that cannot run here.
     """
 
-    def __init__(self, model: ModelName = "lite", runtime: str = AUTO) -> None:
+    def __init__(self, model: ModelName = DEFAULT_MODEL, runtime: str = AUTO) -> None:
         self.model, self.runtime = model, chosen_runtime(model, runtime)
         self._channels: list[Runtime] = []
         self.channels(1)
@@ -131,10 +130,10 @@ def enhance_file(
     video: str | Path | None = None,
     face_model: str | Path | None = None,
     av_offset_ms: AvOffset = 0.0,
-    model: ModelName = "lite",
+    model: ModelName = DEFAULT_MODEL,
     runtime: str = AUTO,
     atten_limit_db: float = NO_LIMIT_DB,
-    chunk_ms: float = CHUNK_MS,
+    chunk_ms: float = FileOptions.chunk_ms,
     progress: Progress | None = None,
     watch: Watch | None = None,
     loaded: LoadedModel | None = None,
@@ -167,8 +166,7 @@ def enhance_file(
             option.
     """
     source, target = Path(src), Path(dst)
-    if not 1 <= chunk_ms <= 60_000:
-        raise InputError(f"chunk_ms must be from 1 to 60000 ms, not {chunk_ms:g}")
+    FileOptions(chunk_ms=chunk_ms)  # checks it
     if video is not None and find_parent_folder(model) is not None:
         raise InputError(f"model '{model}' hears only: leave out the video")
     with ExitStack() as stack:
@@ -276,7 +274,8 @@ def _opened_output(
 ) -> AudioWriter:
     """The output, with all that comes along from the source."""
     companions = None
-    if reader.has_more and holds_pictures(layout.format):
+    attached = (reader.has_attached or reader.has_cover) and not is_pipe(source)
+    if (reader.has_more and holds_pictures(layout.format)) or (attached and layout.format == ATTACHING):
         companions = stack.enter_context(Companions(source, "all"))
     elif (reader.has_cover or reader.has_chapters) and not is_pipe(source):
         companions = stack.enter_context(

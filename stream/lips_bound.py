@@ -14,7 +14,7 @@ import numpy as np
 from ..core.arrays import Bool, Float32, UInt8
 from ..models.config import STALE_AGE_S
 from ..models.store.registry import ModelName, find_model
-from .runtimes import AUTO
+from .defaults import AUTO
 from .runtimes.base import NO_VIDEO_AGE_S, PoolRuntime, Runtime, StreamSpec
 
 #: The most that lips may change in a hop, as a share of the level (RMS) of its audio-only output.

@@ -13,10 +13,10 @@ from ..errors import InputError
 from ..models.store.registry import ModelName
 from .channel import Channel, Hop
 from .controls import NO_LIMIT_DB, Controls
+from .defaults import AUTO, DEFAULT_MODEL
 from .enhancer import checked_sample_rate
 from .latency import LatencyBudget
 from .lips_input import Lips
-from .runtimes import AUTO
 from .runtimes.base import LipsKind, PoolRuntime
 
 
@@ -42,7 +42,7 @@ class EnhancerPool:
     def __init__(
         self,
         streams: int,
-        model: ModelName = "lite",
+        model: ModelName = DEFAULT_MODEL,
         sample_rate: int = 16_000,
         runtime: str | PoolRuntime = AUTO,
     ) -> None:

@@ -11,16 +11,16 @@ from ..core.sample_kinds import Samples, float32_and_back
 from ..errors import InputError
 from ..models.config import SAMPLE_LIMIT
 from .controls import NO_LIMIT_DB
+from .defaults import AUTO, DEFAULT_MODEL
 from .enhancer import Enhancer
 from .lips_input import Lips
-from .runtimes import AUTO
 
 
 def enhance(
     array: Samples,
     sample_rate: int,
     lips: Lips | None = None,
-    model: str = "lite",
+    model: str = DEFAULT_MODEL,
     *,
     runtime: str = AUTO,
     atten_limit_db: float = NO_LIMIT_DB,

@@ -1,5 +1,6 @@
 """The command line as a whole: help, version, usage errors, and how little it loads."""
 
+import os
 import subprocess
 import sys
 
@@ -138,3 +139,40 @@ def test_help_loads_nothing_heavy() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "set()"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["live", "--input", ""], "--input"),
+        (["live", "--record="], "--record"),
+        (["live", "--virtual-mic", ""], "--virtual-mic"),
+        (["enhance", ""], "IN"),
+        (["enhance", "a.wav", "-o", ""], "-o/--output"),
+    ],
+)
+def test_a_value_that_a_shell_left_empty_is_told(
+    arguments: list[str], option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert f"argument {option}: must not be empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_command_needs_no_streams(closed: str) -> None:
+    program = f"'{sys.executable}' -c 'from lipstream.cli import main; exit(main([\"models\"]))'"
+    assert (
+        subprocess.run(["sh", "-c", f"{program} {closed}"], capture_output=True, timeout=60).returncode == 0
+    )
+
+
+def test_letters_that_a_terminal_has_not_are_written_out() -> None:
+    program = "from lipstream.cli import main\nexit(main(['help', 'höhö\u2588']) - 2 or print('\u2588'))"
+    run = subprocess.run(
+        [sys.executable, "-X", "utf8=0", "-c", program],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode, run.stdout) == (0, "\\u2588\n")
+    assert r"no command 'h\xf6h\xf6\u2588'" in run.stderr

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from ..core.console import ProgressBar
 from ..core.extras import needs_extra
+from ..core.options import add_options, from_options
 from ..errors import InputError
+from .plans import SamplePlan, SetPlan
 
 
 def add_parsers(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -25,18 +27,15 @@ def _add_sample(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     parser.set_defaults(run=_sample)
     parser.add_argument("dest", type=Path, metavar="DIR", help="folder to make")
-    parser.add_argument("--speakers", type=int, default=20, metavar="N", help="voices (%(default)s)")
-    parser.add_argument("--takes", type=int, default=2, metavar="N", help="files of each (%(default)s)")
-    parser.add_argument("--noises", type=int, default=40, metavar="N", help="files of noise (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of voices, texts and noise (%(default)s)")
+    add_options(parser, SamplePlan)
 
 
 def _sample(args: argparse.Namespace) -> int:
     try:
-        from .makers.sample import SamplePlan, find_program, make_sample
+        from .makers.sample import find_program, make_sample
     except ImportError as error:
         raise needs_extra("data", "train", error) from error
-    plan = SamplePlan(args.dest, args.speakers, args.takes, args.noises, args.seed)
+    plan = from_options(SamplePlan, args, folder=args.dest)
     with ProgressBar("sample") as bar:
         speech, noise = make_sample(plan, find_program(), bar)
     print(f"--speech {speech} --noise {noise}")
@@ -64,41 +63,19 @@ def _add_mix(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "--rir", nargs="+", default=[], metavar="DIR", help="folders of impulse responses: half is in rooms"
     )
-    parser.add_argument(
-        "--kind",
-        nargs="+",
-        default=["noise", "babble", "talker"],
-        metavar="KIND",
-        help="noise, babble, talker, synthetic, clean (noise babble talker)",
-    )
-    parser.add_argument(
-        "--snr", nargs="+", type=float, default=[-5.0, 0.0, 5.0, 10.0], metavar="DB", help="(-5 0 5 10)"
-    )
-    parser.add_argument(
-        "--each", type=int, default=5, metavar="N", help="mixtures of a kind at an SNR (%(default)s)"
-    )
-    parser.add_argument("--seconds", type=float, default=5.0, metavar="S", help="of each (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of everything (%(default)s)")
+    add_options(parser, SetPlan)
 
 
 def _mix(args: argparse.Namespace) -> int:
     try:
         from .data.corpora.folders import rir_folder
         from .data.corpus import read_corpus, read_library
-        from .mixing.fixed_set import SetPlan, make_set
+        from .mixing.fixed_set import make_set
     except ImportError as error:
         raise needs_extra("data", "train", error) from error
     if not (args.data or (args.speech and args.noise)):
         raise InputError("name what to mix: --speech DIR and --noise DIR, or --data with manifests")
-    plan = SetPlan(
-        args.out,
-        tuple(args.kind),
-        tuple(args.snr),
-        args.each,
-        args.seconds,
-        rooms=0.5 if args.rir else 0.0,
-        seed=args.seed,
-    )
+    plan = from_options(SetPlan, args, folder=args.out, rooms=0.5 if args.rir else 0.0)
     library = read_library(tuple(args.data), (), tuple(args.speech), tuple(args.noise))
     library += tuple(rir_folder().read(Path(folder)) for folder in args.rir)
     with tempfile.TemporaryDirectory() as cache, ProgressBar("mix") as bar:

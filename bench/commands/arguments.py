@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from ...core.console import complain
 from ...core.extras import needs_extra
+from ...stream.defaults import DEFAULT_MODEL
 
 #: What the extra 'bench' brings.
 BENCH_PACKAGES = ("jinja2", "matplotlib", "pesq", "pystoi", "scipy", "soxr")
@@ -25,21 +26,29 @@ class Report(Protocol):
 def add_model(parser: argparse.ArgumentParser) -> None:
     """``--model``, one preset."""
     parser.add_argument(
-        "--model", default="lite", metavar="M", help="preset, model folder or Hub id (%(default)s)"
+        "--model", default=DEFAULT_MODEL, metavar="M", help="preset, model folder or Hub id (%(default)s)"
     )
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:
     """``--model``, any number of presets."""
     parser.add_argument(
-        "--model", nargs="+", default=["lite"], metavar="M", help="presets, model folders or Hub ids (lite)"
+        "--model",
+        nargs="+",
+        default=[DEFAULT_MODEL],
+        metavar="M",
+        help=f"presets, model folders or Hub ids ({DEFAULT_MODEL})",
     )
 
 
 def add_compared(parser: argparse.ArgumentParser) -> None:
     """``--model`` and ``--peers``, what is measured side by side, see `find_peers`."""
     parser.add_argument(
-        "--model", nargs="*", default=["lite"], metavar="M", help="presets, model folders or Hub ids (lite)"
+        "--model",
+        nargs="*",
+        default=[DEFAULT_MODEL],
+        metavar="M",
+        help=f"presets, model folders or Hub ids ({DEFAULT_MODEL})",
     )
     parser.add_argument(
         "--peers",

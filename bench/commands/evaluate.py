@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...core.console import complain
+from ...core.options import add_options, from_options
 from ...errors import InputError
+from ..evaluation.config import EvaluateConfig
 from .arguments import add_data, check_json, require_bench, with_bar
 from .speed import add_cost
 
@@ -51,7 +53,7 @@ def evaluate(args: argparse.Namespace) -> int:
     """
     require_bench("evaluate")
     from ..evaluation.results import load_results
-    from ..evaluation.run import RESULTS, EvaluateConfig, evaluate_systems
+    from ..evaluation.run import RESULTS, evaluate_systems
     from ..evaluation.summaries import save_by_snr_csv
     from ..metrics.scoring import (
         DEFAULT_FAMILIES,
@@ -66,7 +68,7 @@ def evaluate(args: argparse.Namespace) -> int:
     name = args.set[0] if args.set is not None and len(args.set) == 1 else ""
     families = tuple(args.metrics or alone.get(name, DEFAULT_FAMILIES))
     check_families(families)
-    config = EvaluateConfig(families, args.jobs, args.examples)
+    config = from_options(EvaluateConfig, args, families=families)
     recordings = _recordings(args)
     specs = [*(args.system or ()), *([f"enhanced={args.enhanced}"] if args.enhanced else ())] or ["lite"]
     systems = [parse_system(spec, args.videos, recordings) for spec in specs]
@@ -219,14 +221,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where to write: empty, or with the unfinished run of the same command (%(default)s)",
     )
-    group.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that score (%(default)s)")
-    group.add_argument(
-        "--examples",
-        type=int,
-        default=3,
-        metavar="N",
-        help="recordings of each set to see and to hear in the report (%(default)s)",
-    )
+    add_options(group, EvaluateConfig)
     group.add_argument("--title", default=TITLE, metavar="TEXT", help="of the report (%(default)s)")
 
 

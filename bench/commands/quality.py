@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...core.options import add_option, field_of
+from ..evaluation.config import EvaluateConfig
 from .arguments import (
     add_compared,
     add_data,
@@ -24,7 +26,6 @@ from .arguments import (
 if TYPE_CHECKING:
     from ..data.recordings import Recordings
     from ..evaluation.results import Results
-    from ..evaluation.run import EvaluateConfig
     from ..systems.base import System
 
 
@@ -40,7 +41,6 @@ def _quality(args: argparse.Namespace) -> int:
     require_bench("bench quality")
     check_json(args.json)
     from ..data.builtin import RecordingSet
-    from ..evaluation.run import EvaluateConfig
     from ..metrics.scoring import CORE_FAMILIES
     from ..report.text import conditions_table
     from ..systems.named import parse_system
@@ -60,7 +60,6 @@ def _fidelity(args: argparse.Namespace) -> int:
     require_bench("bench fidelity")
     check_json(args.json)
     from ..data.conditions import FidelitySet
-    from ..evaluation.run import EvaluateConfig
     from ..metrics.scoring import FIDELITY_FAMILIES
     from ..report.text import fidelity_table
     from ..systems.named import parse_system
@@ -81,7 +80,6 @@ def _peers(args: argparse.Namespace) -> int:
     require_bench("bench peers")
     check_json(args.json)
     from ..data.builtin import RecordingSet
-    from ..evaluation.run import EvaluateConfig
     from ..metrics.scoring import CORE_FAMILIES
     from ..report.text import systems_table
     from ..systems.peers.process import PeerError
@@ -110,7 +108,7 @@ def _evaluate(
     systems: "Sequence[System]",
     specs: Sequence[str],
     videos: Sequence[str],
-    config: "EvaluateConfig",
+    config: EvaluateConfig,
 ) -> "Results":
     from ..evaluation.run import evaluate_systems
 
@@ -182,9 +180,7 @@ def _add_peers(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     add_data(parser)
     parser.add_argument("--set", choices=("audio", "av"), default="audio", help="recordings (%(default)s)")
-    parser.add_argument(
-        "--jobs", type=int, choices=(1, 2), default=1, help="processes that score (%(default)s)"
-    )
+    add_option(parser, field_of(EvaluateConfig, "jobs"))
     add_json(parser)
 
 
@@ -195,7 +191,5 @@ def _add_scored(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runtime", default="onnx", metavar="R", help="onnx, eager, native or cuda-graph (%(default)s)"
     )
-    parser.add_argument(
-        "--jobs", type=int, choices=(1, 2), default=1, help="processes that score (%(default)s)"
-    )
+    add_option(parser, field_of(EvaluateConfig, "jobs"))
     add_json(parser)

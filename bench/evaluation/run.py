@@ -25,6 +25,7 @@ from ..speed.cost import Cost
 from ..systems.base import Output, System
 from ..systems.ours import CHUNK_SAMPLES
 from ..systems.peers.process import PeerError
+from .config import EvaluateConfig
 from .results import AlphaTrace, Example, Record, Results, record_of, save_results, save_scores_csv
 
 #: The file in the folder of the run: its settings, then one finished recording a line.
@@ -34,32 +35,6 @@ UNFINISHED = "unfinished.jsonl"
 RESULTS, SCORES, EXAMPLES = "results.json", "scores.csv", "examples"
 
 Track = Callable[[Iterable["Outcome"], int], Iterable["Outcome"]]
-
-
-@dataclass(frozen=True)
-class EvaluateConfig:
-    """How to evaluate.
-
-    Attributes:
-        families: scores to compute, keys of `lipstream.bench.metrics.FAMILIES`.
-        jobs: processes that score, beside the one that enhances.
-        examples: recordings of each set, spread over it, whose signals are kept to be heard and seen.
-        noisy: whether the recordings themselves are scored as well.
-        costs: whether the cost of each system is measured at the end.
-
-    Raises:
-        InputError: a number out of range.
-    """
-
-    families: tuple[str, ...]
-    jobs: int = 1
-    examples: int = 3
-    noisy: bool = True
-    costs: bool = True
-
-    def __post_init__(self) -> None:
-        if self.jobs < 1 or self.examples < 0:
-            raise InputError("--jobs must be at least 1, and --examples at least 0")
 
 
 @dataclass(frozen=True)

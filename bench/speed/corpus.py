@@ -16,7 +16,8 @@ import numpy as np
 import soundfile
 
 from ...core.crew import Crew, Make, ProcessCrew, work_through
-from ...stream.corpus.cleaner import Cleaner, Job, Settings
+from ...stream.corpus.cleaner import Cleaner, Job
+from ...stream.corpus.settings import Settings
 from ...stream.corpus.trees import Tree
 from ...stream.runtimes import chosen_runtime
 from ..machine import Machine, fingerprint

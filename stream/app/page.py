@@ -9,7 +9,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 from ...core.arrays import Float32, UInt8
 from ...errors import InputError
 from ..lips_bound import notice
+from .config import AppConfig
 from .file_job import MAX_BYTES, MAX_S, Cleaned, clean_file, remove_outputs
 from .live_talk import LiveMoment, Visitors
 from .pictures import spectrogram, timeline
@@ -37,26 +37,6 @@ BEHIND_S = 0.5
 PLAYER = (Path(__file__).parent / "player.js").read_text()
 _ABOUT_SPECTROGRAMS = "<small>Before and after: time to the right, frequency up to half the rate.</small>"
 _ABOUT_TIMELINE = "<small>Lips: confidence in them (blue), over a face seen (green) or missing (red).</small>"
-
-
-@dataclass(frozen=True)
-class AppConfig:
-    """What a page offers and where.
-
-    Attributes:
-        models: names of presets with weights.
-        host, port: to listen on; port 0 takes a free one.
-        share: publish through Gradio's tunnel: everybody with the link can use this machine.
-    """
-
-    models: tuple[str, ...]
-    host: str = "127.0.0.1"
-    port: int = 7860
-    share: bool = False
-
-    def __post_init__(self) -> None:
-        if not self.models:
-            raise InputError("the page needs a model: name at least one")
 
 
 @contextmanager

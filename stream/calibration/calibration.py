@@ -17,7 +17,8 @@ from ..lag.estimator import OffsetEstimate
 from ..runtimes import load_runtime
 from ..video.camera.capture import open_camera
 from ..video.camera.grabber import Grabber
-from ..video.camera.status import Backoff, Camera, camera_name
+from ..video.camera.names import Camera, camera_name
+from ..video.camera.status import Backoff
 from ..video.files import read_lips
 from ..video.frames import LipFrame
 from ..video.lips.lip_reader import LipReader

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...core.storage import config_folder, written_whole
 from ...errors import InputError
-from ..video.camera.status import Camera, camera_name
+from ..video.camera.names import Camera, camera_name
 
 _FILE_NAME = "cameras.json"
 

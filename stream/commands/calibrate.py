@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...core.console import ProgressBar, complain
+from ...core.options import add_option, field_of
 from ...errors import InputError
-from .options import add_face_model
+from ..file_options import FileOptions
 
 if TYPE_CHECKING:
     from ..lag.estimator import OffsetEstimate
@@ -38,7 +39,7 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument(
         "--audio", type=Path, metavar="FILE", help="sound of --video (default: the one in it, by ffmpeg)"
     )
-    add_face_model(parser)
+    add_option(parser, field_of(FileOptions, "face_model"))
 
 
 def calibrate(args: argparse.Namespace) -> int:
@@ -61,7 +62,7 @@ def _calibrate_camera(args: argparse.Namespace) -> int:
     from ..calibration.calibration import calibrate_live
     from ..calibration.offsets import store_offset
     from ..devices.portaudio import PortAudioSource, StreamSettings
-    from ..video.camera.status import camera_name, parse_camera
+    from ..video.camera.names import camera_name, parse_camera
 
     if not args.seconds >= _MIN_SECONDS:
         raise InputError(f"--seconds {args.seconds:g} is too short to be sure: {_MIN_SECONDS:g} or more")

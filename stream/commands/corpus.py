@@ -10,12 +10,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ...core.console import complain, say
+from ...core.options import add_options, from_options
 from ...errors import InputError
-from .options import add_face_model, add_model
+from ..corpus.settings import Judge, Settings
+from ..corpus.trees import Tree
 
 if TYPE_CHECKING:
     from ...core.crew import Crew, Make
-    from ..corpus.cleaner import Judge, Settings
     from ..corpus.run import Tally
 
 #: The manifest in DST, unless it is named.
@@ -25,7 +26,7 @@ _EVERY_S = 30.0
 
 
 def add_parsers(
-    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", dnsmos: "Callable[[], Judge]"
+    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", dnsmos: Callable[[], Judge]
 ) -> None:
     """Register the command.
 
@@ -55,14 +56,7 @@ def add_parsers(
         help="Ray cluster to work on, as ray://HOST:10001, HOST:6379, or local; every node needs Lipstream "
         "and the same SRC and DST (default: processes of this machine, without Ray)",
     )
-    parser.add_argument(
-        "--video",
-        default="",
-        metavar="PATTERN",
-        help="video of the speaker of each file, for lips: {dir} stands for its folder, {stem} for its name "
-        "without the extension, as '{dir}/{stem}.mp4' (default: audio only)",
-    )
-    add_face_model(parser)
+    add_options(parser, Settings)
     parser.add_argument(
         "--manifest",
         type=Path,
@@ -72,11 +66,10 @@ def add_parsers(
     parser.add_argument(
         "--dnsmos", action="store_true", help="rate each output by DNSMOS as well (extra 'bench')"
     )
-    add_model(parser)
     parser.add_argument("--force", action="store_true", help="make all again, also what is there")
 
 
-def corpus(args: argparse.Namespace, dnsmos: "Callable[[], Judge]") -> int:
+def corpus(args: argparse.Namespace, dnsmos: Callable[[], Judge]) -> int:
     """Clean what is missing.
 
     Returns:
@@ -102,9 +95,7 @@ def corpus(args: argparse.Namespace, dnsmos: "Callable[[], Judge]") -> int:
     return 2 if tally.failed else 0
 
 
-def _settings(args: argparse.Namespace, dnsmos: "Callable[[], Judge]") -> "Settings":
-    from ..corpus.cleaner import Settings
-    from ..corpus.trees import Tree
+def _settings(args: argparse.Namespace, dnsmos: Callable[[], Judge]) -> Settings:
     from ..files import LoadedModel
 
     if args.video:
@@ -113,17 +104,9 @@ def _settings(args: argparse.Namespace, dnsmos: "Callable[[], Judge]") -> "Setti
         if (words := notice(args.model)) is not None:
             complain("note", words)
     # Loaded here once, so that what is wrong with it is told before anything starts.
-    runtime = LoadedModel(args.model, args.runtime).runtime
-    return Settings(
-        Tree(args.source),
-        Tree(args.target),
-        args.model,
-        runtime,
-        args.atten_limit,
-        args.video,
-        args.face_model,
-        dnsmos() if args.dnsmos else None,
-    )
+    args.runtime = LoadedModel(args.model, args.runtime).runtime
+    judge = dnsmos() if args.dnsmos else None
+    return from_options(Settings, args, source=Tree(args.source), target=Tree(args.target), judge=judge)
 
 
 def _manifest_path(args: argparse.Namespace) -> Path:

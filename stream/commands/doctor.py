@@ -2,10 +2,11 @@
 
 import argparse
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...core.options import add_option, field_of
 from ...errors import InputError
+from ..file_options import FileOptions
 
 if TYPE_CHECKING:
     from ..devices.devices import ListedDevice
@@ -36,12 +37,7 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         metavar="C",
         help="open this camera (index, URL or video file) and measure its rate for a second (default: none)",
     )
-    doctor.add_argument(
-        "--face-model",
-        type=Path,
-        metavar="PATH",
-        help="MediaPipe's face_landmarker.task (default: looked for)",
-    )
+    add_option(doctor, field_of(FileOptions, "face_model"))
     doctor.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...core.console import ProgressBar, complain, printable, say
+from ...core.options import add_options, from_options
 from ...errors import InputError
+from ..file_options import FileOptions
 from ..media.sources import PIPE, is_stdout
-from .options import add_av_offset, add_face_model, add_model
 
 if TYPE_CHECKING:
     from ..files import FileReport, Progress
@@ -49,12 +50,7 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument(
         "--no-video", dest="video", action="store_const", const=None, help="audio only; undoes --video"
     )
-    add_face_model(parser)
-    add_av_offset(parser, "0, and a line where they are far off")
-    add_model(parser)
-    parser.add_argument(
-        "--chunk-ms", type=float, default=500.0, metavar="MS", help="length of the chunks (%(default)g)"
-    )
+    add_options(parser, FileOptions)
     parser.add_argument("--json", action="store_true", help="print one line of JSON for each file")
 
 
@@ -166,12 +162,7 @@ def _enhance_one(source: Path, output: Path, args: argparse.Namespace) -> "FileR
             source,
             output,
             video=_video_of(source, args),
-            face_model=args.face_model,
-            av_offset_ms=0.0 if args.av_offset is None else args.av_offset,
-            model=args.model,
-            runtime=args.runtime,
-            atten_limit_db=args.atten_limit,
-            chunk_ms=args.chunk_ms,
+            **vars(from_options(FileOptions, args)),
             progress=_noting(bar, args.model) if args.lips or args.video is not None else bar,
         )
 

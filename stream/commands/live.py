@@ -7,21 +7,24 @@ import sys
 import threading
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 from ...core.console import complain
 from ...core.native_stderr import native_stderr_detached
-from .live_options import add_options, settings_of
+from ...core.options import add_options, from_options
+from ...errors import InputError
+from ..live.config import LiveConfig
 from .live_plan import with_output
+from .live_settings import NO_CAMERA, LiveSettings
 
 if TYPE_CHECKING:
     from ..live.session import LiveSession
     from ..live.stats import StatsFile
     from ..ui.display import Relay
     from ..ui.keys import Keyboard
-    from .live_settings import LiveSettings
 
 EXIT_FAILED = 1
 #: Seconds between two looks at the keys, and between two lines of --json-stats.
@@ -38,7 +41,13 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         "While it runs, ? shows the keys.",
     )
     parser.set_defaults(run=live)
-    add_options(parser)
+    groups = add_options(parser, LiveSettings)
+    groups["video"].add_argument(
+        "--no-video", dest="camera", action="store_const", const=NO_CAMERA, help="audio only: --camera none"
+    )
+    records = add_options(parser, LiveConfig)["records"]
+    records.add_argument("--json-stats", type=Path, metavar="FILE", help="append a line of JSON each second")
+    _add_settings(parser)
 
 
 def live(args: argparse.Namespace) -> int:
@@ -47,6 +56,23 @@ def live(args: argparse.Namespace) -> int:
     Returns:
         0, or 1 if a part of it failed.
     """
+    from .live_saved import settings_path
+
+    if args.install or args.uninstall:
+        return _install(args)
+    chosen = from_options(LiveSettings, args)
+    if chosen.chosen() or args.no_saved or (saved := _saved()) is None:
+        return _live(args, chosen)
+    try:
+        return _live(args, saved)
+    except InputError as error:
+        raise InputError(
+            f"{error} (so it is saved in {settings_path()}: --no-saved leaves that aside)"
+        ) from error
+
+
+def _live(args: argparse.Namespace, chosen: LiveSettings) -> int:
+    """Run a session with these settings."""
     from ..live.incoming import incoming_session
     from ..live.session import LiveError, LiveSession
     from ..live.stats import StatsFile
@@ -54,13 +80,10 @@ def live(args: argparse.Namespace) -> int:
     from ..ui.display import Relay, choose_display
     from ..ui.keys import Keyboard
     from ..ui.words import status_line
-    from .live_settings import write_settings
+    from .live_saved import write_settings
 
-    if args.install or args.uninstall:
-        return _install(args)
-    chosen = _chosen(args)
     settings = with_output(chosen, partial(print, flush=True), _ask if _on_terminal() else None)
-    config = settings.config(record=args.record, duration_s=args.duration)
+    config = settings.config(record=args.record, duration_s=args.duration_s)
     if config.camera is not None:
         from ..lips_bound import notice
 
@@ -77,10 +100,11 @@ def live(args: argparse.Namespace) -> int:
                 stats_file = stack.enter_context(StatsFile(args.json_stats, relay.tell))
             session = LiveSession(config, on_message=relay.tell)
             session.mute = bool(settings.push_to_talk)
-            stack.enter_context(session)
             incoming = None
-            if settings.incoming is not None:
+            if settings.incoming is not None:  # told before anything starts, if there is no such output
                 incoming = incoming_session(settings.incoming, config, relay.tell)
+            stack.enter_context(session)
+            if incoming is not None:
                 stack.enter_context(incoming)
             if args.save:
                 relay.tell(f"saved in {write_settings(chosen)}: lipstream live takes it up")
@@ -96,19 +120,36 @@ def live(args: argparse.Namespace) -> int:
     return _left(0, others)
 
 
-def _chosen(args: argparse.Namespace) -> "LiveSettings":
-    """What the options say, or without any what was saved.
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    settings = parser.add_argument_group("settings")
+    settings.add_argument(
+        "--save",
+        action="store_true",
+        help="remember the options of sound, video and processing: without any of them, lipstream live takes "
+        "these up",
+    )
+    settings.add_argument("--no-saved", action="store_true", help="leave what is remembered aside")
+    either = settings.add_mutually_exclusive_group()
+    either.add_argument(
+        "--install",
+        action="store_true",
+        help="write a systemd user unit and an entry for the menu, which start lipstream live with what is "
+        "remembered, and end (Linux)",
+    )
+    either.add_argument("--uninstall", action="store_true", help="remove both, and end")
+
+
+def _saved() -> LiveSettings | None:
+    """What was saved, if anything, which is told.
 
     Raises:
         InputError: what was saved cannot be used.
     """
-    from .live_settings import read_settings, settings_path
+    from .live_saved import read_settings, settings_path
 
-    settings = settings_of(args)
-    if not settings.chosen() and not args.no_saved and (saved := read_settings()) is not None:
+    if (saved := read_settings()) is not None:
         print(f"settings of {settings_path()}: {saved.words()} (--no-saved leaves them aside)", flush=True)
-        return saved
-    return settings
+    return saved
 
 
 def _on_terminal() -> bool:
@@ -126,14 +167,14 @@ def _ask(question: str) -> str:
 def _install(args: argparse.Namespace) -> int:
     """Write or remove what starts live sessions by themselves, and say how it is used."""
     from .live_install import install, this_program, uninstall
-    from .live_settings import write_settings
+    from .live_saved import write_settings
 
     if args.uninstall:
         for path in uninstall():
             print(f"removed {path}")
         return 0
     if args.save:
-        chosen = settings_of(args)
+        chosen = from_options(LiveSettings, args)
         chosen.config()  # which checks them
         print(f"saved in {write_settings(chosen)}")
     for path in install(this_program()):

@@ -3,13 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...errors import InputError
-from .live_options import VIRTUAL_MIC
-
-if TYPE_CHECKING:
-    from .live_settings import LiveSettings
+from .live_settings import NO_CAMERA, VIRTUAL_MIC, LiveSettings, endpoint_of
 
 Tell = Callable[[str], None]
 #: Asks a question on the terminal and gives the answer.
@@ -33,6 +29,10 @@ def with_output(settings: "LiveSettings", tell: Tell, ask: Ask | None) -> "LiveS
     """
     if settings.names_output:
         return settings
+    if not isinstance(endpoint_of(settings.input), Path):
+        from ..devices.devices import find_device
+
+        find_device(settings.input, "input")  # nothing is told of a voice where there is no microphone
     chosen, obstacle = _microphone_for_others(settings)
     if ask is not None:
         for line in _found(settings, obstacle):
@@ -77,8 +77,7 @@ def _told_to_choose(settings: "LiveSettings") -> str:
 def _found(settings: "LiveSettings", obstacle: str) -> Iterator[str]:
     """What there is, in plain words."""
     from ..devices.devices import find_device
-    from ..video.camera.status import camera_name, listed_cameras
-    from .live_settings import NO_CAMERA
+    from ..video.camera.names import camera_name, listed_cameras
 
     if settings.input is None:
         device = find_device(None, "input")

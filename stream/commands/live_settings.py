@@ -1,31 +1,50 @@
-"""What a user may have remembered of how a session is set up: read from and written to a TOML file."""
+"""How a live session is set up, as a user says it: the options of the command line. Light at import."""
 
 import json
-import tomllib
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from ...core.storage import config_folder, written_whole
+from ...core.options import changed, field_of, filled, option, option_fields
 from ...errors import InputError
-from ..controls import parse_strength
-from ..live.config import EndpointName, LiveConfig
-from ..video.camera.status import parse_camera
+from ..controls import parse_strength, strength_text
+from ..defaults import FACE_MODEL, MODEL, RUNTIME, STRENGTH, av_offset
+from ..live.config import DEFAULT_OUTPUT, EndpointName, LiveConfig
+from ..video.camera.names import Camera, parse_camera
 
-#: Of the file's form; a file of another one is refused.
-VERSION = 1
 #: A name that ends so is a sound file, not a device.
 SOUND_FILES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".caf", ".w64")
-#: Settings that may name a file.
-_FILES = ("input", "output", "camera", "face_model")
 #: No camera, in the words of the command line.
 NO_CAMERA = "none"
+#: The virtual microphone's name, where --virtual-mic gives none.
+VIRTUAL_MIC = "lipstream"
+#: Delay in ms for --av-align without a number: a webcam's delay, and one frame at 25 fps.
+_ALIGN_MS = 120.0
+
+
+def _setting(group: str, fills: str | None, metadata: Mapping[str, Any]) -> Any:
+    """A field that nobody has chosen yet, with its option.
+
+    Args:
+        group: title of the options that it is among.
+        fills: the field of `LiveConfig` that it is for; None: others look at it.
+        metadata: see `option`.
+    """
+    whose = None if fills is None else field_of(LiveConfig, fills)
+    return field(default=None, metadata=changed(metadata, group=group, fills=whose))
+
+
+def _strength(text: str) -> str:
+    """A strength as it is remembered: by its word, if it has one."""
+    return strength_text(parse_strength(text))
 
 
 @dataclass(frozen=True)
 class LiveSettings:
     """The settings that are remembered, as the command line takes them; None: not chosen.
+
+    A field becomes an option, a key of the file, and what is named in `LiveConfig`.
 
     Attributes:
         input, output, camera: device or file, as a user writes it.
@@ -38,24 +57,91 @@ class LiveSettings:
             in `LiveConfig`.
     """
 
-    input: str | None = None
-    output: str | None = None
-    virtual_mic: str | None = None
-    monitor: bool | None = None
-    incoming: str | None = None
-    channel: int | None = None
-    rate: int | None = None
-    block: int | None = None
-    camera: str | None = None
-    face_model: str | None = None
-    av_align: float | None = None
-    av_offset: float | str | None = None
-    model: str | None = None
-    runtime: str | None = None
-    strength: str | None = None
-    low_latency: bool | None = None
-    max_latency: float | None = None
-    push_to_talk: bool | None = None
+    input: str | None = _setting(
+        "sound",
+        "input",
+        option(
+            "microphone: index or part of a name (see lipstream devices), or a sound file "
+            "(default: the system's)",
+            "D",
+        ),
+    )
+    virtual_mic: str | None = _setting(
+        "sound",
+        "virtual_mic",
+        option(
+            "give the clean voice to other programs as a microphone of this name (Linux; {alone} without "
+            "NAME). The default where the system can do it",
+            "NAME",
+            without_value=VIRTUAL_MIC,
+        ),
+    )
+    output: str | None = _setting(
+        "sound", "output", option("play it on this device instead, or write it to a sound file", "D")
+    )
+    monitor: bool | None = _setting(
+        "sound", None, option("play it on the default output instead: hear yourself, on headphones")
+    )
+    incoming: str | None = _setting(
+        "sound",
+        None,
+        option(
+            "clean what you hear as well: what programs play to the 'Lipstream speakers' is heard on this "
+            "output (Linux; without D the default one)",
+            "D",
+            without_value=DEFAULT_OUTPUT,
+        ),
+    )
+    push_to_talk: bool | None = _setting(
+        "sound", None, option("begin muted; the space bar switches between talking and muted")
+    )
+    channel: int | None = _setting(
+        "sound", "channel", option("channel of the input, from 1 (default: a mix)", "N")
+    )
+    rate: int | None = _setting(
+        "sound", "sample_rate", option("rate of both devices (default: their own)", "HZ")
+    )
+    block: int | None = _setting(
+        "sound", "block", option("samples of a device's block (default: 10 ms)", "N")
+    )
+    camera: str | None = _setting(
+        "video",
+        "camera",
+        option(
+            "use lips, seen by the camera of this index or URL, or in a video file ({alone} without C; "
+            "default: none, audio only)",
+            "C",
+            without_value="0",
+        ),
+    )
+    face_model: str | None = _setting("video", "face_model", FACE_MODEL)
+    av_offset: float | str | None = _setting(
+        "video",
+        "av_offset_ms",
+        av_offset("as lipstream calibrate measured it, and a line where they are far off"),
+    )
+    av_align: float | None = _setting(
+        "video",
+        "av_align_ms",
+        option(
+            "with --camera: let the sound wait until its lips are there ({alone} without MS; "
+            "default: {default})",
+            "MS",
+            show=lambda ms: f"{ms:g}" if ms else "never wait",
+            without_value=_ALIGN_MS,
+        ),
+    )
+    model: str | None = _setting("processing", "model", MODEL)
+    runtime: str | None = _setting("processing", "runtime", RUNTIME)
+    strength: str | None = _setting("processing", "atten_limit_db", changed(STRENGTH, parse=_strength))
+    low_latency: bool | None = _setting(
+        "processing", "low_latency", option("buffer less audio: for computers that never stutter")
+    )
+    max_latency: float | None = _setting(
+        "processing",
+        "max_latency_ms",
+        option("the most that may be added to the devices' delay, in ms", "MS"),
+    )
 
     @property
     def names_output(self) -> bool:
@@ -80,108 +166,33 @@ class LiveSettings:
             raise InputError(
                 "--monitor plays the voice to yourself, --virtual-mic gives it to other programs: choose one"
             )
-        named: dict[str, Any] = {
-            "input": _endpoint(self.input),
-            "output": _endpoint(self.output),
-            "virtual_mic": self.virtual_mic,
-            "channel": self.channel,
-            "sample_rate": self.rate,
-            "block": self.block,
-            "camera": None if self.camera in (None, NO_CAMERA) else parse_camera(str(self.camera)),
-            "face_model": None if self.face_model is None else Path(self.face_model),
-            "av_align_ms": self.av_align,
-            "av_offset_ms": self.av_offset,
-            "model": self.model,
-            "runtime": self.runtime,
-            "atten_limit_db": None if self.strength is None else parse_strength(self.strength),
-            "low_latency": self.low_latency,
-            "max_latency_ms": self.max_latency,
+        named = {
+            whose.name: _MAKE[whose.name](value) if whose.name in _MAKE else value
+            for setting in option_fields(LiveSettings)
+            if (whose := filled(setting)) and (value := getattr(self, setting.name)) is not None
         }
-        return LiveConfig(**{name: value for name, value in named.items() if value is not None}, **others)
+        return LiveConfig(**named | others)
 
 
-def settings_path() -> Path:
-    """The file in which settings are remembered."""
-    return config_folder() / "live.toml"
+def endpoint_of(value: str | None) -> EndpointName | None:
+    """A file, or the name or index of a device."""
+    return Path(value) if value is not None and value.lower().endswith(SOUND_FILES) else value
 
 
-def read_settings() -> LiveSettings | None:
-    """The settings remembered; None if there are none.
-
-    Raises:
-        InputError: the file cannot be read, or is of another version.
-    """
-    path = settings_path()
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): give yourself the right to") from error
-    except ValueError as error:  # not TOML, or not even text
-        raise _unusable(path, "it is damaged") from error
-    if (version := content.pop("version", None)) != VERSION:
-        raise _unusable(path, f"it is of version {version}, not {VERSION}")
-    kinds = {field.name: field.type for field in fields(LiveSettings)}
-    for name, value in content.items():
-        if name not in kinds:
-            raise _unusable(path, f"there is no setting '{name}'")
-        if not _fits(value, kinds[name]):
-            raise _unusable(path, f"{name} cannot be {value!r}")
-    return replace(LiveSettings(), **content)
+def _camera(value: str) -> Camera | None:
+    return None if value == NO_CAMERA else parse_camera(value)
 
 
-def write_settings(settings: LiveSettings) -> Path:
-    """Remember settings in place of those before; gives the file they stand in.
-
-    Raises:
-        InputError: it cannot be written.
-    """
-    path = settings_path()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(path) as partial:
-            partial.write_text("\n".join(_lines(settings)) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}): free it or make room") from error
-    return path
-
-
-def _lines(settings: LiveSettings) -> Iterator[str]:
-    yield "# lipstream live --save wrote this; lipstream live without options takes it up."
-    yield f"version = {VERSION}"
-    for name, value in settings.chosen().items():
-        if name in _FILES and _is_file(str(value)):
-            value = str(Path(value).absolute())  # it is read from anywhere
-        # JSON's strings, numbers and truth values are TOML's as well, but for DEL, which no name has.
-        yield f"{name} = {json.dumps(value, ensure_ascii=False)}"
-
-
-def _is_file(value: str) -> bool:
-    return value.lower().endswith(SOUND_FILES) or Path(value).is_file()
-
-
-def _unusable(path: Path, reason: str) -> InputError:
-    return InputError(
-        f"the saved settings in {path} cannot be used, {reason}: delete it, save again with --save, or leave "
-        "them aside with --no-saved"
-    )
-
-
-def _fits(value: object, kind: Any) -> bool:
-    """Whether a value is of the type of a field, all of which may be None as well."""
-    if isinstance(value, bool):
-        return kind == bool | None
-    if isinstance(value, int) and float in get_args(kind):
-        return True
-    return isinstance(value, kind)
+#: What `LiveConfig` has in another form than a user writes it.
+_MAKE: Mapping[str, Callable[[str], Any]] = {
+    "input": endpoint_of,
+    "output": endpoint_of,
+    "camera": _camera,
+    "face_model": Path,
+    "atten_limit_db": parse_strength,
+}
 
 
 def _option(name: str, value: object) -> str:
     option = f"--{name.replace('_', '-')}"
     return option if value is True else f"{option} {json.dumps(value, ensure_ascii=False)}"
-
-
-def _endpoint(value: str | None) -> EndpointName | None:
-    """A file, or the name or index of a device."""
-    return Path(value) if value is not None and value.lower().endswith(SOUND_FILES) else value

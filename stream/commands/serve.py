@@ -5,6 +5,8 @@ from pathlib import Path
 
 from ...core.console import complain
 from ...core.extras import needs_extra
+from ...core.options import add_options, from_options
+from ..serve.config import Limits, ServeConfig, read_token
 
 
 def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -18,51 +20,13 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
         "The protocol is in docs/scale.md. Needs the extra 'serve'.",
     )
     parser.set_defaults(run=serve)
-    parser.add_argument(
-        "--model", default="lite", metavar="M", help="preset, model folder or Hub id (%(default)s)"
-    )
-    parser.add_argument("--runtime", default="auto", metavar="R", help="name of a runtime (%(default)s)")
-    parser.add_argument(
-        "--host",
-        default="127.0.0.1",
-        metavar="H",
-        help="address to listen on (%(default)s: this machine only)",
-    )
-    parser.add_argument(
-        "--port", type=int, default=8765, metavar="N", help="port (%(default)s; 0: a free one)"
-    )
-    parser.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes, best one for each core (%(default)s)"
-    )
-    parser.add_argument(
-        "--streams",
-        type=int,
-        default=32,
-        metavar="N",
-        help="streams of each process (%(default)s); lipstream bench serve finds how many a core serves",
-    )
+    add_options(parser, ServeConfig)
+    add_options(parser, Limits)
     parser.add_argument(
         "--token-file",
         type=Path,
         metavar="FILE",
         help="its first line is what clients must show (default: LIPSTREAM_TOKEN; without either, nothing)",
-    )
-    parser.add_argument(
-        "--speed",
-        type=float,
-        default=2.0,
-        metavar="X",
-        help="how many times faster than it plays sound may come (%(default)g)",
-    )
-    parser.add_argument(
-        "--idle", type=float, default=30.0, metavar="S", help="seconds a stream may say nothing (%(default)g)"
-    )
-    parser.add_argument(
-        "--drain",
-        type=float,
-        default=30.0,
-        metavar="S",
-        help="seconds for streams to end on SIGTERM (%(default)g)",
     )
 
 
@@ -72,18 +36,7 @@ def serve(args: argparse.Namespace) -> int:
         from ..serve.supervisor import serve as run_server
     except ImportError as error:
         raise needs_extra("serve", "serve", error) from error
-    from ..serve.config import Limits, ServeConfig, read_token
-
-    config = ServeConfig(
-        args.model,
-        args.runtime,
-        args.host,
-        args.port,
-        args.workers,
-        args.streams,
-        args.drain,
-        read_token(args.token_file),
-        Limits(speed=args.speed, idle_s=args.idle),
-    )
+    limits = from_options(Limits, args)
+    config = from_options(ServeConfig, args, token=read_token(args.token_file), limits=limits)
     run_server(config, lambda line: complain("serve", line))
     return 0

@@ -1,59 +1,17 @@
 """What a worker does: one recording after the other, by a model that it holds; each becomes a row."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 from ...core.processes import Terminated
 from ...errors import InputError
 from ..controls import NO_LIMIT_DB
 from ..files import FileReport, LoadedModel, enhance_file
-from .trees import Tree, fetched
-
-
-class Judge(Protocol):
-    """Rates files that were made; sent to workers by pickle."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Of the scores."""
-
-    def __call__(self, path: Path) -> Mapping[str, float]:
-        """The scores of a file."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How the files of a corpus are cleaned, the same for all.
-
-    Attributes:
-        source, target: the trees.
-        model: as for `Enhancer`.
-        runtime: name of a runtime, not "auto": all workers run the same.
-        atten_limit_db: as for `Enhancer`.
-        video: path or URL of the video of a recording, where {dir} stands for its folder and {stem} for its
-            name without extension; empty: audio only.
-        face_model: as for `enhance_file`.
-        judge: rates each output.
-    """
-
-    source: Tree
-    target: Tree
-    model: str
-    runtime: str
-    atten_limit_db: float = NO_LIMIT_DB
-    video: str = ""
-    face_model: Path | None = None
-    judge: Judge | None = None
-
-    def video_of(self, name: str) -> str | None:
-        """Where the lips that belong to a recording are."""
-        if not self.video:
-            return None
-        folder, _, file = self.source.path(name).rpartition("/")
-        return self.video.replace("{dir}", folder).replace("{stem}", PurePosixPath(file).stem)
+from .settings import Settings
+from .trees import fetched
 
 
 @dataclass(frozen=True)

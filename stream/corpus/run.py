@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from ...core.crew import Crew, Make, work_through
 from ...errors import InputError
 from ..media.formats import format_of
-from .cleaner import Cleaner, Job, Row, Settings, row_of
+from .cleaner import Cleaner, Job, Row, row_of
+from .settings import Settings
 from .table import Manifest
 from .trees import Found, Tree
 

@@ -13,6 +13,8 @@ from .cleanup_ledger import LedgerEntry, abandoned_entries
 from .devices import require_server_devices
 from .pulse import KINDS, Kind, PulseError, PulseSilentError, default_device, is_present, pactl, server_name
 
+#: Letters of a name, at most: servers take 127, with what is put before and behind it.
+LONGEST_NAME = 64
 #: Rate of all these devices in Hz.
 RATE = 48_000
 
@@ -48,6 +50,10 @@ class VirtualDevice(ABC):
     def __init__(self, name: str, folder: Path | None = None) -> None:
         if not (name.isascii() and name.replace("-", "").replace("_", "").isalnum()):
             raise InputError(f"'{name}' cannot name a {self.title}: use letters, digits, - and _")
+        if len(name) > LONGEST_NAME:
+            raise InputError(
+                f"a name of {len(name)} letters is too long for a {self.title}: use {LONGEST_NAME} at most"
+            )
         self.name = name
         self._folder = folder or runtime_folder()
         self._entry: LedgerEntry | None = None

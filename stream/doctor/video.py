@@ -87,7 +87,7 @@ def _face_model(path: Path | None) -> Check:
 
 def _camera(text: str) -> Check:
     from ..video.camera.capture import open_camera
-    from ..video.camera.status import camera_name, parse_camera
+    from ..video.camera.names import camera_name, parse_camera
 
     camera = parse_camera(text)
     name = camera_name(camera)

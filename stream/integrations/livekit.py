@@ -20,7 +20,7 @@ import numpy as np
 from ...core.arrays import Int16, UInt8
 from ...errors import InputError
 from ..controls import NO_LIMIT_DB, Controlled
-from ..runtimes import AUTO
+from ..defaults import AUTO, DEFAULT_MODEL
 from ..video.frames import LipFrame
 from .lips_worker import LipsWorker
 from .pcm import PcmEnhancer
@@ -59,7 +59,7 @@ class LipstreamProcessor(Controlled, FrameProcessor[AudioFrame]):
 
     def __init__(
         self,
-        model: str = "lite",
+        model: str = DEFAULT_MODEL,
         runtime: str = AUTO,
         atten_limit_db: float = NO_LIMIT_DB,
         face_model: str | Path | None = None,

@@ -9,10 +9,10 @@ from ...core.arrays import Float32, Int16
 from ...core.sample_kinds import from_int16, to_int16
 from ...errors import InputError
 from ..controls import NO_LIMIT_DB, Controls
+from ..defaults import AUTO, DEFAULT_MODEL
 from ..enhancer import Enhancer
 from ..lips_bound import load_bounded_runtime
 from ..lips_input import Image
-from ..runtimes import AUTO
 from ..runtimes.base import LipsKind, Runtime
 from ..video.frames import LipFrame
 
@@ -53,7 +53,9 @@ class PcmEnhancer:
         InputError: an unknown model or runtime, or a limit out of range.
     """
 
-    def __init__(self, model: str = "lite", runtime: str = AUTO, atten_limit_db: float = NO_LIMIT_DB) -> None:
+    def __init__(
+        self, model: str = DEFAULT_MODEL, runtime: str = AUTO, atten_limit_db: float = NO_LIMIT_DB
+    ) -> None:
         self._names = (model, runtime)
         self._shown: deque[tuple[Moment | None, Image]] = deque(maxlen=_MOST_SHOWN)
         self._runtimes: list[Runtime] = []

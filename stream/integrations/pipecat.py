@@ -19,7 +19,7 @@ import numpy as np
 from ...core.arrays import UInt8
 from ...errors import InputError
 from ..controls import NO_LIMIT_DB
-from ..runtimes import AUTO
+from ..defaults import AUTO, DEFAULT_MODEL
 from ..video.frames import LipFrame
 from .lips_worker import LipsWorker
 from .pcm import PcmEnhancer
@@ -66,7 +66,7 @@ class LipstreamFilter(BaseAudioFilter):
 
     def __init__(
         self,
-        model: str = "lite",
+        model: str = DEFAULT_MODEL,
         runtime: str = AUTO,
         atten_limit_db: float = NO_LIMIT_DB,
         face_model: str | Path | None = None,

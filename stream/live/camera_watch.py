@@ -8,8 +8,8 @@ from typing import Protocol
 from ...core.arrays import Float32, UInt8
 from ...core.extras import needs_extra
 from ...errors import InputError
+from ..video.camera.names import Camera as CameraName
 from ..video.camera.process import CameraProcess
-from ..video.camera.status import Camera as CameraName
 from ..video.camera.status import CameraStatus, LipsMailbox
 from ..video.lips.face_model import local_face_model
 

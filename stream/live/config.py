@@ -1,20 +1,21 @@
 """What a live session is asked to do, checked once; and what may be asked of its delay."""
 
-from dataclasses import dataclass
-from math import inf, isfinite, isnan
+from dataclasses import dataclass, field
+from math import inf, isnan
 from pathlib import Path
 
+from ...core.options import check_ranges, option, same_as, within
 from ...errors import InputError
 from ..controls import NO_LIMIT_DB
-from ..enhancer import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
-from ..offset.watch import AvOffset
-from ..runtimes import AUTO
-from ..video.camera.status import Camera
+from ..defaults import AUTO, DEFAULT_MODEL, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, AvOffset
+from ..video.camera.names import Camera
 
 #: Buffered audio beyond what the devices' blocks need, in ms: for the time a hop takes to compute, and for
 #: callbacks and threads that come late.
 MARGIN_MS = 18.0
 LOW_LATENCY_MARGIN_MS = 5.0
+#: In place of the name of an output: the one that is the system's default when the session starts.
+DEFAULT_OUTPUT = "default"
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,12 @@ class PipelineConfig:
     """
 
     low_latency: bool = False
-    max_latency_ms: float = 250.0
-    av_align_ms: float = 0.0
-    camera_offset_ms: float = 0.0
+    max_latency_ms: float = field(default=250.0, metadata=within(above=0, most=60_000, unit="ms"))
+    av_align_ms: float = field(default=0.0, metadata=within(0, 1000, unit="ms"))
+    camera_offset_ms: float = field(default=0.0, metadata=within(-1000, 1000, unit="ms"))
 
     def __post_init__(self) -> None:
-        if not (isfinite(self.max_latency_ms) and self.max_latency_ms > 0):
-            raise InputError(f"max_latency_ms must be above 0 ms, not {self.max_latency_ms:g}")
-        if not 0 <= self.av_align_ms <= 1000:
-            raise InputError(f"av_align_ms must be from 0 to 1000 ms, not {self.av_align_ms:g}")
-        if not abs(self.camera_offset_ms) <= 1000:
-            raise InputError(f"camera_offset_ms must be within 1000 ms of 0, not {self.camera_offset_ms:g}")
+        check_ranges(self)
 
     @property
     def margin_ms(self) -> float:
@@ -140,32 +136,39 @@ class LiveConfig:
 
     input: EndpointName | None = None
     output: EndpointName | None = None
-    channel: int | None = None
-    sample_rate: int | None = None
-    block: int | None = None
+    channel: int | None = field(default=None, metadata=within(1))
+    sample_rate: int | None = field(
+        default=None, metadata=within(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE, unit="Hz")
+    )
+    block: int | None = field(default=None, metadata=within(1, 8192, unit="samples"))
     camera: Camera | None = None
     face_model: Path | None = None
-    model: str = "lite"
+    model: str = DEFAULT_MODEL
     runtime: str = AUTO
     atten_limit_db: float = NO_LIMIT_DB
     low_latency: bool = False
-    max_latency_ms: float = PipelineConfig.max_latency_ms
-    av_align_ms: float = 0.0
+    max_latency_ms: float = same_as(PipelineConfig, "max_latency_ms")
+    av_align_ms: float = same_as(PipelineConfig, "av_align_ms")
     av_offset_ms: AvOffset | None = None
     virtual_mic: bool | str = False
-    record: Path | None = None
-    duration_s: float = inf
+    record: Path | None = field(
+        default=None,
+        metadata=option("write noisy.wav, clean.wav and the lips into a new folder", "DIR", group="records"),
+    )
+    duration_s: float = field(
+        default=inf,
+        metadata=option(
+            "end after so many seconds (default: {default})",
+            "S",
+            "--duration",
+            show=lambda seconds: "never",
+            group="records",
+        )
+        | within(above=0, unit="s"),
+    )
 
     def __post_init__(self) -> None:
-        if self.channel is not None and self.channel < 1:
-            raise InputError(f"channels count from 1, so there is no channel {self.channel}")
-        rate = self.sample_rate
-        if rate is not None and not MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE:
-            raise InputError(f"the rate must be from {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz, not {rate}")
-        if self.block is not None and not 1 <= self.block <= 8192:
-            raise InputError(f"a block must be from 1 to 8192 samples, not {self.block}")
-        if not self.duration_s > 0:
-            raise InputError(f"the duration must be above 0 s, not {self.duration_s:g}")
+        check_ranges(self)
         if isinstance(self.av_offset_ms, str) and self.av_offset_ms != AUTO:
             raise InputError(f"av_offset_ms must be a number of ms or 'auto', not {self.av_offset_ms!r}")
         self.pipeline(0.0 if isinstance(self.av_offset_ms, str) else self.av_offset_ms or 0.0)  # checks all

@@ -7,11 +7,8 @@ from ..devices.devices import find_device
 from ..devices.portaudio import StreamSettings
 from ..devices.virtual_device import require_virtual_devices
 from ..devices.virtual_speakers import VirtualSpeakersSource
-from .config import LiveConfig
+from .config import DEFAULT_OUTPUT, LiveConfig
 from .session import LiveSession
-
-#: In place of the name of an output: the one that is the system's default when the session starts.
-DEFAULT_OUTPUT = "default"
 
 
 def incoming_session(output: str, config: LiveConfig, tell: Callable[[str], None]) -> LiveSession:

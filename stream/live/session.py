@@ -14,6 +14,7 @@ from ...errors import InputError
 from ...models.store.registry import find_parent_folder
 from ..calibration.offsets import stored_offset
 from ..controls import Controlled, Controls
+from ..defaults import AUTO
 from ..devices.endpoints import AudioSink, AudioSource
 from ..devices.file_endpoints import FileEndpoint, FileSink, FileSource
 from ..dsp.clock import Clock, MonotonicClock
@@ -22,7 +23,7 @@ from ..lips_bound import load_bounded_runtime
 from ..offset.watch import OffsetWatch
 from ..recording.recorder import Recorder
 from ..recording.recording import RecordingInfo
-from ..runtimes import AUTO, chosen_runtime
+from ..runtimes import chosen_runtime
 from ..runtimes.base import Runtime, StreamSpec
 from .camera_watch import CameraWatch, MakeCamera, camera_maker
 from .config import LiveConfig, LiveLatency

@@ -1,6 +1,7 @@
-"""What a container holds beside the sound that is enhanced: pictures, further tracks, covers, chapters."""
+"""What a container holds beside the sound: pictures, further tracks, covers, attached files, chapters."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -27,6 +28,13 @@ def tags_to_carry(tags: dict[str, str]) -> dict[str, str]:
     return {key: text for key, text in tags.items() if key.lower() not in _OF_THE_FILE}
 
 
+#: The container that holds attached files; covers are such in it.
+ATTACHING = "MKV"
+#: Data of a camera in the air, which TS alone takes.
+_KLV = "klv"
+_PICTURES = {"mjpeg": "image/jpeg", "png": "image/png"}
+
+
 class Companions:
     """The streams of a source that are copied as they are, in step with the sound; a context manager.
 
@@ -36,6 +44,7 @@ class Companions:
 
     Attributes:
         dropped: packets so damaged that no container takes them.
+        left_out: what the output has no place for, each in words; known once it has been added to.
 
     Raises:
         InputError: the source is a pipe, which cannot be read twice, or cannot be read.
@@ -58,13 +67,15 @@ class Companions:
         self._next: Packet[Any] | None = None
         self._copied = 0
         self.dropped = 0
+        self.left_out: list[str] = []
+        self._all = which == "all"
 
     def _comes(self, stream: Any, which: str) -> bool:
         if stream.index == self._sound.index or which == "chapters":
             return False
         if which == "all":
-            return stream.type in ("video", "audio", "subtitle")
-        return stream.type == "video" and is_cover(stream)
+            return stream.type in ("video", "audio", "subtitle") or stream.name == _KLV
+        return _is_picture(stream)
 
     def add_to(self, output: "OutputContainer", kind: str, add_sound: Callable[[], Any]) -> None:
         """Make a place for each stream in the output, in their order: players take the first of a kind.
@@ -84,12 +95,41 @@ class Companions:
                 own = {key: text for key, text in stream.metadata.items() if key.lower() in _OF_THE_TRACK}
                 target.metadata.update(own)
                 target.disposition = stream.disposition
-            elif stream.index in coming:
+            elif stream.index in coming and _has_place(kind, stream):
                 target = self._targets[stream.index] = self._place(output, kind, stream)
                 target.metadata.update(stream.metadata)
                 target.disposition = stream.disposition
+            elif self._all and not self._comes_by_itself(stream):
+                self._attach(output, kind, stream)
+        self._streams = [stream for stream in self._streams if stream.index in self._targets]
         if chapters := self._container.chapters():
             output.set_chapters(chapters)
+
+    def _comes_by_itself(self, stream: Any) -> bool:
+        """Whether a data track is one that writers make: of time codes, which are tags, or of chapters."""
+        if stream.type != "data":
+            return False
+        return "timecode" in stream.metadata or (
+            stream.name == "bin_data" and bool(self._container.chapters())
+        )
+
+    def _attach(self, output: "OutputContainer", kind: str, stream: Any) -> None:
+        """Put an attached file or a cover into the head of the output, if that has a place for it."""
+        attach = getattr(output, "add_attachment", None) if kind == ATTACHING else None  # PyAV 14 has none
+        name = stream.metadata.get("filename") or stream.metadata.get("handler_name") or stream.name
+        if attach is None or stream.type == "data":
+            what = "attached file" if stream.type == "attachment" else f"{stream.type} track"
+            self.left_out.append(f"{what} {name or stream.index}")
+            return
+        form = stream.metadata.get("mimetype") or _PICTURES.get(stream.name, "application/octet-stream")
+        content = self._picture(stream) if stream.type == "video" else stream.data
+        target = attach(name if "." in name else f"cover.{form.rpartition('/')[2]}", form, content)
+        target.metadata.update(stream.metadata)
+
+    def _picture(self, stream: Any) -> bytes:
+        """The file of a cover, read apart: the packets to copy are read once."""
+        with closing(open_source(self._source)) as file, open_container(file, self._source) as container:
+            return next((bytes(packet) for packet in container.demux(stream.index) if packet.size), b"")
 
     def _place(self, output: "OutputContainer", kind: str, stream: Any) -> Any:
         """The place of a stream that is copied as it is."""
@@ -98,7 +138,7 @@ class Companions:
         except (ValueError, TypeError) as error:
             raise InputError(
                 f"{kind} cannot hold the {stream.type} of {self._source} ({error}): "
-                "choose -o NAME.mkv, or -o NAME.wav for the sound alone"
+                f"choose -o NAME{self._source.suffix}, or -o NAME.wav for the sound alone"
             ) from error
 
     def copy_until(self, output: "OutputContainer", time_s: float) -> None:
@@ -148,3 +188,12 @@ class Companions:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def _has_place(kind: str, stream: Any) -> bool:
+    """Whether a stream that comes along has a track of its own in a container."""
+    return kind == "TS" if stream.name == _KLV else not (kind == ATTACHING and _is_picture(stream))
+
+
+def _is_picture(stream: Any) -> bool:
+    return stream.type == "video" and is_cover(stream)

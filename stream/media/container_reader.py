@@ -41,6 +41,7 @@ class ContainerReader:
         start_s: when the sound starts, in seconds of the container's clock; known after the first block.
         has_more: whether there are pictures or further tracks beside the sound.
         has_cover: whether there is a picture on the cover.
+        has_attached: whether it has files attached, as fonts.
         has_chapters: whether it is divided into chapters.
 
     Raises:
@@ -65,6 +66,7 @@ class ContainerReader:
         streams = self._container.streams
         covers = sum(map(is_cover, streams.video))
         self.has_cover = covers > 0
+        self.has_attached = any(stream.type == "attachment" for stream in streams)
         self.has_chapters = bool(self._container.chapters())
         self.has_more = len(streams.video) - covers + len(streams.audio) + len(streams.subtitles) > 1
         if not streams.audio:

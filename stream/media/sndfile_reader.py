@@ -54,7 +54,7 @@ class SndfileReader:
     """
 
     start_s = 0.0
-    has_more = has_cover = has_chapters = False
+    has_more = has_cover = has_attached = has_chapters = False
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -32,7 +32,7 @@ class SndfileWriter:
 
     Raises:
         InputError: the format cannot hold this.
-        soundfile.LibsndfileError: the disk refuses.
+        OSError: the disk refuses.
     """
 
     def __init__(
@@ -56,10 +56,9 @@ class SndfileWriter:
                 compression_level=_vorbis_level(layout),
             )
         except soundfile.LibsndfileError as error:
-            if path.exists():  # so the disk takes files: it is the format
-                path.unlink()
-            elif "System error" in error.error_string:
-                raise
+            if "System error" in error.error_string:
+                path.write_bytes(bytes(4096))  # the disk says itself why it takes nothing, if it is the disk
+            path.unlink(missing_ok=True)
             raise InputError(
                 f"{layout.format} {layout.subtype} cannot hold {layout.channels} channels at "
                 f"{layout.sample_rate} Hz ({error.error_string.removeprefix('Error : ').rstrip('.')}): "

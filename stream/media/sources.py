@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import IO
 
+from ...core.console import has_stdout
 from ...errors import InputError
 
 #: In place of a file name: standard input, or standard output.
@@ -109,6 +110,6 @@ def open_pipe_for_writing(path: Path) -> Once:
     """
     if not is_stdout(path):
         return Once(path.open("wb"), closes=True)
-    if sys.stdout is None or sys.stdout.isatty():
+    if not has_stdout() or sys.stdout.isatty():
         raise InputError("the sound would go to the terminal: pipe standard output on, or name a file by -o")
     return Once(sys.stdout.buffer, closes=False)

@@ -10,6 +10,7 @@ from ...core.arrays import Float32
 from ...errors import InputError
 from ...models.store.registry import ModelName
 from ..audio_files import open_audio
+from ..defaults import AvOffset
 from ..enhancer import Enhancer
 from ..lag.av_lag import HeardSound, offset_of
 from ..lag.estimator import OffsetEstimate
@@ -18,7 +19,7 @@ from ..runtimes import load_runtime
 from ..runtimes.base import Runtime
 from ..video.frames import LipFrame
 from ..video.lips.feed import LipsFeed
-from .watch import LEAST_MS, AvOffset, OffsetWatch
+from .watch import LEAST_MS, OffsetWatch
 
 #: How much of a file is measured, in seconds: its landmarks are held in memory, 1 MB a minute.
 MEASURED_S = 600.0

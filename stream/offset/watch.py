@@ -2,12 +2,8 @@
 
 from collections.abc import Callable
 from math import inf
-from typing import Literal
 
 from ..enhancer import Enhancer
-
-#: How late video is: in ms, or to be measured.
-AvOffset = float | Literal["auto"]
 
 #: Lips this much before or after their sound are worth a line.
 TELL_MS = 80.0

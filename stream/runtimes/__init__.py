@@ -7,10 +7,10 @@ from ...errors import InputError
 from ...kernels.build import find_compiler
 from ...models.store.folder import Description
 from ...models.store.registry import ModelName, find_parent_folder, has_graphs, has_weights
+from ..defaults import AUTO, RUNTIMES
 from .base import NO_VIDEO_AGE_S, PoolRuntime, Runtime, StreamSpec
 
 __all__ = [
-    "AUTO",
     "NO_VIDEO_AGE_S",
     "RUNTIMES",
     "PoolRuntime",
@@ -21,10 +21,6 @@ __all__ = [
     "load_runtime",
 ]
 
-#: Names that `load_runtime` and `load_pool` know.
-RUNTIMES = ("onnx", "eager", "native", "cuda-graph")
-#: In place of a name, and the default everywhere: see `chosen_runtime`.
-AUTO = "auto"
 #: What runs a parent, a model that hears whole recordings: torch alone, or with `PCS` behind it.
 WHOLE, PCS = "eager", "pcs"
 

@@ -2,12 +2,13 @@
 
 import ipaddress
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...core.options import check_ranges, option, within
 from ...errors import InputError
 from ...models.store.registry import ModelName
-from ..runtimes import AUTO
+from ..defaults import AUTO, DEFAULT_MODEL, HOST, MODEL, PORT, RUNTIME
 
 #: Where the token is read from when no file is named.
 TOKEN_VARIABLE = "LIPSTREAM_TOKEN"
@@ -33,10 +34,18 @@ class Limits:
 
     message_s: float = 1.0
     queue_s: float = 1.0
-    speed: float = 2.0
+    speed: float = field(
+        default=2.0,
+        metadata=option("how many times faster than it plays sound may come", "X") | within(1),
+    )
     hello_s: float = 5.0
-    idle_s: float = 30.0
+    idle_s: float = field(
+        default=30.0, metadata=option("seconds a stream may say nothing", "S", "--idle") | within(above=0)
+    )
     stall_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 @dataclass(frozen=True)
@@ -58,26 +67,27 @@ class ServeConfig:
         InputError: a value out of range, or an address that others reach without a token.
     """
 
-    model: ModelName = "lite"
-    runtime: str = AUTO
-    host: str = "127.0.0.1"
-    port: int = 8765
-    workers: int = 1
-    streams: int = 32
-    drain_s: float = 30.0
+    model: ModelName = field(default=DEFAULT_MODEL, metadata=MODEL)
+    runtime: str = field(default=AUTO, metadata=RUNTIME)
+    host: str = field(default="127.0.0.1", metadata=HOST)
+    port: int = field(default=8765, metadata=PORT)
+    workers: int = field(default=1, metadata=option("processes, best one for each core", "N") | within(1))
+    streams: int = field(
+        default=32,
+        metadata=option(
+            "streams of each process ({default}); lipstream bench serve finds how many a core serves", "N"
+        )
+        | within(1),
+    )
+    drain_s: float = field(
+        default=30.0,
+        metadata=option("seconds for streams to end on SIGTERM", "S", "--drain") | within(0),
+    )
     token: str = ""
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port < 65_536:
-            raise InputError(f"--port must be from 0 to 65535, not {self.port}")
-        for name, value in (("--workers", self.workers), ("--streams", self.streams)):
-            if value < 1:
-                raise InputError(f"{name} must be a whole number from 1, not {value}")
-        if self.drain_s < 0:
-            raise InputError(f"--drain must be a number of seconds from 0, not {self.drain_s:g}")
-        if not self.limits.speed >= 1:
-            raise InputError(f"--speed must be at least 1, real time, not {self.limits.speed:g}")
+        check_ranges(self)
         if not self.token and not is_loopback(self.host):
             raise InputError(
                 f"'{self.host}' can be reached from other machines: set a token with --token-file FILE or "

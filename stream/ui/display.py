@@ -10,6 +10,8 @@ from ..live.stats import LiveStats
 from .keys import View
 from .words import rows, status_line
 
+#: Bars where a terminal has no blocks.
+_PLAIN_BARS = str.maketrans("█·", "#.")
 #: Seconds between two looks at a session, on a terminal and elsewhere.
 PANEL_S, LINE_S = 0.2, 5.0
 
@@ -74,7 +76,8 @@ class Panel:
         self._live = Live(auto_refresh=False, transient=True)
 
     def show(self, stats: LiveStats, view: View, incoming: LiveStats | None = None) -> None:
-        self._live.update(panel(stats, view, incoming), refresh=True)
+        encoding = self._live.console.encoding
+        self._live.update(panel(stats, view, incoming, encoding), refresh=True)
 
     def tell(self, message: str) -> None:
         self._live.console.print(message, markup=False, highlight=False)
@@ -130,8 +133,15 @@ class Relay:
         self._display.__exit__(*error)
 
 
-def panel(stats: LiveStats, view: View, incoming: LiveStats | None = None) -> Any:
-    """The rows of the panel, as a table of rich; what is too long for the terminal goes on below."""
+def panel(stats: LiveStats, view: View, incoming: LiveStats | None = None, encoding: str = "utf-8") -> Any:
+    """The rows of the panel, as a table of rich; what is too long for the terminal goes on below.
+
+    Args:
+        stats: of the session.
+        view: what of it is shown.
+        incoming: of the session for what one hears.
+        encoding: of the terminal: bars are of letters that it has.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -139,5 +149,13 @@ def panel(stats: LiveStats, view: View, incoming: LiveStats | None = None) -> An
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, text in rows(stats, view, incoming):
-        table.add_row(name, Text(text))
+        table.add_row(name, Text(_drawable(text, encoding)))
     return table
+
+
+def _drawable(text: str, encoding: str) -> str:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.translate(_PLAIN_BARS)
+    return text

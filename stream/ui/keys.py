@@ -1,6 +1,7 @@
 """The keys of a running session, read one by one from the terminal."""
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from typing import Any, Self
@@ -10,6 +11,8 @@ from ..controls import NO_LIMIT_DB, Controls
 QUIT = "q"
 #: Steps of the attenuation limit in dB; above the last there is none.
 LIMIT_STEPS_DB = (0.0, 3.0, 6.0, 9.0, 12.0, 15.0, 18.0, 24.0, 30.0, 40.0, NO_LIMIT_DB)
+#: What a terminal sends for an arrow (ESC [ B), a function key (ESC O Q, ESC [ 1 5 ~) or a letter with Alt.
+_SEQUENCE = re.compile(r"\x1b(?:\[\[?[0-?]*[ -/]*[@-~]|O.|.|$)")
 #: What the keys do, one by one.
 KEYS = (
     ("space", "talk, or mute again (no need to hold it)"),
@@ -88,14 +91,13 @@ class Keyboard:
         self._before: list[Any] | None = None
         if sys.platform != "win32" and _in_foreground():
             import termios
-            import tty
 
             self._before = termios.tcgetattr(sys.stdin)
-            tty.setcbreak(sys.stdin, termios.TCSANOW)
+            _take_single_keys()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._before is not None:
+        if self._before is not None and _in_foreground():
             import termios
 
             termios.tcsetattr(sys.stdin, termios.TCSANOW, self._before)
@@ -104,12 +106,28 @@ class Keyboard:
         """The keys pressed since the last call; does not wait."""
         if sys.platform == "win32":
             return _pressed_on_windows()
-        if self._before is None:
+        if self._before is None or not _in_foreground():  # stopped and sent on in the background since then
             return ""
         import select
 
+        _take_single_keys()
+
         ready = select.select([sys.stdin], [], [], 0)[0]
-        return os.read(sys.stdin.fileno(), 64).decode(errors="ignore") if ready else ""
+        return _letters(os.read(sys.stdin.fileno(), 64).decode(errors="ignore")) if ready else ""
+
+
+def _letters(typed: str) -> str:
+    """What was typed without the sequences of arrows and function keys, whose letters mean nothing here."""
+    return _SEQUENCE.sub("", typed)
+
+
+def _take_single_keys() -> None:
+    """Let keys come without Enter; also again, for a shell takes that back where it stopped this process."""
+    import termios
+    import tty
+
+    if termios.tcgetattr(sys.stdin)[3] & termios.ICANON:
+        tty.setcbreak(sys.stdin, termios.TCSANOW)
 
 
 def _in_foreground() -> bool:

@@ -141,6 +141,14 @@ def test_a_full_disk_is_told_and_leaves_nothing(
     assert names(tmp_path) == []
 
 
+def test_a_disk_that_is_full_from_the_start_is_no_fault_of_the_format(
+    tmp_path: Path, small_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    with small_disk(10), pytest.raises(InputError, match="make room on the disk"):
+        AudioWriter(tmp_path / "out.wav", WAV)
+    assert names(tmp_path) == []
+
+
 def test_loud_samples_are_clipped_not_wrapped(tmp_path: Path) -> None:
     with AudioWriter(tmp_path / "out.wav", WAV) as output:
         output.write(np.array([[1.5, -1.5]], np.float32))

@@ -297,3 +297,76 @@ def test_a_full_disk_leaves_nothing_of_a_container(tmp_path: Path, small_disk: A
     with small_disk(20_000), pytest.raises(InputError, match="make room on the disk"):
         enhance_file(tmp_path / "in.wav", tmp_path / "out.m4a")
     assert [path.name for path in tmp_path.iterdir()] == ["in.wav"]
+
+
+def film(path: Path, *, klv: bool = False, attached: dict[str, tuple[str, bytes]] | None = None) -> None:
+    """A second of pictures and sound, with data of a camera in the air, or with files attached."""
+    with av.open(str(path), "w") as output:
+        video: Any = output.add_stream("mpeg2video", rate=25)
+        video.width = video.height = 32
+        sound: Any = output.add_stream("mp2", rate=48_000, layout="mono")
+        data: Any = output.add_data_stream("klv") if klv else None
+        for name, (kind, content) in (attached or {}).items():
+            output.add_attachment(name, kind, content)
+        for number in range(25):
+            picture = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 9 * number, np.uint8), format="rgb24")
+            for packet in video.encode(picture):
+                output.mux(packet)
+            if data is not None:
+                packet = av.Packet(bytes([number]) * 20)
+                packet.stream, packet.time_base = data, Fraction(1, 90_000)
+                packet.pts = packet.dts = 3_600 * number
+                output.mux(packet)
+        frame = av.AudioFrame.from_ndarray(speech_like(1.0, 48_000).T.copy(), format="flt", layout="mono")
+        frame.sample_rate = 48_000
+        for packet in [*video.encode(None), *sound.encode(frame), *sound.encode(None)]:
+            output.mux(packet)
+
+
+def png() -> bytes:
+    """A picture as a file."""
+    encoder: Any = av.CodecContext.create("png", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 16, 16, "rgb24", Fraction(1, 25)
+    picture = av.VideoFrame.from_ndarray(np.full((16, 16, 3), 50, np.uint8), format="rgb24")
+    return b"".join(bytes(packet) for packet in [*encoder.encode(picture), *encoder.encode(None)])
+
+
+def test_fonts_and_covers_of_a_matroska_file_stay_attached(tmp_path: Path) -> None:
+    font, cover = bytes(range(256)) * 10, png()
+    film(tmp_path / "in.mkv", attached={"Font.ttf": ("font/ttf", font), "cover.png": ("image/png", cover)})
+    assert enhance_file(tmp_path / "in.mkv", tmp_path / "out.mkv").warnings == ()
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        video, sound, attached, picture = container.streams
+        assert (video.type, sound.type, attached.type) == ("video", "audio", "attachment")
+        assert isinstance(attached, av.stream.AttachmentStream)
+        assert (attached.name, attached.mimetype, attached.data) == ("Font.ttf", "font/ttf", font)
+        assert picture.disposition & av.stream.Disposition.attached_pic
+        assert picture.metadata["filename"] == "cover.png"
+        assert next(bytes(packet) for packet in container.demux(picture)) == cover
+
+
+def test_what_a_container_has_no_place_for_is_told(tmp_path: Path) -> None:
+    film(tmp_path / "in.mkv", attached={"Font.ttf": ("font/ttf", b"letters")})
+    assert enhance_file(tmp_path / "in.mkv", tmp_path / "out.ts").warnings == (
+        "left out, for this container has no place for it: attached file Font.ttf",
+    )
+    film(tmp_path / "in.ts", klv=True)
+    (told,) = enhance_file(tmp_path / "in.ts", tmp_path / "out.mkv").warnings
+    assert told.endswith("data track klv")
+
+
+def test_data_of_a_camera_stay_in_step_in_a_transport_stream(tmp_path: Path) -> None:
+    film(tmp_path / "in.ts", klv=True)
+    assert enhance_file(tmp_path / "in.ts", tmp_path / "out.ts").warnings == ()
+    found = []
+    for name in ("in.ts", "out.ts"):
+        first_s = pictures(tmp_path / name)[0][0]
+        with av.open(str(tmp_path / name)) as container:
+            packets = [packet for packet in container.demux(data=0) if packet.size]
+            found.append([(round(_time_s(packet) - first_s, 2), bytes(packet)) for packet in packets])
+    assert found[0] == found[1]
+    assert len(found[0]) == 25
+
+
+def _time_s(packet: Any) -> float:
+    return float(packet.pts * packet.time_base)

@@ -43,7 +43,7 @@ def test_a_test_set_is_mixed_from_folders(folders: Path, capsys: pytest.CaptureF
             ["mix", "set", "--speech", "speech", "--noise", "noise", "--kind", "rain"],
             "there is no kind 'rain'",
         ),
-        (["sample", "set", "--speakers", "1"], "two speakers and noises are needed at least"),
+        (["sample", "set", "--speakers", "1"], "--speakers: must be at least 2"),
     ],
 )
 def test_bad_input_is_told_before_anything_is_written(

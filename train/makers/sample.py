@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from ...errors import InputError
 from ..data.recordings import SAMPLE_RATE
 from ..mixing.effects import rms
 from ..mixing.synthesis import synthetic_noise
+from ..plans import SamplePlan
 from .texts import shipped
 from .work import write_sound
 
@@ -35,32 +35,6 @@ _TAKE_S, _NOISE_S, _NOISE_RMS = 8.0, 12.0, 0.05
 _MOST_TEXTS = 20
 
 Progress = Callable[[float, float], None]
-
-
-@dataclass(frozen=True)
-class SamplePlan:
-    """What is made.
-
-    Attributes:
-        folder: where ``speech`` and ``noise`` go; must be empty or not there.
-        speakers: how many, each a folder.
-        takes: files of each speaker.
-        noises: files of noise.
-        seed: of everything.
-
-    Raises:
-        InputError: a count below its least: 2, for one is held out.
-    """
-
-    folder: Path
-    speakers: int = 20
-    takes: int = 2
-    noises: int = 40
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        if min(self.speakers, self.noises) < 2 or self.takes < 1 or self.seed < 0:
-            raise InputError("two speakers and noises are needed at least, a take of each, a seed from 0")
 
 
 def find_program() -> str:

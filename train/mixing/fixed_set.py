@@ -1,8 +1,7 @@
 """Test sets of one's own: mixtures that stay the same, as files, with a list for ``lipstream evaluate``."""
 
 import csv
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,11 @@ from ...core.storage import written_whole
 from ...errors import InputError
 from ..data.corpus import Corpus
 from ..makers.work import write_sound
+from ..plans import SetPlan
 from .mixtures import MixConfig, Mixer, NoiseKinds
 
-#: Conditions that can be mixed, and what they are made of.
-KINDS = {
+#: What the noise of a condition is made of.
+_NOISES = {
     "noise": NoiseKinds(1.0, 0.0, 0.0, 0.0, 0.0),
     "babble": NoiseKinds(0.0, 1.0, 0.0, 0.0, 0.0),
     "talker": NoiseKinds(0.0, 0.0, 1.0, 0.0, 0.0),
@@ -25,58 +25,6 @@ LIST = "list.csv"
 _COLUMNS = ("id", "noisy", "clean", "snr", "condition")
 
 Progress = Callable[[float, float], None]
-
-
-@dataclass(frozen=True)
-class SetPlan:
-    """What is mixed.
-
-    Attributes:
-        folder: where it goes; must be empty or not there.
-        kinds: names of `KINDS`.
-        snrs_db: each kind is mixed at each of them, but for clean speech.
-        each: mixtures of each kind at each SNR.
-        seconds: length of a mixture.
-        rooms: how often speech is heard in a room, from 0 to 1.
-        seed: of everything.
-
-    Raises:
-        InputError: an unknown kind, or a number out of its range.
-    """
-
-    folder: Path
-    kinds: tuple[str, ...] = ("noise", "babble", "talker")
-    snrs_db: tuple[float, ...] = (-5.0, 0.0, 5.0, 10.0)
-    each: int = 5
-    seconds: float = 5.0
-    rooms: float = 0.0
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        if unknown := [kind for kind in self.kinds if kind not in KINDS]:
-            raise InputError(f"there is no kind '{unknown[0]}': choose of {', '.join(KINDS)}")
-        if not self.kinds or not self.snrs_db or self.each < 1 or self.seed < 0:
-            raise InputError("a kind, an SNR and a mixture of each are needed at least, and a seed from 0")
-        self.mix_of(self.kinds[0], 0.0)  # refuses what cannot be drawn
-
-    def mix_of(self, kind: str, snr_db: float) -> MixConfig:
-        """How a condition is drawn: as recorded, for what bends speech or noise belongs to training."""
-        return MixConfig(
-            noise_kinds=KINDS[kind],
-            snr_db=(snr_db, snr_db),
-            seconds=self.seconds,
-            rir_probability=self.rooms,
-            second_noise_probability=0.0,
-            reshape_probability=0.0,
-            tilt_db_per_octave=0.0,
-            overload_probability=0.0,
-            level_dbfs=(-30.0, -20.0),
-        )
-
-    def conditions(self) -> Iterator[tuple[str, float | None]]:
-        """Each kind with each SNR in dB, None for clean speech."""
-        for kind in self.kinds:
-            yield from ((kind, snr) for snr in ((None,) if kind == "clean" else self.snrs_db))
 
 
 def make_set(plan: SetPlan, corpus: Corpus, progress: Progress) -> Path:
@@ -104,7 +52,7 @@ def make_set(plan: SetPlan, corpus: Corpus, progress: Progress) -> Path:
     conditions = list(plan.conditions())
     rows = []
     for number, (kind, snr_db) in enumerate(conditions):
-        mixer = Mixer(corpus, plan.mix_of(kind, snr_db or 0.0))
+        mixer = Mixer(corpus, _mix_of(plan, kind, snr_db or 0.0))
         for index in range(plan.each):
             name = f"{kind}{'' if snr_db is None else f'_{snr_db:g}dB'}_{index:02}"
             noisy, clean = mixer.draw(np.random.default_rng((plan.seed, number, index)))
@@ -120,3 +68,18 @@ def make_set(plan: SetPlan, corpus: Corpus, progress: Progress) -> Path:
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror})") from error
     return path
+
+
+def _mix_of(plan: SetPlan, kind: str, snr_db: float) -> MixConfig:
+    """How a condition is drawn: as recorded, for what bends speech or noise belongs to training."""
+    return MixConfig(
+        noise_kinds=_NOISES[kind],
+        snr_db=(snr_db, snr_db),
+        seconds=plan.seconds,
+        rir_probability=plan.rooms,
+        second_noise_probability=0.0,
+        reshape_probability=0.0,
+        tilt_db_per_octave=0.0,
+        overload_probability=0.0,
+        level_dbfs=(-30.0, -20.0),
+    )

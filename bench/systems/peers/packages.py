@@ -164,8 +164,8 @@ class Lipstream:
     frame_samples = 0
 
     def __init__(self, model: str) -> None:
+        from ....stream.defaults import AUTO
         from ....stream.enhancer import Enhancer
-        from ....stream.runtimes import AUTO
 
         self._enhancer = Enhancer(model, runtime=AUTO)  # the fastest here, as in live sessions
         self.sample_rate = self._enhancer.sample_rate

@@ -10,7 +10,7 @@ from ....core.arrays import UInt8
 from ....errors import InputError
 from ...dsp.clock import Clock
 from ..opencv import cv2
-from .status import Camera, camera_name
+from .names import Camera, camera_name
 
 #: How long OpenCV may take to open a network stream, and to wait for its next frame.
 _OPEN_TIMEOUT_MS, _READ_TIMEOUT_MS = 5000, 2000

@@ -19,7 +19,8 @@ from ....core.arrays import Float32, UInt8
 from ....errors import InputError
 from ...runtimes.base import LipsKind
 from ..frames import LipFrame
-from .status import Camera, CameraState, CameraStatus, LipsMailbox
+from .names import Camera
+from .status import CameraState, CameraStatus, LipsMailbox
 
 #: Seconds between two statuses.
 TURN_S = 0.2

@@ -21,7 +21,8 @@ from ...dsp.clock import Clock, MonotonicClock
 from ...runtimes.base import LipsKind
 from ..frames import LipFrame
 from .main import EXIT_FAILED, CameraJob
-from .status import Backoff, Camera, CameraState, CameraStatus, LipsMailbox
+from .names import Camera
+from .status import Backoff, CameraState, CameraStatus, LipsMailbox
 
 #: Pauses before a process that crashed is started again: the first one, and the longest.
 RETRY_S, LONGEST_RETRY_S = 0.5, 10.0

@@ -14,7 +14,8 @@ from ..lips.lip_reader import LipReader
 from .capture import open_camera
 from .diagnosis import CameraLimits, FrameWatch, Observed, RateMeter, judge
 from .grabber import Grabber
-from .status import Backoff, Camera, CameraState, CameraStatus, LipsMailbox
+from .names import Camera
+from .status import Backoff, CameraState, CameraStatus, LipsMailbox
 
 __all__ = ["CameraConfig", "CameraLimits", "CameraState", "CameraStatus", "CameraThread"]
 

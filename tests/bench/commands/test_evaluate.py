@@ -115,7 +115,6 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(
         (["--clean", "missing"], "no folder"),
         (["--manifest", "missing.csv"], "cannot read the list"),
         (["--system", "no/such"], "no test set 'audio'"),
-        (["--jobs", "0"], "at least 1"),
         (["compare", "missing.json", "missing.json"], "cannot read"),
         (["report", "missing.json", "-o", "no/where.html"], "does not exist"),
         (["complexity", "--json", "no/where.json"], "does not exist"),

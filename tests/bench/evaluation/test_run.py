@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from lipstream.bench.data.recordings import Item
+from lipstream.bench.evaluation.config import EvaluateConfig
 from lipstream.bench.evaluation.results import AlphaTrace, Example, Record, load_results
 from lipstream.bench.evaluation.run import (
     EXAMPLES,
     RESULTS,
     SCORES,
     UNFINISHED,
-    EvaluateConfig,
     Journal,
     Outcome,
     evaluate_systems,

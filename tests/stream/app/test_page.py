@@ -47,7 +47,8 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     pytest.importorskip("gradio")
-    from lipstream.stream.app.page import AppConfig, serve
+    from lipstream.stream.app.config import AppConfig
+    from lipstream.stream.app.page import serve
 
     with serve(AppConfig(("lite",), port=0)) as served:
         yield served
@@ -133,7 +134,8 @@ def test_nothing_stays_when_the_page_ends(clip: Path) -> None:
     pytest.importorskip("gradio")
     import os
 
-    from lipstream.stream.app.page import AppConfig, serve
+    from lipstream.stream.app.config import AppConfig
+    from lipstream.stream.app.page import serve
 
     with serve(AppConfig(("lite",), port=0)):
         folder = Path(os.environ["GRADIO_TEMP_DIR"])

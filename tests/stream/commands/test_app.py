@@ -21,7 +21,7 @@ def without_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
         ((), "app needs the extra 'app': pip install"),
         (("--model", "huge"), "unknown model 'huge'"),
         (("--model", "lite", "base"), "no weights ship with model 'base'"),
-        (("--port", "70000"), "--port must be from 0 to 65535"),
+        (("--port", "70000"), "--port: must be from 0 to 65535"),
     ],
 )
 def test_what_cannot_be_served_is_told_in_one_line(

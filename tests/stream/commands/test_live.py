@@ -18,9 +18,10 @@ import pytest
 import soundfile
 
 from lipstream import InputError
+from lipstream.core.options import from_options
 from lipstream.stream.commands import live as commands
-from lipstream.stream.commands import live_settings as saved
-from lipstream.stream.commands.live_options import settings_of
+from lipstream.stream.commands import live_saved as saved
+from lipstream.stream.commands.live_settings import LiveSettings
 
 pytestmark = pytest.mark.usefixtures("shipped_weights")
 
@@ -143,9 +144,9 @@ def test_ctrl_c_while_the_camera_is_made_ready_is_clean_too(
 
 def test_no_camera_is_opened_unless_one_is_asked_for() -> None:
     for arguments in ([], ["--camera", "none"], ["--camera", "--no-video"]):
-        assert settings_of(parsed(*arguments)).config().camera is None
-    assert settings_of(parsed("--camera")).config().camera == 0
-    assert settings_of(parsed("--camera", str(EXAMPLE))).config().camera is not None
+        assert from_options(LiveSettings, parsed(*arguments)).config().camera is None
+    assert from_options(LiveSettings, parsed("--camera")).config().camera == 0
+    assert from_options(LiveSettings, parsed("--camera", str(EXAMPLE))).config().camera is not None
 
 
 def test_settings_are_saved_and_taken_up_where_none_are_given(
@@ -164,9 +165,11 @@ def test_settings_are_saved_and_taken_up_where_none_are_given(
     assert args.run(args) == 0
     assert "live.toml" not in capsys.readouterr().out
     (folder / "config" / "live.toml").write_text("version = 1\nvolume = 3\n")
-    assert not commands._chosen(parsed("--no-saved")).chosen()
     with pytest.raises(InputError, match="no setting 'volume'"):
-        commands._chosen(parsed())
+        parsed().run(parsed())
+    (folder / "config" / "live.toml").write_text('version = 1\ninput = "in.wav"\noutput = "in.wav"\n')
+    with pytest.raises(InputError, match=r"is the input as well.*\(so it is saved in .*live.toml"):
+        parsed().run(parsed())
 
 
 def test_the_help_says_that_lips_are_off(capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,3 +77,16 @@ def test_without_any_only_who_asks_for_it_hears_oneself(system: dict[str, Any]) 
 def test_a_file_as_input_is_named(system: object, tmp_path: Path) -> None:
     _, said = planned(LiveSettings(input=str(tmp_path / "in.wav")), answer="")
     assert "microphone: in.wav" in said
+
+
+def test_nothing_is_told_of_a_voice_where_there_is_no_microphone(
+    system: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_device(choice: object, kind: str) -> Device:
+        raise InputError(f"there is no {kind} device '{choice}'")
+
+    monkeypatch.setattr(devices, "find_device", find_device)
+    told: list[str] = []
+    with pytest.raises(InputError, match="no input device 'gone'"):
+        with_output(LiveSettings(input="gone"), told.append, None)
+    assert told == []

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from lipstream.core.crew import Done, Event, Make
-from lipstream.stream.corpus.cleaner import Settings
 from lipstream.stream.corpus.run import Tally, plan, run
+from lipstream.stream.corpus.settings import Settings
 from lipstream.stream.corpus.table import Manifest
 from lipstream.stream.corpus.trees import Tree
 

@@ -11,9 +11,10 @@ import pytest
 
 from lipstream import InputError, enhance_file
 from lipstream.core.crew import work_through
-from lipstream.stream.corpus.cleaner import Cleaner, Job, Row, Settings
+from lipstream.stream.corpus.cleaner import Cleaner, Job, Row
 from lipstream.stream.corpus.on_ray import RayCrew
 from lipstream.stream.corpus.run import plan, run
+from lipstream.stream.corpus.settings import Settings
 from lipstream.stream.corpus.table import Manifest
 
 ray = pytest.importorskip("ray")

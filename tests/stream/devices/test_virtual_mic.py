@@ -139,3 +139,12 @@ def test_elsewhere_it_names_the_cable_to_install(monkeypatch: pytest.MonkeyPatch
 def test_a_name_that_the_server_could_misread_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="letters, digits"):
         VirtualMic(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("my mic", "use letters, digits"), ("x" * 65, "too long"), ("", "use letters")]
+)
+def test_a_name_that_a_server_would_refuse_is_refused_before_it_is_asked(name: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        VirtualMic(name)
+    assert VirtualMic("x" * 64).name == "x" * 64

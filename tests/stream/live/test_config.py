@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from lipstream import InputError
+from lipstream.stream.defaults import AvOffset
 from lipstream.stream.live.config import LiveConfig
-from lipstream.stream.offset.watch import AvOffset
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"channel": 0}, "count from 1"),
+        ({"channel": 0}, "at least 1"),
         ({"sample_rate": 4_000}, "6000 to 192000"),
         ({"block": 0}, "1 to 8192"),
         ({"duration_s": 0.0}, "above 0"),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from lipstream.cli import main
 from lipstream.core.arrays import Float32
 from lipstream.stream.enhancer import Enhancer
 from lipstream.stream.live.config import LiveConfig
@@ -222,3 +223,13 @@ def test_ctrl_c_takes_the_virtual_microphone_along(routed_server: Any, shipped_w
     finally:
         process.kill()
         process.communicate()
+
+
+def test_an_output_to_hear_on_that_is_not_there_is_told_before_anything_starts(
+    routed_server: Any, shipped_weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["live", "--input", "noisy.monitor", "--virtual-mic", "--incoming", "firefox"]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "there is no output device 'firefox'" in shown.err
+    assert "lipstream-output" not in shown.err

@@ -32,7 +32,8 @@ from lipstream.models.store.registry import weights_file
 from lipstream.models.store.step.sizes import step_sizes
 from lipstream.models.store.step.weights import step_weights
 from lipstream.models.store.tensor_file import read_tensors
-from lipstream.stream.runtimes import AUTO, NO_VIDEO_AGE_S, chosen_runtime, load_runtime
+from lipstream.stream.defaults import AUTO
+from lipstream.stream.runtimes import NO_VIDEO_AGE_S, chosen_runtime, load_runtime
 from lipstream.stream.runtimes.eager import EagerRuntime
 from lipstream.stream.runtimes.native import NativePool, NativeRuntime
 from lipstream.stream.runtimes.onnx import OnnxRuntime

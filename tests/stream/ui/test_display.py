@@ -74,6 +74,14 @@ def test_nothing_is_cut_off_on_a_narrow_terminal(details: bool) -> None:
     assert all(words in shown for name, words in KEYS)
 
 
+def test_bars_are_drawn_with_what_a_terminal_has() -> None:
+    console = Console(width=80, file=StringIO())
+    console.print(panel(STATS, View(), encoding="latin-1"))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "##" in shown
+    assert shown.isascii()
+
+
 def test_a_reader_that_goes_away_ends_it_and_is_told_no_more() -> None:
     program = """
 from lipstream.stream.ui.display import Lines, Relay

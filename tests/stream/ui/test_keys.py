@@ -100,7 +100,14 @@ except (KeyboardInterrupt, RuntimeError) as error:
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"), [("b+q", "saw b+q"), ("b!", "RuntimeError"), (None, "KeyboardInterrupt")]
+    ("typed", "told"),
+    [
+        ("b+q", "saw b+q"),
+        # Arrows down and left, F2, F5, a console's F1, Control-left, Alt-q: neither b nor d nor q.
+        ("\x1b[B\x1b[D\x1bOQ\x1b[15~\x1b[[A\x1b[1;5D\x1bqmq", "saw mq"),
+        ("b!", "RuntimeError"),
+        (None, "KeyboardInterrupt"),
+    ],
 )
 def test_keys_come_without_enter_and_the_terminal_is_restored(typed: str | None, told: str) -> None:
     ours, theirs = pty.openpty()
@@ -129,3 +136,76 @@ def test_keys_come_without_enter_and_the_terminal_is_restored(typed: str | None,
         process.stdout.close()
         os.close(ours)
         os.close(theirs)
+
+
+SHELL = """
+import os, signal, sys, termios, fcntl
+from lipstream.stream.ui.keys import Keyboard
+control, (hears, tells) = int(sys.argv[1]), os.pipe()
+def step():
+    os.write(tells, b".")
+    os.read(control, 1)
+def job():
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpgrp())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    with Keyboard() as keyboard:
+        print("ready", flush=True)
+        os.read(hears, 1)
+        print("in the background, saw", repr(keyboard.pressed()), flush=True)
+        os.read(hears, 1)
+        seen = keyboard.pressed()
+        print("back", flush=True)
+        while "q" not in seen:
+            seen += keyboard.pressed()
+        print("saw", repr(seen), flush=True)
+        os.read(hears, 1)
+signal.alarm(30)  # whoever is stopped by the terminal does not wait for ever
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+cooked = termios.tcgetattr(0)
+child = os.fork()
+if child == 0:
+    job()
+    os._exit(7)
+os.read(control, 1)
+os.tcsetpgrp(0, os.getpgrp())  # as a shell does after Ctrl-Z and bg
+termios.tcsetattr(0, termios.TCSANOW, cooked)
+step()
+termios.tcflush(0, termios.TCIFLUSH)
+os.tcsetpgrp(0, child)  # fg
+step()
+os.tcsetpgrp(0, os.getpgrp())
+os.write(tells, b".")
+print("ended", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+def test_a_session_in_the_background_leaves_the_terminal_to_others() -> None:
+    ours, theirs = pty.openpty()
+    control, controlled = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-c", SHELL, str(control)],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        pass_fds=[control],
+    )
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "ready\n"
+        os.write(ours, b"b\n")  # as for a shell, which has the terminal again
+        os.write(controlled, b".")
+        assert process.stdout.readline() == "in the background, saw ''\n"
+        os.write(controlled, b".")
+        assert process.stdout.readline() == "back\n"
+        os.write(ours, b"q")
+        assert process.stdout.readline() == "saw 'q'\n"
+        os.write(controlled, b".")
+        assert process.stdout.readline() == "ended 7\n"
+    finally:
+        process.kill()
+        process.communicate()
+        for end in (ours, theirs, control, controlled):
+            os.close(end)

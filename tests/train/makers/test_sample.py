@@ -10,7 +10,8 @@ import soundfile
 
 from lipstream.errors import InputError
 from lipstream.train.makers import sample
-from lipstream.train.makers.sample import SamplePlan, find_program, make_sample
+from lipstream.train.makers.sample import find_program, make_sample
+from lipstream.train.plans import SamplePlan
 
 SPEAKS = f"""#!{sys.executable}
 import sys, wave

@@ -8,7 +8,8 @@ import pytest
 from lipstream.bench.data.custom import ManifestPairs
 from lipstream.errors import InputError
 from lipstream.train.data.corpus import Corpus, read_corpus, read_library
-from lipstream.train.mixing.fixed_set import SetPlan, make_set
+from lipstream.train.mixing.fixed_set import make_set
+from lipstream.train.plans import SetPlan
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_rooms_are_heard_where_they_are_asked_for(corpus: Corpus, tmp_path: Path
         ({"kinds": ()}, "at least"),
         ({"each": 0}, "at least"),
         ({"seconds": 0.0}, "seconds must be above 0"),
-        ({"rooms": 2.0}, r"rir_probability must lie in \[0, 1\]"),
+        ({"rooms": 2.0}, "rooms must be from 0 to 1"),
     ],
 )
 def test_impossible_plans_are_refused(changes: dict[str, object], told: str, tmp_path: Path) -> None:

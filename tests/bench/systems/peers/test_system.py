@@ -11,8 +11,9 @@ import pytest
 
 from lipstream import InputError
 from lipstream.bench.data.recordings import Item
+from lipstream.bench.evaluation.config import EvaluateConfig
 from lipstream.bench.evaluation.results import Results
-from lipstream.bench.evaluation.run import EvaluateConfig, evaluate_systems
+from lipstream.bench.evaluation.run import evaluate_systems
 from lipstream.bench.report.text import systems_table
 from lipstream.bench.speed.cost import Cost
 from lipstream.bench.systems.peers.process import PeerError

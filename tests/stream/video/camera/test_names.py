@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lipstream.errors import InputError
-from lipstream.stream.video.camera.status import camera_name, parse_camera
+from lipstream.stream.video.camera.names import camera_name, parse_camera
 
 
 def test_cameras_are_read_as_users_write_them(tmp_path: Path) -> None:
