@@ -10,7 +10,6 @@ import torch
 
 from ...models.store.folder import PARENTS
 from ..mixing.batches import Batch
-from ..mixing.video_mixtures import VideoBatch
 from ..recipe import Recipe
 from .critic import Critic
 from .distributed import Group
@@ -123,7 +122,7 @@ class Learner:
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
     """The batch on a device."""
-    video = None if batch.video is None else VideoBatch(*(part.to(device) for part in batch.video))
+    video = None if batch.video is None else batch.video._make(part.to(device) for part in batch.video)
     return Batch(batch.noisy.to(device), batch.clean.to(device), video)
 
 
