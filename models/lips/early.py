@@ -65,7 +65,7 @@ class CrossModalVCE(nn.Module):
 
 
 class MapGate(nn.Module):
-    """FSVG on the maps ``[a, v, a - v, a * v, alpha]``: a gate in (0, 1) of each frame and band. Stateless."""
+    """FSVG on the maps ``[a, v, a - v, a * v, alpha]``: a gate in (0, 1) of each frame and band."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The table of the study: each fusion against the project's own, by the paired tests of `bench.evaluation`."""
+"""The tables of the study: each fusion against the project's own, by paired tests."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

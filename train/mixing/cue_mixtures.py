@@ -1,4 +1,4 @@
-"""Mixtures of any clean speech with the cue that lips would give: what a fusion of landmarks is trained on."""
+"""Mixtures of any clean speech with the cue that lips would give: what trains a fusion of landmarks."""
 
 import math
 from typing import NamedTuple
@@ -59,10 +59,7 @@ class CueMixer:
         noisy, clean, other = self.mixer.draw_with_other(rng)
         frames, frame_s = len(noisy) // self.hop, self.hop / SAMPLE_RATE
         given = (clean, other, frames, frame_s, self.errors, self.config.cues, rng)
-        if self.config.draws_conflict(rng):
-            view = make_cue("wrong", *given)
-        else:
-            view = draw_cue(*given)
+        view = make_cue("wrong", *given) if self.config.draws_conflict(rng) else draw_cue(*given)
         if not self.hears and view.kind in ("wrong", "late"):
             view = view._replace(trust=math.nan)
         return noisy, clean, view
