@@ -47,11 +47,13 @@ def ablation(args: argparse.Namespace) -> int:
 
         from ...bench.machine import fingerprint
         from ..run.learner import keep_freed_memory
-        from .study import Study
+        from .scoring import read_items
+        from .study import Study, read_recipes
     use_threads(args)
-    study = Study(args.out, args.data, args.cache, args.hours)
+    study = Study(read_recipes(args.data, args.hours), args.out, args.cache)
     for place in (args.out, args.cache):
         make_folder(place)
+    items = read_items(args.data, args.cache)  # at once: what is missing is told before hours of training
     keep_freed_memory()
     torch.set_flush_denormal(True)  # decaying states would crawl; the process is this command's own
     with stopped_by_ctrl_c(study):
@@ -60,6 +62,6 @@ def ablation(args: argparse.Namespace) -> int:
         complain("warning", "stopped: the same command goes on from there")
         return EXIT_INTERRUPTED
     with ProgressBar("judging") as bar:
-        table = study.judge(bar)
+        table = study.judge(items, bar)
     print(f"{study.hours:.2f} hours of mixtures each\n{fingerprint().describe()}\n\n{table}")
     return 0

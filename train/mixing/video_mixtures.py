@@ -64,10 +64,7 @@ class VideoConfig:
             raise InputError(f"video.share {self.share} must be between 0 and 1")
         if not 0.0 <= self.competing_talker <= 1.0 or self.alpha_weight < 0.0:
             raise InputError("video.competing_talker must be between 0 and 1, video.alpha_weight at least 0")
-        if (
-            min(probabilities := (self.rir_probability, self.same_voice, self.conflict)) < 0.0
-            or max(probabilities) > 1.0
-        ):
+        if not all(0.0 <= share <= 1.0 for share in (self.rir_probability, self.same_voice, self.conflict)):
             raise InputError(
                 "video.rir_probability, video.same_voice and video.conflict must be between 0 and 1"
             )
