@@ -93,7 +93,8 @@ def test_a_study_that_was_stopped_goes_on_and_judges_all(
     assert not study.train(tell)
     again = Study(recipes, tmp_path / "runs", tmp_path / "cache")
     assert again.train(told.append)
-    assert [line.split(",")[0] for line in told] == ["1 of 3: own", "2 of 3: audio", "3 of 3: scout"]
+    begun = [line.split(",")[0] for line in told]
+    assert begun == ["1 of 3: own", "2 of 3: audio", "2 of 3: audio", "3 of 3: scout"]
     done: list[tuple[float, float]] = []
     table = again.judge(items, lambda count, total: done.append((count, total)))
     assert done == [(1, 4), (2, 4), (3, 4), (4, 4)]
