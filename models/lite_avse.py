@@ -170,7 +170,7 @@ class LiteAVSEMamba(nn.Module):
         sound = frame * gain[:, None, None, None]
         features, skip, codec = self.codec.encode(sound, state.codec)
         seen = [None if part is None else part.unsqueeze(1) for part in (embedding, video_age_s)]
-        features, alpha, fusion = self._fuse(features, sound, *seen, state.fusion)
+        features, alpha, fusion = self._fuse(features, sound, seen[0], seen[1], state.fusion)
         column, blocks = self.blocks.step(features.squeeze(2), state.blocks)
         branches: State = ()
         if self.branches is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -167,6 +168,7 @@ def test_parts_that_do_not_go_together_are_refused() -> None:
         VisualConfig(early=EarlyConfig())
     with pytest.raises(InputError, match="are looked at by the VCE"):
         VisualConfig(vce=False, smoothing=False, frequency_prior=False, early=SCOUT)
-    for values in ({"hidden": 0}, {"taps": 0}, {"scout_frames": -1}):
+    sizes: list[dict[str, Any]] = [{"hidden": 0}, {"taps": 0}, {"scout_frames": -1}]
+    for values in sizes:
         with pytest.raises(InputError, match="scout_frames at least 0"):
             EarlyConfig(**values)
