@@ -33,7 +33,7 @@ def add_bench_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument(
         "--hours", type=float, metavar="H", help="of mixtures for each (default: the recipes', 2)"
     )
-    add_run_options(parser, "decoded recordings and landmarks")
+    add_run_options(parser, "decoded recordings")
 
 
 def ablation(args: argparse.Namespace) -> int:
@@ -53,7 +53,7 @@ def ablation(args: argparse.Namespace) -> int:
     study = Study(read_recipes(args.data, args.hours), args.out, args.cache)
     for place in (args.out, args.cache):
         make_folder(place)
-    items = read_items(args.data, args.cache)  # at once: what is missing is told before hours of training
+    items = read_items(args.data)  # at once: what is missing is told before hours of training
     keep_freed_memory()
     torch.set_flush_denormal(True)  # decaying states would crawl; the process is this command's own
     with stopped_by_ctrl_c(study):
