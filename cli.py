@@ -77,6 +77,7 @@ def _parser() -> CommandParser:
     from .stream.commands import serve as serve_commands
     from .train import commands as train_commands
     from .train import data_commands
+    from .train.ablation import commands as ablation_commands
     from .train.cue import commands as cue_commands
 
     parser = CommandParser(
@@ -96,6 +97,7 @@ def _parser() -> CommandParser:
     _add_models(subparsers)
     bench_kinds = bench_commands.add_parsers(subparsers)
     train_commands.add_bench_parser(bench_kinds)
+    ablation_commands.add_bench_parser(bench_kinds)
     train_commands.add_parsers(subparsers)
     data_commands.add_parsers(subparsers)
     cue_commands.add_parsers(subparsers)

@@ -29,7 +29,8 @@ def limited(x: Tensor, limit: float) -> Tensor:
 class WaveModel(nn.Module):
     """Analysis, network, attenuation limit and synthesis around a `LiteAVSEMamba`.
 
-    The output lags the input by ``window - hop`` samples. Samples beyond ``SAMPLE_LIMIT`` are limited to it.
+    The output lags the input by ``window - hop`` samples and those that the network looks ahead. Samples
+    beyond ``SAMPLE_LIMIT`` are limited to it.
     """
 
     def __init__(self, net: LiteAVSEMamba) -> None:
@@ -67,7 +68,8 @@ class WaveModel(nn.Module):
             embedding = limited(embedding, EMBEDDING_LIMIT)
         spectrum, analysis = self.analysis.step(limited(hop, SAMPLE_LIMIT), state.analysis)
         enhanced, alpha, net = self.net.step(spectrum, embedding, video_age_s, state.net)
-        mixed = enhanced + dry[:, None, None] * (spectrum - enhanced)
+        heard = self.net.heard_in_step(spectrum, state.net)
+        mixed = enhanced + dry[:, None, None] * (heard - enhanced)
         wave, synthesis = self.synthesis.step(mixed, state.synthesis)
         return wave, alpha, WaveState(analysis, net, synthesis)
 
@@ -98,6 +100,7 @@ class WaveModel(nn.Module):
         spectrum, analysis = self.analysis(limited(wave, SAMPLE_LIMIT), before[0])
         enhanced, alpha, net = self.net(spectrum, embedding, video_age_s, before[1])
         if dry is not None:
-            enhanced = enhanced + dry[:, None, :, None] * (spectrum - enhanced)
+            heard = self.net.heard(spectrum, before[1])
+            enhanced = enhanced + dry[:, None, :, None] * (heard - enhanced)
         out, synthesis = self.synthesis(enhanced, before[2])
         return out, alpha, WaveState(analysis, net, synthesis)

@@ -66,7 +66,7 @@ class Channel:
         encoder: LipsEncoder,
     ) -> None:
         self._spec, self._latency, self._controls = spec, latency, controls
-        self._band = FullBand(latency.sample_rate, spec.sample_rate, spec.window_samples, spec.hop_samples)
+        self._band = FullBand(latency.sample_rate, spec.sample_rate, spec.latency_samples, spec.hop_samples)
         self._output = SampleFifo(4 * latency.total)
         self._lips = (
             LandmarksTimeline(spec, encoder.see, self._note_cue)

@@ -22,7 +22,7 @@ class LatencyBudget:
             output back until the last window that reaches it; together that is one window.
         hop: samples between two frames, the part of the window that waiting for a whole hop costs. Not
             added again.
-        lookahead: samples of the future the model looks at beyond its window.
+        lookahead: samples of the future the model looks at beyond its window: the sound waits for the lips.
         resampler: both ways between the caller's rate and the model's, with the rounding to whole samples.
     """
 
@@ -37,7 +37,8 @@ class LatencyBudget:
         """The budget of a causal model for a caller at this rate."""
         window = -(-spec.window_samples * sample_rate // spec.sample_rate)
         hop = -(-spec.hop_samples * sample_rate // spec.sample_rate)
-        return cls(sample_rate, window, hop, 0, _total_lag(spec, sample_rate) - window)
+        lookahead = -(-spec.lookahead_samples * sample_rate // spec.sample_rate)
+        return cls(sample_rate, window, hop, lookahead, _total_lag(spec, sample_rate) - window - lookahead)
 
     @property
     def total(self) -> int:
@@ -71,5 +72,5 @@ def _total_lag(spec: StreamSpec, sample_rate: int) -> int:
     period = up * (spec.hop_samples // gcd(spec.hop_samples, down))
     outputs = np.arange(period)
     enhanced = from_model.inputs_needed(outputs)
-    hops = -(-(enhanced + spec.window_samples - spec.hop_samples) // spec.hop_samples)
+    hops = -(-(enhanced + spec.latency_samples - spec.hop_samples) // spec.hop_samples)
     return int((to_model.inputs_needed(hops * spec.hop_samples - 1) - outputs).max())

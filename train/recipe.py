@@ -115,8 +115,12 @@ class Recipe:
         if isinstance(network, ModelConfig):
             if network.gate is not None and (self.video.share or self.video.freeze):
                 raise InputError(
-                    f"model '{self.preset}' sees landmarks, and no lip crops to train on: leave out "
+                    f"model '{self.preset}' has a voice gate, and no fusion to train with video: leave out "
                     "video.share and video.freeze, or train its lips with lipstream cue"
+                )
+            if network.sees_landmarks and self.video.freeze:
+                raise InputError(
+                    "video.freeze is for lip crops: an encoder of landmarks is never trained here"
                 )
             if self.pcs or self.loss.metric:
                 raise InputError(f"pcs and loss.metric are for {', '.join(PARENTS)}: leave them out")

@@ -173,7 +173,7 @@ def measure_runtime(
         runtime=runtime_name,
         hop=hop,
         video_frame=video_frame,
-        latency_ms=1e3 * spec.window_samples / spec.sample_rate,
+        latency_ms=1e3 * spec.latency_samples / spec.sample_rate,
         first_output_ms=1e3 * first_output_s,
         state_bytes=runtime.state_bytes,
         loading_mib=_gain(before_mib, loaded_mib),

@@ -219,7 +219,7 @@ def find_crossovers(offline: Sequence[OfflineTimes], stream: StreamCost) -> dict
 
 def _stream_cost(runtime: Runtime, name: str, hops: int) -> StreamCost:
     spec = runtime.spec
-    window_s, hop_s = (count / spec.sample_rate for count in (spec.window_samples, spec.hop_samples))
+    window_s, hop_s = (count / spec.sample_rate for count in (spec.latency_samples, spec.hop_samples))
     return StreamCost(name, window_s, hop_s, measure_hops(runtime, hops))
 
 

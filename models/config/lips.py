@@ -16,6 +16,8 @@ GONE_AGE_S = 1.0
 CUE_SIZE = 10
 #: Hidden features of the VCE.
 VCE_HIDDEN = 64
+#: Seconds from one video frame to the next that a look ahead counts in: those of 25 a second.
+VIDEO_FRAME_S = 0.04
 
 
 def choices(names: object) -> str:
@@ -46,13 +48,36 @@ class LandmarkConfig:
 
 
 @dataclass(frozen=True)
+class EarlyConfig:
+    """Sizes and parts of the early fusion, see `models.lips.early`.
+
+    Attributes:
+        hidden: features of the VCE that hears and sees, from each side.
+        taps: frames that the mean of its alpha is over.
+        need: whether a sound that needs help lets the lips say more.
+        scout_frames: video frames that the VCE looks ahead; the sound waits for them.
+    """
+
+    hidden: int = 128
+    taps: int = 5
+    need: bool = False
+    scout_frames: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.hidden, self.taps) < 1 or self.scout_frames < 0:
+            raise InputError(
+                "hidden and taps of the early fusion must be at least 1, scout_frames at least 0"
+            )
+
+
+@dataclass(frozen=True)
 class VisualConfig:
     """The path of the lips into the network.
 
-    Encoders of crops (``lips_size``) feed a fusion: ``smoothing`` puts the temporal smoother behind the VCE,
+    The encoders feed a fusion: ``smoothing`` puts the temporal smoother behind the VCE,
     ``frequency_prior`` the learned prior into the FSVG. Without ``vce`` alpha is 1 while the video is fresh,
-    without ``fsvg`` the gate is 1 everywhere. The encoder of ``landmarks`` gives a cue to the voice gate
-    instead, see `ModelConfig.gate`.
+    without ``fsvg`` the gate is 1 everywhere. ``early`` puts another fusion in its place, with a VCE and an
+    FSVG of its own. Of ``landmarks`` a voice gate may take the place of either, see `ModelConfig.gate`.
     """
 
     encoder: VisualEncoderName = "conv3d"
@@ -63,6 +88,7 @@ class VisualConfig:
     fsvg: bool = True
     frequency_prior: bool = True
     landmarks: LandmarkConfig = field(default_factory=LandmarkConfig)
+    early: EarlyConfig | None = None
 
     def __post_init__(self) -> None:
         if self.smoothing and not self.vce:
@@ -75,6 +101,16 @@ class VisualConfig:
             raise InputError("embedding_size must be at least 1 and lips_size at least 2")
         if self.encoder == "landmarks" and self.embedding_size != CUE_SIZE:
             raise InputError(f"the encoder of landmarks gives a cue: embedding_size must be {CUE_SIZE}")
+        if self.early is not None:
+            self._check_early(self.early)
+
+    def _check_early(self, early: EarlyConfig) -> None:
+        if self.smoothing or self.frequency_prior:
+            raise InputError(
+                "smoothing and frequency_prior are of the other fusion: set both to false beside early"
+            )
+        if early.scout_frames and not self.vce:
+            raise InputError("scout_frames are looked at by the VCE: set vce = true, or leave them out")
 
 
 @dataclass(frozen=True)

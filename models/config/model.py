@@ -1,10 +1,11 @@
 """The configuration of a whole streaming model, of the parts that fit together."""
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from ...errors import InputError
-from .lips import VisualConfig, VoiceGateConfig, choices
+from .lips import VIDEO_FRAME_S, VisualConfig, VoiceGateConfig, choices
 from .sound import (
     AttentionConfig,
     BandCodecConfig,
@@ -23,8 +24,8 @@ Part = Literal["vce", "fsvg", "memory", "gate"]
 class ModelConfig:
     """A whole streaming model. ``causal=False`` is its bidirectional offline form of the same sizes.
 
-    ``gate`` takes the place of the fusion where ``visual.encoder`` sees landmarks, ``attention`` that of the
-    mixer along frequency. ``branches`` part magnitude and phase behind the blocks.
+    ``gate`` takes the place of the fusion; ``visual.encoder`` sees landmarks then. ``attention`` takes that
+    of the mixer along frequency. ``branches`` part magnitude and phase behind the blocks.
 
     Raises:
         InputError: sizes that do not fit together.
@@ -65,16 +66,36 @@ class ModelConfig:
             raise InputError(
                 "branches of magnitude and phase need a codec with a decoder for each: dense or separable"
             )
-        if (self.gate is not None) != (self.visual.encoder == "landmarks"):
+        if self.gate is not None and (self.visual.encoder != "landmarks" or self.visual.early is not None):
             raise InputError(
-                "the voice gate and the encoder of landmarks need each other: set both or neither"
+                "the voice gate takes a cue of landmarks, and no fusion beside it: set visual.encoder to "
+                '"landmarks" and leave out visual.early, or do without the gate'
             )
+        if self.lookahead_frames and not self.causal:
+            raise InputError("scout_frames are for streams: the offline form hears and sees all there is")
         has_bands = self.codec == "band" or self.gate is not None
         if has_bands and self.band.covered_bins + 1 != self.stft.bins:
             raise InputError(
                 f"the bands cover {self.band.covered_bins} bins, a window of {self.stft.window} has "
                 f"{self.stft.bins - 1} below Nyquist: change the regions or the window"
             )
+
+    @property
+    def sees_landmarks(self) -> bool:
+        """Whether its visual encoder sees landmarks, and else lip crops."""
+        return self.visual.encoder == "landmarks"
+
+    @property
+    def lookahead_frames(self) -> int:
+        """Frames of sound that wait for the video frames that the VCE looks ahead."""
+        early = self.visual.early
+        scout_s = 0.0 if early is None else early.scout_frames * VIDEO_FRAME_S
+        return math.ceil(scout_s * self.stft.frames_per_second - 1e-6)
+
+    @property
+    def lookahead_samples(self) -> int:
+        """As `lookahead_frames`; they come on top of the window in the latency."""
+        return self.lookahead_frames * self.stft.hop
 
     def offline(self) -> "ModelConfig":
         """The same sizes, bidirectional in time."""

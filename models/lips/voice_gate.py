@@ -26,6 +26,7 @@ from ..state import flatten_state, unflatten_state
 from .agreement import CueLevels, CueTrust, TrustState, gru_step
 from .bands import gather, spread
 from .fusion import freshness
+from .gaps import begun_anew
 from .landmarks import LEVELS
 
 #: Logit of the closing in an untrained gate: 0.18.
@@ -173,16 +174,6 @@ def chosen(which: Tensor, first: GateState, second: GateState) -> GateState:
     pairs = zip(flatten_state(first), flatten_state(second), strict=True)
     tensors = [torch.where(which.view(-1, *(1 for _ in a.shape[1:])), a, b) for a, b in pairs]
     after: GateState = unflatten_state(second, tensors)
-    return after
-
-
-def begun_anew(state: GateState, gone: Tensor) -> GateState:
-    """The state, that of streams whose lips are gone ``[B]`` as at the start."""
-    tensors = [
-        torch.where(gone.view(-1, *(1 for _ in tensor.shape[1:])), 0.0, tensor)
-        for tensor in flatten_state(state)
-    ]
-    after: GateState = unflatten_state(state, tensors)
     return after
 
 

@@ -1,6 +1,6 @@
 """Export to ONNX: wave-to-wave graphs of a hop and one of the visual encoder; states are named in and out.
 
-Where lips are landmarks there are two graphs of a hop, of audio alone and with the voice gate. What both
+Where lips are landmarks there are two graphs of a hop, of audio alone and with the lips. What both
 carry has one name in both, so that a stream may move between them at any hop.
 
 The graph of a hop takes any number of streams in a batch, and is as fast for one as a graph for one alone.
@@ -69,10 +69,10 @@ class _HopGraph(nn.Module):
 
 
 class _AudioHopGraph(_HopGraph):
-    """The same of a model with a voice gate, for audio alone: without what the gate carries."""
+    """The same of a model that sees landmarks, for audio alone: without what gate or fusion carry."""
 
     def carried(self, state: WaveState) -> WaveState:
-        return state._replace(net=state.net._replace(gate=()))
+        return state._replace(net=state.net._replace(gate=(), fusion=()))
 
     def forward(self, hop: Tensor, dry: Tensor, *state: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         out, _, after = self.model.step(hop, None, None, dry, self._joined(state))
@@ -152,10 +152,18 @@ def _write(
         del value.metadata_props[:]
     del model.graph.metadata_props[:]
     del model.metadata_props[:]
-    onnx.helper.set_model_props(model, {"lipstream": json.dumps(asdict(spec))})
+    onnx.helper.set_model_props(model, {"lipstream": json.dumps(_described(spec))})
     onnx.checker.check_model(model)
     with written_whole(path) as partial:
         onnx.save(model, partial)
+
+
+def _described(spec: StreamSpec) -> dict[str, object]:
+    """What a graph says of its stream; graphs of models that do not look ahead stay what they were."""
+    table = asdict(spec)
+    if not spec.lookahead_samples:
+        del table["lookahead_samples"]
+    return table
 
 
 def export_graphs(net: LiteAVSEMamba, folder: Path) -> list[Path]:
@@ -167,7 +175,8 @@ def export_graphs(net: LiteAVSEMamba, folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with torch.no_grad():
-            return _write_with_gate(net, folder) if net.gate is not None else _write_with_crops(net, folder)
+            write = _write_with_landmarks if net.config.sees_landmarks else _write_with_crops
+            return write(net, folder)
     except OSError as error:
         raise InputError(f"cannot write to {folder}: {error.strerror}; choose another --out-dir") from error
 
@@ -181,7 +190,7 @@ def _write_with_crops(net: LiteAVSEMamba, folder: Path) -> list[Path]:
     return paths
 
 
-def _write_with_gate(net: LiteAVSEMamba, folder: Path) -> list[Path]:
+def _write_with_landmarks(net: LiteAVSEMamba, folder: Path) -> list[Path]:
     spec = StreamSpec.of(net.config)
     paths = [folder / f"{STEM}{end}.onnx" for end in ("", "-cue", "-gate")]
     tick = {"landmarks": torch.zeros(1, len(POINTS), 3), "age_s": torch.zeros(1)}

@@ -62,6 +62,27 @@ def join_weights(name: str, sound: Path | None, cue: Path | None, gate: Path | N
     _write(out, {key: tensors[key] for key in wanted}, metadata)
 
 
+def take_encoder(net: LiteAVSEMamba, source: Path) -> None:
+    """Give a model that sees landmarks the encoder C of another, which is not trained further.
+
+    Args:
+        net: to be changed.
+        source: weights with encoder C, or what `find_model` knows, as ``lite``.
+
+    Raises:
+        InputError: no such model or weights, or an encoder of other sizes.
+    """
+    file = source if source.suffix == ".safetensors" else require_file(weights_file(source), source)
+    tensors = {key[len(_ENCODER) :]: value for key, value in _part(file, _ENCODER).items()}
+    try:
+        net.visual.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise InputError(
+            f"{file} has no encoder C of these sizes: {str(error).splitlines()[1].strip()}"
+        ) from error
+    net.visual.requires_grad_(False)
+
+
 def with_gate(name: str, weights: Path, gate: VoiceGate, about: Mapping[str, object], out: Path) -> None:
     """Write the weights of a model with another voice gate; all other tensors stay as they are, to the bit.
 

@@ -84,7 +84,8 @@ def write_folder(net: LiteAVSEMamba, metadata: Mapping[str, str], out_dir: Path)
         InputError: the folder cannot be written.
     """
     config = net.config
-    latency_ms = 1000 * config.stft.window / config.stft.sample_rate if config.causal else None
+    lag = config.stft.window + config.lookahead_samples
+    latency_ms = 1000 * lag / config.stft.sample_rate if config.causal else None
     graphs = export_graphs(net, out_dir) if config.causal else []
     written = _write_weights(net.state_dict(), dict(metadata) | form_metadata(config), out_dir)
     card = card_text(out_dir.resolve().name, _facts(net, latency_ms), _lips(config, metadata), metadata)

@@ -29,6 +29,7 @@ class StreamSpec:
         lips_size: side of the square lip crop in pixels.
         lips: what its visual encoder sees: ``crops``, through `Runtime.encode_lips`, or ``landmarks``,
             through `Runtime.see`.
+        lookahead_samples: that the output lags besides, while the model looks ahead at the video.
     """
 
     name: str
@@ -38,6 +39,12 @@ class StreamSpec:
     embedding_size: int
     lips_size: int
     lips: LipsKind = "crops"
+    lookahead_samples: int = 0
+
+    @property
+    def latency_samples(self) -> int:
+        """Of a stream at the model's own rate: a window, and what it looks ahead."""
+        return self.window_samples + self.lookahead_samples
 
     @classmethod
     def of(cls, config: ModelConfig) -> "StreamSpec":
@@ -49,7 +56,8 @@ class StreamSpec:
             hop_samples=config.stft.hop,
             embedding_size=config.visual.embedding_size,
             lips_size=config.visual.lips_size,
-            lips="landmarks" if config.visual.encoder == "landmarks" else "crops",
+            lips="landmarks" if config.sees_landmarks else "crops",
+            lookahead_samples=config.lookahead_samples,
         )
 
 
@@ -66,7 +74,7 @@ class StoredModel:
         config: of the model.
         weights: the safetensors file.
         graphs: of a hop, and of a lip crop. Where lips are landmarks: of a hop of audio alone, of a tick of
-            encoder C, and of a hop with the voice gate.
+            encoder C, and of a hop with lips.
     """
 
     config: ModelConfig
@@ -147,7 +155,7 @@ def find_parent_folder(name: ModelName) -> Description | None:
 
 
 def _graphs(config: ModelConfig, folder: Path, stem: str) -> tuple[Path, ...]:
-    ends = ("", "-lips") if config.gate is None else ("", "-cue", "-gate")
+    ends = ("", "-cue", "-gate") if config.sees_landmarks else ("", "-lips")
     return tuple(folder / f"{stem}{end}.onnx" for end in ends)
 
 

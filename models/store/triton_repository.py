@@ -62,7 +62,7 @@ def write_repository(name: ModelName, folder: Path) -> list[Path]:
         InputError: no such model, no graphs, or a folder that cannot be written.
     """
     found = find_model(name)
-    stems = ("", "_cue", "_gate") if found.config.gate is not None else ("", "_lips")
+    stems = ("", "_cue", "_gate") if found.config.sees_landmarks else ("", "_lips")
     graphs = [onnx.load(require_file(path, name)) for path in found.graphs]
     written = []
     for stem, graph in zip(stems, graphs, strict=True):

@@ -28,7 +28,8 @@ class FullBand:
     Args:
         sample_rate: the stream's, in Hz.
         model_rate: the model's, in Hz.
-        window: of the model, in samples at its rate. Its output lags its input by ``window - hop``.
+        window: of the model, in samples at its rate, and what it looks ahead. Its output lags its input by
+            ``window - hop``.
         hop: of the model.
     """
 

@@ -1,5 +1,7 @@
 """The declared latency: what it is made of, and that it is enough and not more."""
 
+from dataclasses import replace
+
 import pytest
 
 from lipstream.stream.latency import LatencyBudget
@@ -29,6 +31,15 @@ def test_resampling_from_8_khz_adds_four_milliseconds() -> None:
 
 def test_a_hop_that_does_not_divide_the_window() -> None:
     assert LatencyBudget.of(StreamSpec("odd", 16_000, 512, 160, 512, 96), 16_000).total == 512
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 48_000])
+def test_a_model_that_looks_ahead_says_by_how_much(rate: int) -> None:
+    scout = replace(LITE, lookahead_samples=1400)
+    plain, ahead = LatencyBudget.of(LITE, rate), LatencyBudget.of(scout, rate)
+    assert ahead.lookahead == pytest.approx(0.0875 * rate, abs=1)
+    assert ahead.total == pytest.approx(plain.total + 0.0875 * rate, abs=1)
+    assert (ahead.window, ahead.hop) == (plain.window, plain.hop)
 
 
 def test_as_dict_gives_samples_and_milliseconds() -> None:

@@ -11,22 +11,25 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ...errors import InputError
+from ...models.config import ModelConfig
+from ..cue.errors import ERRORS_FILE, load_errors
 from ..data.corpus import Clip, Library, read_corpus, read_library
 from ..data.recordings import SAMPLE_RATE
 from ..data.shards import ShardList, is_list, read_list
 from ..data.video_corpus import Face, read_face_clips
 from ..recipe import Recipe
+from .cue_mixtures import CueBatch, CueMixer
 from .mixtures import Mixer
 from .streaming import ShardStream
 from .video_mixtures import VideoBatch, VideoMixer
 
 
 class Batch(NamedTuple):
-    """``noisy, clean`` float32 ``[B, N]``, and the faces where the step has video."""
+    """``noisy, clean`` float32 ``[B, N]``, and where the step has video the faces, or their cues."""
 
     noisy: Tensor
     clean: Tensor
-    video: VideoBatch | None
+    video: VideoBatch | CueBatch | None
 
 
 def held_out(clip: Clip, recipe: Recipe) -> bool:
@@ -41,7 +44,7 @@ def _face_held_out(face: Face, recipe: Recipe) -> bool:
 class BatchSource:
     """Draws batches from one side of the split: the training material, or the held-out one."""
 
-    def __init__(self, mixer: Mixer, faces: VideoMixer | None, share: float) -> None:
+    def __init__(self, mixer: Mixer, faces: VideoMixer | CueMixer | None, share: float) -> None:
         self.mixer, self.faces, self.share = mixer, faces, share
 
     def draw(self, size: int, *seed: int, first: int = 0) -> Batch:
@@ -69,13 +72,12 @@ class BatchSource:
         return Batch(noisy, clean, None)
 
     def draw_with_faces(self, size: int, *seed: int, first: int = 0) -> Batch:
-        """A batch of mixtures of talking-face clips."""
+        """A batch of mixtures of talking-face clips, or of speech with cues."""
         assert self.faces is not None, "this source has no faces"
         drawn = [self.faces.draw(rng) for rng in _generators(size, seed, first)]
-        noisy, clean, views = zip(*drawn, strict=True)
-        return Batch(
-            torch.from_numpy(np.stack(noisy)), torch.from_numpy(np.stack(clean)), VideoBatch.of(list(views))
-        )
+        noisy, clean, views = (list(column) for column in zip(*drawn, strict=True))
+        video = CueBatch.of(views) if isinstance(self.faces, CueMixer) else VideoBatch.of(views)
+        return Batch(torch.from_numpy(np.stack(noisy)), torch.from_numpy(np.stack(clean)), video)
 
 
 class StreamedSource(BatchSource):
@@ -165,11 +167,21 @@ def _sources(
     if recipe.video.share == 0.0:
         training, validation = (BatchSource(mixer, None, 0.0) for mixer in mixers)
         return training, validation
+    network = recipe.network
+    assert isinstance(network, ModelConfig), "recipes refuse video for parents"
+    hears = network.visual.early is not None
+    if network.sees_landmarks:
+        errors, cues = load_errors(ERRORS_FILE), recipe.video
+        training, validation = (
+            BatchSource(mixer, CueMixer(mixer, errors, cues, recipe.hop, hears), cues.share)
+            for mixer in mixers
+        )
+        return training, validation
     clips = read_face_clips(library, cache / "faces")
 
     def faces(mixer: Mixer, keep: bool) -> VideoMixer:
         chosen = tuple(clip for clip in clips if _face_held_out(clip, recipe) is keep)
-        return VideoMixer(mixer, chosen, recipe.video, recipe.hop)
+        return VideoMixer(mixer, chosen, recipe.video, recipe.hop, hears)
 
     training, validation = (
         BatchSource(mixer, faces(mixer, keep), recipe.video.share)

@@ -1,5 +1,6 @@
 """Mixtures with a face: a talking-face clip, an interference, and what the camera made of it."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
@@ -14,6 +15,7 @@ from ...models.store.registry import NO_VIDEO_AGE_S
 from ..data.recordings import SAMPLE_RATE
 from ..data.video_corpus import Face, UInt8
 from .augment import AugmentConfig, vary, vary_look, vary_voice
+from .cues import CueConfig
 from .degrade import DegradeConfig, VideoView, degrade
 from .mixtures import BABBLE, RECORDED, SYNTHETIC, TALKER, Mixer
 
@@ -32,11 +34,16 @@ class VideoConfig:
         competing_talker: probability that the interference is another talker, not noise.
         same_voice: how often a competing talker is the speaker, who says something else: only what the lips
             say tells them apart, not whose they are.
+        conflict: how often the video is of another person all the time. A VCE that hears learns an alpha of 0
+            then; to one that only sees, those lips look as good as any.
         rir_probability: of a random room for the speaker and a competing talker.
         alpha_weight: weight of the cross-entropy that teaches alpha whether the lips can be trusted.
         held_out_speakers: faces kept for validation.
         augment: how speakers are varied.
         degrade: what happens to the video frames.
+        cues: in their place, what is the matter with the cues of a model that sees landmarks: those are
+            simulated, from any speech, and need no video.
+        encoder: model or weights whose encoder C such a model has; it is not trained.
     """
 
     share: float = 0.0
@@ -46,16 +53,21 @@ class VideoConfig:
     held_out_speakers: tuple[str, ...] = ()
     rir_probability: float = 0.0
     same_voice: float = 0.0
+    conflict: float = 0.0
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
+    cues: CueConfig = field(default_factory=CueConfig)
+    encoder: str = "lite"
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.share <= 1.0:
             raise InputError(f"video.share {self.share} must be between 0 and 1")
         if not 0.0 <= self.competing_talker <= 1.0 or self.alpha_weight < 0.0:
             raise InputError("video.competing_talker must be between 0 and 1, video.alpha_weight at least 0")
-        if not (0.0 <= self.rir_probability <= 1.0 and 0.0 <= self.same_voice <= 1.0):
-            raise InputError("video.rir_probability and video.same_voice must be between 0 and 1")
+        if not all(0.0 <= share <= 1.0 for share in (self.rir_probability, self.same_voice, self.conflict)):
+            raise InputError(
+                "video.rir_probability, video.same_voice and video.conflict must be between 0 and 1"
+            )
         if self.freeze and self.freeze not in get_args(Frozen):
             raise InputError(
                 f"video.freeze '{self.freeze}' is unknown: choose one of {', '.join(get_args(Frozen))}, or "
@@ -65,6 +77,10 @@ class VideoConfig:
             raise InputError(
                 "video.freeze 'sound' leaves nothing to train without video: set video.share = 1.0"
             )
+
+    def draws_conflict(self, rng: np.random.Generator) -> bool:
+        """Whether this clip comes with another person's lips; asks ``rng`` only where some do."""
+        return self.conflict > 0.0 and rng.random() < self.conflict
 
 
 class VideoBatch(NamedTuple):
@@ -99,15 +115,18 @@ class VideoMixer:
         clips: at least one speaker's.
         config: of the video.
         hop: samples of an audio frame.
+        hears: whether the VCE hears, see `VideoConfig.conflict`.
 
     Raises:
         InputError: there are no clips.
     """
 
-    def __init__(self, mixer: Mixer, clips: tuple[Face, ...], config: VideoConfig, hop: int) -> None:
+    def __init__(
+        self, mixer: Mixer, clips: tuple[Face, ...], config: VideoConfig, hop: int, hears: bool = False
+    ) -> None:
         if not clips:
             raise InputError("no talking-face clips to train on: check av.csv and video.held_out_speakers")
-        self.mixer, self.config, self.hop = mixer, config, hop
+        self.mixer, self.config, self.hop, self.hears = mixer, config, hop, hears
         self.by_speaker: dict[str, list[Face]] = {}
         for clip in clips:
             self.by_speaker.setdefault(clip.speaker, []).append(clip)
@@ -130,9 +149,11 @@ class VideoMixer:
         noise, talker = self._interference(face, in_room, rng)
         seen = slice(first, int(np.searchsorted(clip.times_s, start_s + length / SAMPLE_RATE)))
         count = len(clip.times_s[seen])
+        misleading = vary_look(self._misleading(other, clip.speaker, count), self.config.augment, rng)
+        conflict = self.config.draws_conflict(rng)
         view = degrade(
-            clip.crops[seen],
-            vary_look(self._misleading(other, clip.speaker, count), self.config.augment, rng),
+            misleading if conflict else clip.crops[seen],
+            misleading,
             clip.times_s[seen] - start_s,
             clip.found[seen],
             frames,
@@ -140,6 +161,8 @@ class VideoMixer:
             self.config.degrade,
             rng,
         )
+        if conflict and view.lips:
+            view = view._replace(trust=0.0 if self.hears else math.nan)
         noisy, clean = self.mixer.mix(clean, noise, rng, either=talker and not view.lips)
         return noisy, clean, view
 
@@ -198,13 +221,17 @@ def _filled(crops: UInt8, count: int) -> UInt8:
 
 
 def embed(net: LiteAVSEMamba, video: VideoBatch) -> tuple[Tensor, Tensor]:
-    """Encode each video frame once and hold it for the audio frames it is the newest of.
+    """Encode each video frame once, see `held`."""
+    crops = video.crops.permute(0, 1, 4, 2, 3).float() / 255.0
+    return held(net.visual(crops)[0], video.newest, video.age_s)
+
+
+def held(frames: Tensor, newest: Tensor, age_s: Tensor) -> tuple[Tensor, Tensor]:
+    """What is seen, ``[B, Tv, E]``, held for the audio frames it is the newest of, see `VideoBatch`.
 
     Returns:
         embedding ``[B, T, E]`` (zeros where there is no video yet) and its age in seconds ``[B, T]``.
     """
-    crops = video.crops.permute(0, 1, 4, 2, 3).float() / 255.0
-    frames, _ = net.visual(crops)
-    index = video.newest.unsqueeze(-1).expand(-1, -1, frames.shape[-1])
-    there = (video.age_s < NO_VIDEO_AGE_S).unsqueeze(-1)
-    return frames.gather(1, index) * there, video.age_s
+    index = newest.unsqueeze(-1).expand(-1, -1, frames.shape[-1])
+    there = (age_s < NO_VIDEO_AGE_S).unsqueeze(-1)
+    return frames.gather(1, index) * there, age_s

@@ -15,18 +15,20 @@ from ...models.parents.network import ParentNetwork
 from ...models.parents.registry import find_parent, load_parent
 from ...models.store.checkpoint import grow_model, held_config
 from ...models.store.folder import describe
+from ...models.store.join import take_encoder
 from ...models.store.registry import require_file, weights_file
-from ..mixing.video_mixtures import VideoBatch, embed
+from ..mixing.cue_mixtures import CueBatch
+from ..mixing.video_mixtures import VideoBatch, embed, held
 from ..recipe import Recipe
 
 
 class Estimate(NamedTuple):
-    """What a model makes of a batch of mixtures ``[B, N]``.
+    """What a model makes of a batch of mixtures ``[B, N]``, their first ``T'`` frames.
 
     Attributes:
         wave: ``[B, N']``, aligned with the first ``N'`` samples of the mixtures.
-        spectrum: ``[B, 2, T, F]`` that the network gave.
-        alpha: ``[B, T]``, 0 without video.
+        spectrum: ``[B, 2, T', F]`` that the network gave.
+        alpha: ``[B, T']``, 0 without video.
     """
 
     wave: Tensor
@@ -44,14 +46,22 @@ class StreamingEstimator(nn.Module):
         self.synthesis = Synthesis(net.config.stft)
         self.lag = net.config.stft.window - net.config.stft.hop
 
-    def forward(self, noisy: Tensor, video: VideoBatch | None = None, mixed: bool = False) -> Estimate:
+    def forward(
+        self, noisy: Tensor, video: VideoBatch | CueBatch | None = None, mixed: bool = False
+    ) -> Estimate:
         """Mixtures ``[B, N]`` of whole hops, with faces or without; ``mixed``: the network under autocast."""
         given, _ = self.analysis(noisy)
         with torch.autocast(noisy.device.type, torch.bfloat16, enabled=mixed):
-            embedding, age_s = (None, None) if video is None else embed(self.net, video)
+            embedding, age_s = (None, None) if video is None else self._seen(video)
             spectrum, alpha, _ = self.net(given, embedding, age_s)
-        spectrum = spectrum.float()
-        return Estimate(self.synthesis(spectrum)[0][:, self.lag :], spectrum, alpha.float())
+        waited = self.net.config.lookahead_frames
+        spectrum, alpha = spectrum[:, :, waited:].float(), alpha[:, waited:].float()
+        return Estimate(self.synthesis(spectrum)[0][:, self.lag :], spectrum, alpha)
+
+    def _seen(self, video: VideoBatch | CueBatch) -> tuple[Tensor, Tensor]:
+        if isinstance(video, CueBatch):
+            return held(video.cue, video.newest, video.age_s)
+        return embed(self.net, video)
 
     def consistency(self, estimate: Estimate) -> tuple[Tensor, Tensor]:
         """The frames that the network gave, and those of the wave made of them, ``[B, 2, T', F]`` each.
@@ -85,7 +95,9 @@ class ParentEstimator(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, noisy: Tensor, video: VideoBatch | None = None, mixed: bool = False) -> ParentEstimate:
+    def forward(
+        self, noisy: Tensor, video: VideoBatch | CueBatch | None = None, mixed: bool = False
+    ) -> ParentEstimate:
         """Mixtures ``[B, N]``; faces are not looked at. ``mixed``: the network under autocast."""
         config = self.net.config
         level = noisy.square().mean(-1, keepdim=True).sqrt().clamp(min=1e-8)
@@ -112,7 +124,10 @@ def make_estimator(recipe: Recipe) -> tuple[Estimator, frozenset[str]]:
     if isinstance(config, ParentConfig):
         return ParentEstimator(_parent(recipe, config).train()), frozenset()
     if not recipe.start_from:
-        return StreamingEstimator(LiteAVSEMamba(config)), frozenset()
+        net = LiteAVSEMamba(config)
+        if config.sees_landmarks and config.gate is None:
+            take_encoder(net, Path(recipe.video.encoder))
+        return StreamingEstimator(net), frozenset()
     start = Path(recipe.start_from)
     if not start.is_file() and start.suffix != ".safetensors":
         start = require_file(weights_file(recipe.start_from), recipe.start_from)

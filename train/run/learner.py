@@ -10,6 +10,7 @@ import torch
 
 from ...models.store.folder import PARENTS
 from ..mixing.batches import Batch
+from ..mixing.cue_mixtures import CueBatch
 from ..mixing.video_mixtures import VideoBatch
 from ..recipe import Recipe
 from .critic import Critic
@@ -123,7 +124,11 @@ class Learner:
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
     """The batch on a device."""
-    video = None if batch.video is None else VideoBatch(*(part.to(device) for part in batch.video))
+    video = batch.video
+    if isinstance(video, CueBatch):
+        video = CueBatch(*(part.to(device) for part in video))
+    elif video is not None:
+        video = VideoBatch(*(part.to(device) for part in video))
     return Batch(batch.noisy.to(device), batch.clean.to(device), video)
 
 

@@ -8,6 +8,7 @@ from ...models.parents.inference import analyse, perceptual_contrast_stretching
 from ..losses.loss import SpectralLoss
 from ..losses.spectra import Spectrum, parent_loss
 from ..mixing.batches import Batch
+from ..mixing.cue_mixtures import CueBatch
 from ..mixing.video_mixtures import VideoBatch
 from ..recipe import Recipe
 from .critic import Judged
@@ -68,11 +69,12 @@ def make_objective(model: Estimator, recipe: Recipe) -> StreamObjective | Parent
     return ParentObjective(model, recipe)
 
 
-def alpha_entropy(alpha: Tensor, video: VideoBatch) -> Tensor:
+def alpha_entropy(alpha: Tensor, video: VideoBatch | CueBatch) -> Tensor:
     """Cross-entropy of alpha ``[B, T]`` against the trust in a clip: mean of fresh frames, then of clips."""
+    age_s = video.age_s[:, : alpha.shape[1]]  # a model that looks ahead gives none for the last frames
     # Without fresh frames, or where the trust is not known, there is nothing to learn about alpha.
     known = video.trust.isfinite()[:, None]
-    fresh = ((video.age_s < FRESH_AGE_S) & known).to(alpha.dtype)
+    fresh = ((age_s < FRESH_AGE_S) & known).to(alpha.dtype)
     trust = video.trust.nan_to_num()[:, None].expand_as(alpha)
     entropy = F.binary_cross_entropy(alpha.clamp(1e-4, 1 - 1e-4), trust, reduction="none")
     return ((entropy * fresh).sum(1) / fresh.sum(1).clamp(min=1.0)).mean()

@@ -28,6 +28,8 @@ def step_sizes(config: ModelConfig) -> StepSizes:
         and config.attention is None
         and config.branches is None
         and (config.memory is None or config.memory.mixer.version == 2)
+        and config.visual.early is None
+        and config.sees_landmarks == (config.gate is not None)
     )
     if not served:
         raise InputError(f"runtime 'native' does not serve model '{config.name}': use 'onnx' or 'eager'")

@@ -265,8 +265,8 @@ def test_without_clips_there_is_nothing_to_train_on(mixer: Mixer) -> None:
         ({"share": -0.1}, r"video.share -0.1 must be between 0 and 1"),
         ({"share": 1.1}, r"video.share 1.1 must be between 0 and 1"),
         ({"share": float("nan")}, r"video.share nan must be between 0 and 1"),
-        ({"rir_probability": 1.1}, r"video.rir_probability and video.same_voice must be between 0 and 1"),
-        ({"same_voice": -0.1}, r"video.rir_probability and video.same_voice must be between 0 and 1"),
+        ({"rir_probability": 1.1}, r"video.same_voice and video.conflict must be"),
+        ({"same_voice": -0.1}, r"video.same_voice and video.conflict must be"),
         ({"freeze": "sound"}, r"set video.share = 1.0"),
         ({"freeze": "sound", "share": 0.9}, r"set video.share = 1.0"),
         (
@@ -283,3 +283,15 @@ def test_values_out_of_range_are_told(changes: dict[str, Any], message: str) -> 
 @pytest.mark.parametrize(("freeze", "share"), [("", 0.0), ("sound", 1.0), ("lips", 0.2), ("lips", 1.0)])
 def test_what_is_left_to_train_may_be_trained(freeze: str, share: float) -> None:
     assert VideoConfig(share=share, freeze=freeze).freeze == freeze
+
+
+def test_in_conflict_the_lips_are_another_persons_and_alpha_learns_so_where_it_hears(mixer: Mixer) -> None:
+    clips = (numbered("a", frames=50), replace(numbered("b"), crops=np.full((50, 8, 8, 3), 200, np.uint8)))
+    config = replace(STEADY, conflict=1.0)
+    for hears in (True, False):
+        faces = VideoMixer(mixer, clips, config, HOP, hears)
+        for seed in range(8):
+            speaker = faces._face(np.random.default_rng(seed)).speaker
+            _, _, view = draw(faces, seed)
+            assert (view.crops == 200).all() == (speaker == "a")
+            assert view.trust == 0.0 if hears else np.isnan(view.trust)

@@ -1,5 +1,6 @@
 """The models in training: the numbers of the streaming and offline paths, aligned; what they start from."""
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from lipstream.models.lite_avse import build
 from lipstream.models.parents.inference import analyse, enhance_offline
 from lipstream.models.parents.registry import PARENTS, find_parent
 from lipstream.models.parents.semamba import SEMambaConfig
+from lipstream.models.store.checkpoint import load_model
 from lipstream.models.store.folder import describe, form_metadata
 from lipstream.models.wave import WaveModel
 from lipstream.train.losses.loss import LossConfig
@@ -69,6 +71,65 @@ def test_a_network_that_lets_all_pass_is_aligned_and_consistent(tiny: str) -> No
     given, again = model.consistency(found)
     assert given.shape == (2, 2, 18, 201)
     torch.testing.assert_close(again, given, rtol=0, atol=1e-6)
+
+
+#: Changes to the tiny preset: an early fusion of cues, whose VCE looks ahead.
+CUES: dict[str, Any] = {
+    "encoder": "landmarks",
+    "embedding_size": 10,
+    "smoothing": False,
+    "frequency_prior": False,
+    "early": {"hidden": 8, "scout_frames": 2},
+}
+
+
+@torch.no_grad()
+def test_a_model_that_looks_ahead_is_aligned_and_consistent_and_leaves_out_the_end(
+    make_recipe: Callable[..., Recipe],
+) -> None:
+    model, _ = make_estimator(make_recipe(model={"visual": CUES}))
+    assert isinstance(model, StreamingEstimator)
+    model.net.register_forward_hook(
+        lambda module, given, made: (module.heard(given[0], None), *made[1:])  # lets all pass
+    )
+    found = model(noise(8000))
+    torch.testing.assert_close(found.wave, noise(8000)[:, : 8000 - 200 - 7 * 200], rtol=0, atol=1e-6)
+    assert found.alpha.shape == (2, 33)
+    given, again = model.consistency(found)
+    torch.testing.assert_close(again, given, rtol=0, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_fusion_of_cues_learns_and_its_encoder_stays_that_of_the_shipped_model(
+    make_recipe: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    video = VideoConfig(share=1.0, conflict=0.2)
+    recipe = make_recipe(model={"visual": CUES}, video=video, steps=2, validate_every=2)
+    trainer = Trainer(recipe, tmp_path / "run", tmp_path / "cache")
+    before = {name: value.clone() for name, value in trainer.learner.model.named_parameters()}
+    trainer.run()
+    moved = {
+        name
+        for name, value in trainer.learner.model.named_parameters()
+        if not torch.equal(value, before[name])
+    }
+    assert {"net.fusion.enter.weight", "net.fusion.vce.leave.weight"} <= moved
+    assert not any(name.startswith("net.visual.") for name in moved)
+    net, shipped = load_model(tmp_path / "run"), load_model("lite")
+    for name, value in shipped.visual.state_dict().items():
+        assert torch.equal(net.visual.state_dict()[name], value)
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert "val_blind_si_sdr" in log[-1]
+
+
+def test_an_encoder_that_does_not_fit_or_is_to_be_frozen_is_refused(
+    make_recipe: Callable[..., Recipe],
+) -> None:
+    smaller = {**CUES, "landmarks": {"channels": 4}}
+    with pytest.raises(InputError, match=r"lite.safetensors has no encoder C of these sizes: size mismatch"):
+        make_estimator(make_recipe(model={"visual": smaller}))
+    with pytest.raises(InputError, match=r"video.freeze is for lip crops"):
+        make_recipe(model={"visual": CUES}, video=VideoConfig(share=1.0, freeze="sound"))
 
 
 @torch.no_grad()

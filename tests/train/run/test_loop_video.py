@@ -18,7 +18,7 @@ from lipstream.train.data.video_corpus import FaceClip
 from lipstream.train.mixing import batches
 from lipstream.train.mixing.batches import Batch, read_sources
 from lipstream.train.mixing.degrade import DegradeConfig
-from lipstream.train.mixing.video_mixtures import VideoConfig
+from lipstream.train.mixing.video_mixtures import VideoConfig, VideoMixer
 from lipstream.train.recipe import Recipe, load_recipe
 from lipstream.train.run import loop
 from lipstream.train.run.loop import Trainer
@@ -218,8 +218,8 @@ def test_held_out_faces_are_seen_in_validation_alone(
     make_recipe: Callable[..., Recipe], faces: None, tmp_path: Path
 ) -> None:
     training, validation = read_sources(make_recipe(video=HALF), tmp_path / "cache")
-    assert training.faces is not None
-    assert validation.faces is not None
+    assert isinstance(training.faces, VideoMixer)
+    assert isinstance(validation.faces, VideoMixer)
     assert set(training.faces.by_speaker) == {"s1", "s2"}
     assert set(validation.faces.by_speaker) == {"s33"}
 
