@@ -85,10 +85,15 @@ class RayCrew:
         self._awaited[self._actors[worker].work.remote(list(jobs))] = worker
 
     def events(self, timeout_s: float) -> list[Event]:
-        ready, _ = self._ray.wait(list(self._awaited), num_returns=1, timeout=timeout_s)
-        if ready:  # and whatever else is there already: one call for many
-            ready, _ = self._ray.wait(list(self._awaited), num_returns=len(self._awaited), timeout=0)
-        return [self._news(reference) for reference in ready]
+        try:
+            ready, _ = self._ray.wait(list(self._awaited), num_returns=1, timeout=timeout_s)
+            if ready:  # and whatever else is there already: one call for many
+                ready, _ = self._ray.wait(list(self._awaited), num_returns=len(self._awaited), timeout=0)
+            return [self._news(reference) for reference in ready]
+        except ConnectionError as error:
+            raise InputError(
+                f"the Ray cluster is gone ({_brief(error)}): the same command goes on with what is missing"
+            ) from error
 
     def close(self) -> None:
         if not self._ray.is_initialized():  # closed before: to kill would start a Ray
@@ -104,7 +109,7 @@ class RayCrew:
         except self._ray.exceptions.RayTaskError as error:  # what the worker itself raised
             raise error.cause from error
         except self._ray.exceptions.RayError as error:  # dead, out of memory, its node gone, never begun
-            return Event(worker, Lost(_brief(error)))
+            return Event(worker, Lost(_death(error)))
 
 
 def _need_listener(address: str) -> None:
@@ -128,7 +133,17 @@ def _need_listener(address: str) -> None:
 def _brief(error: BaseException) -> str:
     """The first line of an error; Ray's go on with advice, identifiers and traces."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    return f"{lines[0]} {lines[-1]}" if lines[0].endswith(":") else lines[0]
+
+
+def _death(error: BaseException) -> str:
+    """Why an actor is dead; of one that a node could not make, what Python said there."""
+    brief = _brief(error)
+    if "creation task" not in brief:
+        return brief
+    return f"{str(error).strip().splitlines()[-1].strip()}; every node needs this Lipstream"
 
 
 def _cause(error: BaseException) -> str:
