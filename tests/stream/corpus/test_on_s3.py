@@ -74,7 +74,9 @@ def test_outputs_are_those_of_enhance_and_are_not_made_again(
     for name in (ONE, TWO):
         enhance_file(recordings / name, alone := tmp_path / Path(name).name)
         assert buckets.cat(f"clean/talks/{name}") == alone.read_bytes()
-    assert sorted(buckets.find("clean")) == [f"clean/talks/{name}" for name in (ONE, TWO)]  # nothing half written
+    assert sorted(buckets.find("clean")) == [
+        f"clean/talks/{name}" for name in (ONE, TWO)
+    ]  # nothing half written
     manifest = Manifest(rows)
     assert [job.name for job in plan(there, manifest.rows).jobs] == [BROKEN]
     buckets.rm(f"clean/talks/{ONE}")
