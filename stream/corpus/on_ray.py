@@ -89,17 +89,16 @@ class RayCrew:
             ready, _ = self._ray.wait(list(self._awaited), num_returns=1, timeout=timeout_s)
             if ready:  # and whatever else is there already: one call for many
                 ready, _ = self._ray.wait(list(self._awaited), num_returns=len(self._awaited), timeout=0)
-            return [self._news(reference) for reference in ready]
         except ConnectionError as error:
-            raise InputError(
-                f"the Ray cluster is gone ({_brief(error)}): the same command goes on with what is missing"
-            ) from error
+            raise _gone(error) from error
+        return [self._news(reference) for reference in ready]
 
     def close(self) -> None:
         if not self._ray.is_initialized():  # closed before: to kill would start a Ray
             return
-        for actor in self._actors.values():
-            self._ray.kill(actor)
+        with suppress(ConnectionError):  # the cluster is gone, and the actors with it
+            for actor in self._actors.values():
+                self._ray.kill(actor)
         self._ray.shutdown()
 
     def _news(self, reference: Any) -> Event:
@@ -110,6 +109,12 @@ class RayCrew:
             raise error.cause from error
         except self._ray.exceptions.RayError as error:  # dead, out of memory, its node gone, never begun
             return Event(worker, Lost(_death(error)))
+        except ConnectionError as error:
+            raise _gone(error) from error
+
+
+def _gone(error: ConnectionError) -> InputError:
+    return InputError(f"the Ray cluster is gone ({_brief(error)}): the same command goes on on another one")
 
 
 def _need_listener(address: str) -> None:
