@@ -130,7 +130,9 @@ def work_through(
                 continue
             bad_starts += not held
             if bad_starts == _MOST_BAD_STARTS:
-                raise InputError(f"workers die as they start ({news.reason}): ask for fewer with --workers")
+                raise InputError(
+                    f"workers die as they start ({news.reason}): if memory is short, lower --workers"
+                )
             for given in held:
                 given.deaths += len(held) == 1
                 given.alone = True  # of several jobs nobody knows which one it was

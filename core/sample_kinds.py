@@ -44,13 +44,16 @@ def float32_and_back(samples: Samples, name: str) -> tuple[Float32, Callable[[Fl
 
 def from_int16(samples: Int16) -> Float32:
     """Scaled to [-1, 1): float32 of the same shape."""
-    return samples.astype(np.float32) / np.float32(FULL_SCALE)
+    return samples * np.float32(1 / FULL_SCALE)  # a power of two: the same as to divide, in one pass
 
 
 def to_int16(samples: Float32) -> Int16:
     """Scaled and rounded; what is over full scale is clipped, for int16 would wrap around."""
-    scaled = np.rint(samples * np.float32(FULL_SCALE))
-    return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    scaled = samples * np.float32(FULL_SCALE)
+    np.rint(scaled, out=scaled)
+    np.maximum(scaled, -FULL_SCALE, out=scaled)  # in a third of np.clip's time where samples are few
+    np.minimum(scaled, FULL_SCALE - 1, out=scaled)
+    return scaled.astype(np.int16)
 
 
 def _of_array(samples: Any, name: str) -> tuple[Float32, Callable[[Float32], Any]]:

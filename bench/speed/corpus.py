@@ -4,6 +4,7 @@ Processor time is that of the work alone, which other programs on the machine ha
 many nodes is computed from what was measured: the least of what its workers clean and its driver hands out.
 """
 
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import soundfile
@@ -42,12 +44,15 @@ class Way:
         workers: how many; 0: the process itself.
         start_s: until the first file was done.
         files_per_s: of those after the first one.
+        times_alone: that, by what the process itself did in the same round; the median over rounds, as are
+            the others.
     """
 
     name: str
     workers: int
     start_s: float
     files_per_s: float
+    times_alone: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ class CorpusReport:
         machine: what it ran on.
         model, runtime: that cleaned.
         files, seconds: how many files, and the length of each.
+        rounds: in each of which every way cleaned them, one after the other.
         file_cpu_s, second_cpu_s: processor time of a file of no length, and of each second in it.
         ways: what was measured.
         drivers: what handing out costs.
@@ -83,6 +89,7 @@ class CorpusReport:
     runtime: str
     files: int
     seconds: float
+    rounds: int
     file_cpu_s: float
     second_cpu_s: float
     ways: Sequence[Way]
@@ -91,7 +98,14 @@ class CorpusReport:
     def text(self) -> str:
         """Tables of what was measured, and of what follows for clusters."""
         ways = [
-            [way.name, str(way.workers), f"{way.start_s:.1f}", f"{way.files_per_s:.2f}"] for way in self.ways
+            [
+                way.name,
+                str(way.workers),
+                f"{way.start_s:.1f}",
+                f"{way.files_per_s:.2f}",
+                f"{way.times_alone:.2f}",
+            ]
+            for way in self.ways
         ]
         drivers = [
             [one.name, str(one.at_once), f"{1e6 * one.job_s:.0f}", f"{1 / one.job_s:.0f}"]
@@ -103,8 +117,9 @@ class CorpusReport:
         )
         blocks = [
             self.machine.describe(),
-            f"{self.model} on {self.runtime}: {self.files} files of {self.seconds:g} s\n{cost}",
-            format_table(["workers", "how many", "first file\ns", "then\nfiles/s"], ways),
+            f"{self.model} on {self.runtime}: {self.files} files of {self.seconds:g} s, "
+            f"median of {self.rounds} rounds\n{cost}",
+            format_table(["workers", "how many", "first file\ns", "then\nfiles/s", "times\nalone"], ways),
             format_table(["driver", "jobs\na call", "a job\nus", "jobs/s\nat most"], drivers),
         ]
         if any(one.name == "ray" for one in self.drivers):
@@ -138,14 +153,23 @@ class CorpusReport:
         return f"computed, not measured: nodes of {NODE_CORES} cores like this one\n{table}"
 
 
-def measure_corpus(model: str, files: int, seconds: float, workers: Sequence[int]) -> CorpusReport:
-    """Clean the same files by each way, one after the other.
+def measure_corpus(
+    model: str,
+    files: int,
+    seconds: float,
+    workers: Sequence[int],
+    rounds: int,
+    tell: Callable[[str], None],
+) -> CorpusReport:
+    """Clean the same files by each way, round after round: what else a machine does slows all ways alike.
 
     Args:
         model: as for `Enhancer`.
         files: how many, at least 2.
         seconds: length of each.
         workers: numbers of processes, and of actors where Ray is installed.
+        rounds: how often each way cleans them.
+        tell: watches it go on.
 
     Raises:
         InputError: no such model, or one that cannot run here.
@@ -154,28 +178,47 @@ def measure_corpus(model: str, files: int, seconds: float, workers: Sequence[int
     crews: dict[str, Callable[[int, Make], Crew]] = {"processes": ProcessCrew}
     if find_spec("ray") is not None:
         crews["ray"] = _actors
+    seen: list[list[Way]] = []
     with tempfile.TemporaryDirectory(prefix="lipstream-bench-") as folder:
         settings = Settings(Tree(f"{folder}/src"), Tree(f"{folder}/dst"), model, runtime)
         jobs = list(_made(Path(folder, "src"), files, seconds))
-        short = list(_made(Path(folder, "src"), files, 1.0, "short"))
         cleaner = Cleaner(settings)
-        alone, cpu_s = _alone(cleaner, jobs)
-        _, short_cpu_s = _alone(cleaner, short)
-        second_cpu_s = (cpu_s - short_cpu_s) / (seconds - 1.0)
-        ways, drivers = [alone], []
-        for name, crew in crews.items():
-            ways += [_timed(name, partial(Cleaner, settings), jobs, count, crew) for count in workers]
-            drivers += [_driver(name, at_once, crew) for at_once in (1, 16)]
+        _, short_cpu_s = _alone(cleaner, list(_made(Path(folder, "src"), files, 1.0, "short")))
+        cpu_s = 0.0
+        for number in range(rounds):
+            tell(f"round {number + 1} of {rounds}: this process")
+            alone, round_cpu_s = _alone(cleaner, jobs)
+            cpu_s += round_cpu_s / rounds
+            seen.append([alone])
+            for name, crew in crews.items():
+                for count in workers:
+                    tell(f"round {number + 1} of {rounds}: {name}, {count}")
+                    seen[-1].append(_timed(name, partial(Cleaner, settings), jobs, count, crew))
+        tell("what handing out costs")
+        drivers = [_driver(name, at_once, crew) for name, crew in crews.items() for at_once in (1, 16)]
+    second_cpu_s = (cpu_s - short_cpu_s) / (seconds - 1.0)
     return CorpusReport(
         fingerprint(),
         model,
         runtime,
         files,
         seconds,
+        rounds,
         max(short_cpu_s - second_cpu_s, 0.0),
         second_cpu_s,
-        ways,
+        [_median(way, [each[0] for each in seen]) for way in zip(*seen, strict=True)],
         drivers,
+    )
+
+
+def _median(way: Sequence[Way], alone: Sequence[Way]) -> Way:
+    """A way over all rounds, and beside what the process itself did in each."""
+    return Way(
+        way[0].name,
+        way[0].workers,
+        median(each.start_s for each in way),
+        median(each.files_per_s for each in way),
+        median(each.files_per_s / one.files_per_s for each, one in zip(way, alone, strict=True)),
     )
 
 
@@ -235,4 +278,6 @@ def _no_row(job: object, reason: str) -> object:
 def _actors(workers: int, make: Make) -> Crew:
     from ...stream.corpus.on_ray import RayCrew
 
+    # Ray lets its workers wait behind everything else, which the other ways here do not.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     return RayCrew("local", workers, make)

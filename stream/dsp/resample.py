@@ -101,8 +101,13 @@ class Resampler:
         """Give the next `count` samples (no more than are ready), float32 ``[count]``."""
         if count == 0:
             return np.empty(0, np.float32)
-        aligned = self._next % self._up == count % self._up == 0
-        output = self._in_groups(count) if aligned and self._up <= FEW_PHASES else self._one_by_one(count)
+        if self._up == self._down:
+            first = self._next - self._oldest
+            output = self._inputs.view()[first : first + count].copy()
+        elif self._next % self._up == count % self._up == 0 and self._up <= FEW_PHASES:
+            output = self._in_groups(count)
+        else:
+            output = self._one_by_one(count)
         self._next += count
         self._forget()
         return output

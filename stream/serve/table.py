@@ -5,6 +5,7 @@ So a scrape of ``/metrics`` gets the whole server whichever worker answers, and 
 
 import ctypes
 import time
+from bisect import bisect_left
 from collections.abc import Iterator
 from multiprocessing.context import SpawnContext
 from typing import Any
@@ -125,7 +126,7 @@ class Row:
     def observe(self, latency_s: float) -> None:
         """Count a latency in its class."""
         self.add("latency_sum", latency_s)
-        self._numbers[_LATENCIES + int(np.searchsorted(BUCKETS_S, latency_s))] += 1
+        self._numbers[_LATENCIES + bisect_left(BUCKETS_S, latency_s)] += 1
 
     def gone(self) -> None:
         """The worker is no more: what it had now is nothing, what it counted stays."""

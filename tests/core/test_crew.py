@@ -60,7 +60,9 @@ def test_what_keeps_workers_from_being_ready_is_told_as_it_is() -> None:
 
 
 def test_workers_that_die_as_they_start_end_the_work() -> None:
-    with pytest.raises(InputError, match=r"die as they start \(SIGKILL\): ask for fewer with --workers"):
+    with pytest.raises(
+        InputError, match=r"die as they start \(SIGKILL\): if memory is short, lower --workers"
+    ):
         results(["job"], ProcessCrew(1, die))
 
 

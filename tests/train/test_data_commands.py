@@ -178,6 +178,18 @@ def test_shards_are_written_by_a_process_and_listed(data: Path, tmp_path: Path, 
     assert {(shard.kind, shard.split) for shard in shards} >= {("speech", "train"), ("noise", "train")}
 
 
+@pytest.mark.slow
+def test_shards_of_actors_on_ray_are_those_of_processes(data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    arguments = ["data", "shard", str(data), "--jobs", "2", "--hours", "0.001"]
+    for out, more in (("alone", []), ("actors", ["--address", "local"])):
+        folders = ["-o", str(tmp_path / out), "--cache", str(tmp_path / f"cache-{out}")]
+        assert main([*arguments, *folders, *more]) == 0
+    alone = {path.name: path.read_bytes() for path in (tmp_path / "alone").iterdir()}
+    assert {path.name: path.read_bytes() for path in (tmp_path / "actors").iterdir()} == alone
+    assert len(alone) > 3
+
+
 @pytest.mark.parametrize(
     ("option", "told"), [("--jobs", "--jobs must be at least 1"), ("--hours", "--hours must be above 0")]
 )

@@ -11,6 +11,7 @@ REPORT = CorpusReport(
     "native",
     files=100,
     seconds=10.0,
+    rounds=1,
     file_cpu_s=0.02,
     second_cpu_s=0.018,
     ways=[Way("this process", 0, 0.0, 5.0), Way("ray", 2, 3.0, 9.5)],
@@ -37,8 +38,11 @@ def test_without_ray_no_cluster_is_computed() -> None:
 def test_each_way_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lipstream.bench.speed.corpus.find_spec", lambda name: None)
     monkeypatch.setattr("lipstream.bench.speed.corpus._CALLS", 40)
-    report = measure_corpus("lite", 3, 2, [1])
+    told: list[str] = []
+    report = measure_corpus("lite", 3, 2, [1], 2, told.append)
     assert [(way.name, way.workers) for way in report.ways] == [("this process", 0), ("processes", 1)]
     assert [(one.name, one.at_once) for one in report.drivers] == [("processes", 1), ("processes", 16)]
     assert all(way.files_per_s > 0 for way in report.ways)
     assert report.second_cpu_s > 0
+    assert report.ways[0].times_alone == 1.0
+    assert told[:2] == ["round 1 of 2: this process", "round 1 of 2: processes, 1"]

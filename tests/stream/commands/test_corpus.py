@@ -15,16 +15,19 @@ from lipstream.stream.corpus.table import Manifest
 from lipstream.tests.stream.waiting import until
 
 Captured = pytest.CaptureFixture[str]
+#: Recordings, in small what a corpus is.
+COUNT = 60
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory; in ``src`` six recordings, each in a folder of its own, and a broken one."""
+    """The working directory; in ``src`` `COUNT` recordings in folders of ten, and a broken one."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
-    for number in range(6):
-        Path(f"src/{number}").mkdir(parents=True)
-        soundfile.write(f"src/{number}/talk.wav", 0.05 * rng.standard_normal(16_000), 16_000)
+    for number in range(COUNT):
+        path = Path(f"src/{number // 10}/{number}.wav")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, 0.05 * rng.standard_normal(4_000), 16_000)
     Path("src/broken.flac").write_bytes(b"no sound")
     return tmp_path
 
@@ -53,22 +56,23 @@ def test_a_killed_run_is_gone_on_with_and_gives_the_files_of_enhance(folder: Pat
     ]
     rows = folder / "dst" / "corpus.csv"
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as first:
-        assert until(lambda: rows.is_file() and rows.read_text().count("\n") > 1)
+        assert until(lambda: rows.is_file() and rows.read_text().count("\n") > 10)
         first.send_signal(signal.SIGKILL)
     done = [name for name, row in Manifest(rows).rows.items() if not row.error]
     times = {name: (folder / "dst" / name).stat().st_mtime_ns for name in done}
     second = subprocess.run(command, capture_output=True, text=True)
     assert second.returncode == 2  # of the broken file
-    assert f"files done already: {len(done)}, to do: {7 - len(done)}" in second.stderr
+    assert f"files done already: {len(done)}, to do: {COUNT + 1 - len(done)}" in second.stderr
     assert "1 failed (column error); dst/corpus.csv" in second.stdout
     found = Manifest(rows).rows
-    assert len(found) == 7
+    assert len(found) == COUNT + 1
     assert [name for name, row in found.items() if row.error] == ["broken.flac"]
     for name in done:
         assert (folder / "dst" / name).stat().st_mtime_ns == times[name]
-    for number in range(6):
-        enhance_file(f"src/{number}/talk.wav", "alone.wav", runtime="onnx")
-        assert Path(f"dst/{number}/talk.wav").read_bytes() == Path("alone.wav").read_bytes()
+    assert len([*(folder / "dst").rglob("*.wav")]) == COUNT
+    for name in ("src/0/0.wav", "src/2/25.wav", "src/5/59.wav"):
+        enhance_file(name, "alone.wav", runtime="onnx")
+        assert Path(name.replace("src", "dst")).read_bytes() == Path("alone.wav").read_bytes()
 
 
 @pytest.mark.parametrize(

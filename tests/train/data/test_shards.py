@@ -86,6 +86,21 @@ def test_a_shard_is_a_tar_of_wav_and_json_files(data: Path, tmp_path: Path) -> N
     assert told["speaker"] == clip.group
 
 
+def test_webdataset_reads_the_shards(data: Path, tmp_path: Path) -> None:
+    webdataset = pytest.importorskip("webdataset")
+    pack(data, tmp_path / "out")
+    shards = read_list(tmp_path / "out" / LIST)
+    for shard in shards.shards:
+        path = shards.root / shard.file
+        read = list(webdataset.WebDataset(str(path), shardshuffle=False))
+        clips = list(read_shard(path))
+        assert len(read) == len(clips)
+        for sample, clip in zip(read, clips, strict=True):
+            heard, _ = soundfile.read(BytesIO(sample["wav"]), dtype="int16")
+            np.testing.assert_array_equal(heard, clip.recording.samples)
+            assert json.loads(sample["json"])["source"] == clip.source
+
+
 def test_noisy_twins_and_licences_come_along(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     clean, noisy, other = (rng.integers(-99, 99, 400).astype(np.int16) for _ in range(3))
