@@ -19,9 +19,7 @@ if importlib.util.find_spec("triton") is None:
     pytest.skip("Triton is not installed", allow_module_level=True)
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 if not (INTERPRETED or torch.cuda.is_available()):
-    pytest.skip(
-        "no CUDA device: test_interpreter.py runs these in the interpreter", allow_module_level=True
-    )
+    pytest.skip("no CUDA device: test_interpreter.py runs these in the interpreter", allow_module_level=True)
 
 from lipstream.kernels.triton import ops  # noqa: E402
 

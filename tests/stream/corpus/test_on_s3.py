@@ -13,8 +13,8 @@ import pytest
 import soundfile
 
 from lipstream import InputError, enhance_file
-from lipstream.stream.corpus.cleaner import Settings
 from lipstream.stream.corpus.run import Tally, plan
+from lipstream.stream.corpus.settings import Settings
 from lipstream.stream.corpus.table import Manifest
 from lipstream.stream.corpus.trees import Tree
 from lipstream.tests.stream.waiting import until
