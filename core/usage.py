@@ -55,7 +55,8 @@ class CommandParser(argparse.ArgumentParser):
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
         # As of a shell's variable that is not set; a path of it would be the folder where one is.
-        if not arg_string and not isinstance(action, argparse._SubParsersAction):
+        # A default comes here too.
+        if arg_string == "" != action.default and not isinstance(action, argparse._SubParsersAction):
             raise argparse.ArgumentError(action, "must not be empty")
         return super()._get_value(action, arg_string)
 

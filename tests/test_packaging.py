@@ -112,6 +112,7 @@ def test_the_wheel_carries_all_data_files_of_the_rooms(installed: Path) -> None:
         ("models/weights", "*"),
         ("kernels/cpu", "*"),
         ("train/recipes", "*.toml"),
+        ("train/ablation", "*"),
         ("train/cue", "*"),
         ("train/gate", "*"),
         ("train/makers/grammars", "*.txt"),
