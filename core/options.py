@@ -84,7 +84,7 @@ def option(
         without_value: what the option means without a value, if it may be without one.
         group: title of the group it is in.
         fills: the field of another dataclass, see `field_of`, which the value goes into in the end: its range
-            holds, and its default is told.
+            holds, and help shows its default.
     """
     return {_OPTION: _Option(help, metavar, names, parse, show, without_value, group, fills)}
 

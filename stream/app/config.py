@@ -1,4 +1,4 @@
-"""What the page is told: which models it offers, and where it listens. Light at import."""
+"""Settings of the page: which models it offers, and where it listens. Light at import."""
 
 from dataclasses import dataclass, field
 

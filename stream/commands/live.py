@@ -140,7 +140,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def _saved() -> LiveSettings | None:
-    """What was saved, if anything, which is told.
+    """What was saved, if anything; a line says that it is used.
 
     Raises:
         InputError: what was saved cannot be used.
